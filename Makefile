@@ -1,0 +1,64 @@
+# One verb per task, the same by hand and in CI. `make help` lists them.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+JOBS ?= $(shell nproc)
+CTEST = ctest --output-on-failure --no-tests=error --no-label-summary --parallel $(JOBS)
+
+.PHONY: help
+help: ## Print this list (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build and run both services with all they need, until Ctrl-C
+	@scripts/run
+
+.PHONY: build
+build: build-release ## Build a release in build/release
+
+.PHONY: test
+test: build-release ## Run every test: unit, integration and end-to-end
+	@$(CTEST) --test-dir build/release
+
+.PHONY: lint
+lint: build-release ## Check format, clang-tidy, scripts; any warning is an error
+	@scripts/lint
+
+.PHONY: format
+format: packages ## Format all C++ sources in place
+	@scripts/lint --fix-format
+
+.PHONY: coverage
+coverage: build-coverage ## Run every test, report line coverage; at least 90 %
+	@scripts/coverage
+
+.PHONY: sanitize
+sanitize: asan tsan ## Run every test under the sanitizers (asan, then tsan)
+
+.PHONY: asan
+asan: build-asan ## Run every test under AddressSanitizer and UBSan
+	@UBSAN_OPTIONS=print_stacktrace=1 $(CTEST) --test-dir build/asan
+
+.PHONY: tsan
+tsan: build-tsan ## Run every test under ThreadSanitizer
+	@$(CTEST) --test-dir build/tsan
+
+.PHONY: reset
+reset: ## Delete .run/: the database of `make run`, its secrets, certificates and logs
+	@scripts/run --reset
+
+.PHONY: clean
+clean: ## Delete build/
+	rm -rf build
+
+.PHONY: packages
+packages: ## Install the Debian packages that are missing
+	@scripts/install-packages
+
+# build-<preset> builds everything of a preset of CMakePresets.json. Ninja itself configures again
+# when a CMakeLists.txt changes.
+build-%: build/%/build.ninja
+	@cmake --build build/$* --parallel $(JOBS)
+
+.PRECIOUS: build/%/build.ninja
+build/%/build.ninja: CMakePresets.json | packages
+	cmake --preset $*

@@ -1,0 +1,76 @@
+# Build conventions: every target gets the same language level and warnings, and an explicit list of
+# what it depends on.
+
+include_guard()
+
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Protobuf REQUIRED)
+pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(grpc REQUIRED IMPORTED_TARGET grpc++)
+pkg_check_modules(crypt REQUIRED IMPORTED_TARGET libcrypt)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(jwt REQUIRED IMPORTED_TARGET libjwt)
+pkg_check_modules(idn2 REQUIRED IMPORTED_TARGET libidn2)
+
+set(MICROCART_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+set(CMAKE_CXX_EXTENSIONS OFF)
+option(MICROCART_COVERAGE "Instrument for source-based coverage" OFF)
+
+include(GoogleTest)
+
+# What every target of the project is compiled with.
+add_library(microcart_options INTERFACE)
+target_compile_features(microcart_options INTERFACE cxx_std_23)
+target_compile_options(microcart_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wold-style-cast -Wimplicit-fallthrough
+  -Wno-missing-designated-field-initializers -Werror)
+target_compile_definitions(microcart_options INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
+target_include_directories(microcart_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_link_options(microcart_options INTERFACE -fuse-ld=lld-19)
+if(MICROCART_SANITIZE)
+  target_compile_options(microcart_options INTERFACE
+    -fsanitize=${MICROCART_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(microcart_options INTERFACE -fsanitize=${MICROCART_SANITIZE})
+endif()
+if(MICROCART_COVERAGE)
+  target_compile_options(microcart_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(microcart_options INTERFACE -fprofile-instr-generate)
+endif()
+
+# microcart_library(<name> SOURCES <file>... [PUBLIC <target>...] [PRIVATE <target>...])
+#
+# PUBLIC are the targets whose headers the library's own headers include.
+function(microcart_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;PUBLIC;PRIVATE")
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE microcart_options ${arg_PRIVATE})
+endfunction()
+
+# microcart_test(<name> SOURCES <file>... LINK <target>... [LABELS <label>...] [TIMEOUT <seconds>]
+#                [ONE_PROCESS])
+#
+# A GoogleTest binary; each of its tests is a test of ctest, or the whole of it is ONE_PROCESS where
+# its tests share something costly, such as a PostgreSQL cluster.
+function(microcart_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "TIMEOUT" "SOURCES;LINK;LABELS")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE microcart_options ${arg_LINK} GTest::gmock_main)
+  if(arg_ONE_PROCESS)
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    return()
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()

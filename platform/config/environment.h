@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/config/secret.h"
+
+namespace platform::config {
+
+// Reads environment variables into typed values and gathers every mistake instead of stopping at
+// the first, so that main can print them all at once:
+//
+//   Environment environment;
+//   settings.port = environment.ListenPort("SERVICE_PORT", 8081, "port of the REST API");
+//   ...
+//   for (const auto& mistake : environment.Mistakes()) std::cerr << mistake << '\n';
+//
+// A variable that is set to nothing counts as not set. After a mistake the call returns its
+// fallback, or an empty value where there is none. Each call also records the variable for the
+// configuration table of --help. Not thread-safe; read the process's variables before starting
+// threads.
+class Environment {
+ public:
+  // What --help tells about a variable.
+  struct Variable {
+    std::string name;
+    std::string fallback;  // As text; empty for none.
+    bool required = false;
+    std::string help;  // A phrase, such as "port of the REST API".
+  };
+
+  // An inclusive range.
+  struct Range {
+    int min;
+    int max;
+  };
+
+  using Variables = std::map<std::string, std::string, std::less<>>;
+
+  Environment() = default;  // Reads the process's environment.
+  explicit Environment(Variables variables) : variables_(std::move(variables)) {}
+
+  // Text. The help of a required one should go on "it should be the ...".
+  std::string RequiredString(std::string_view name, std::string_view help);
+  std::string String(std::string_view name, std::string_view fallback, std::string_view help);
+
+  // A decimal whole number. `fallback_text` replaces the fallback in the table, where that depends
+  // on the machine.
+  int Integer(std::string_view name, int fallback, Range range, std::string_view help,
+              std::string_view fallback_text = {});
+  std::chrono::seconds Seconds(std::string_view name, std::chrono::seconds fallback, Range range,
+                               std::string_view help);
+
+  // A port to connect to (1 to 65535), or to listen on (also 0: any free one).
+  std::uint16_t Port(std::string_view name, std::uint16_t fallback, std::string_view help);
+  std::uint16_t ListenPort(std::string_view name, std::uint16_t fallback, std::string_view help);
+
+  // true/false, yes/no, on/off, 1/0, in any case.
+  bool Boolean(std::string_view name, bool fallback, std::string_view help);
+
+  // One of `choices`, spelled as there.
+  std::string OneOf(std::string_view name, std::initializer_list<std::string_view> choices,
+                    std::string_view fallback, std::string_view help);
+
+  // The secret in the variable `name`, or in the file that `name`_FILE names, less one newline at
+  // its end. Required, in one of the two and not in both; at least `min_bytes` long.
+  Secret SecretOrFile(std::string_view name, std::size_t min_bytes, std::string_view help);
+
+  // The path of a file that can be opened for reading. Required.
+  std::string ReadableFile(std::string_view name, std::string_view help);
+
+  // One line per mistake, in the order of the calls: the variable, what is wrong with it, what it
+  // should be. Never holds a secret.
+  const std::vector<std::string>& Mistakes() const { return mistakes_; }
+
+  // Adds a mistake that only the caller can see, such as two values that exclude each other. The
+  // line is the name, a space and `problem`.
+  void AddMistake(std::string_view name, std::string_view problem);
+
+  // The variables asked for so far, each once, in the order of the calls.
+  const std::vector<Variable>& Described() const { return described_; }
+
+  // The same as an aligned table for --help, one line per variable.
+  std::string Table() const;
+
+ private:
+  std::optional<std::string> Lookup(std::string_view name) const;
+  void Describe(std::string_view name, std::string_view fallback, bool required,
+                std::string_view help);
+  void AddUnreadable(std::string_view name, std::string_view path, std::string_view reason);
+  int ReadInteger(std::string_view name, int fallback, Range range, std::string_view noun);
+
+  std::optional<Variables> variables_;  // Nothing: the process's own.
+  std::vector<std::string> mistakes_;
+  std::vector<Variable> described_;
+};
+
+}  // namespace platform::config

@@ -1,0 +1,63 @@
+#include "platform/grpc/channel.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <limits>
+
+#include "platform/grpc/credentials.h"
+
+namespace platform::grpc {
+namespace {
+
+std::string Target(const ChannelOptions& options) {
+  const bool is_ipv6 = options.host.contains(':');
+  return "dns:///" + (is_ipv6 ? "[" + options.host + "]" : options.host) + ":" +
+         std::to_string(options.port);
+}
+
+int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(duration.count()); }
+
+::grpc::ChannelArguments Arguments(const ChannelOptions& options) {
+  using namespace std::chrono_literals;
+  ::grpc::ChannelArguments arguments;
+  // A connection of its own.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
+  // Connects again soon. What gRPC calls the least back-off limits an attempt to connect.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(100ms));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(options.max_backoff));
+  // Never goes idle.
+  arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, std::numeric_limits<int>::max());
+  // Looks the name up again when the connection is lost, and asks for the address alone.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, Milliseconds(1s));
+  arguments.SetInt(GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, Milliseconds(2s));
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  // Goes straight to the server, whatever http_proxy says.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Notices a server that has gone without a word. Only while calls are open: a server with gRPC's
+  // defaults takes other pings for abuse. The time limit holds for unacknowledged data too.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(20s));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(5s));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+  if (!options.service_config.empty()) {
+    arguments.SetServiceConfigJSON(options.service_config);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+std::shared_ptr<::grpc::Channel> MakeChannel(const ChannelOptions& options) {
+  return ::grpc::CreateCustomChannel(Target(options), internal::MakeChannelCredentials(options.tls),
+                                     Arguments(options));
+}
+
+bool IsConnected(::grpc::Channel& channel) {
+  return channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;
+}
+
+}  // namespace platform::grpc

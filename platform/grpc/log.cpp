@@ -1,0 +1,32 @@
+#include "platform/grpc/log.h"
+
+#include <grpc/support/log.h>
+
+#include "platform/log/log.h"
+
+namespace platform::grpc::internal {
+namespace {
+
+// A failed handshake or an unreadable file is an error to gRPC; to the service, which goes on, it
+// is a warning.
+log::Level ToLevel(gpr_log_severity severity) {
+  switch (severity) {
+    case GPR_LOG_SEVERITY_ERROR:
+      return log::Level::kWarning;
+    case GPR_LOG_SEVERITY_INFO:
+      return log::Level::kDebug;
+    case GPR_LOG_SEVERITY_DEBUG:
+      break;
+  }
+  return log::Level::kTrace;
+}
+
+void Write(gpr_log_func_args* line) {
+  log::Write(ToLevel(line->severity), "gRPC says", {{"text", line->message}, {"file", line->file}});
+}
+
+}  // namespace
+
+void RouteLog() { gpr_set_log_function(&Write); }
+
+}  // namespace platform::grpc::internal

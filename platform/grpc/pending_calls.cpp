@@ -1,0 +1,85 @@
+#include "platform/grpc/pending_calls.h"
+
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+
+namespace platform::grpc::internal {
+
+// The calls open on one execution context. Outlives it, because late callbacks of gRPC ask here
+// whether they still matter.
+class CallRegistry {
+ public:
+  void Add(const std::shared_ptr<PendingCall>& call) {
+    const std::lock_guard lock(mutex_);
+    calls_.insert(call);
+  }
+
+  // Queues the resumption, unless the call was abandoned. Holding the lock keeps the context from
+  // being destroyed meanwhile.
+  void Finish(const std::shared_ptr<PendingCall>& call) {
+    const std::lock_guard lock(mutex_);
+    if (calls_.erase(call) == 0) {
+      return;
+    }
+    boost::asio::post(call->work_.get_executor(), [call] {
+      call->work_.reset();
+      call->Resume();
+    });
+  }
+
+  // What is destroyed here may be anything, so the lock is not held.
+  void AbandonAll() {
+    std::unique_lock lock(mutex_);
+    const auto calls = std::exchange(calls_, {});
+    lock.unlock();
+    for (const auto& call : calls) {
+      call->Abandon();
+      call->work_.reset();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_set<std::shared_ptr<PendingCall>> calls_;
+};
+
+namespace {
+
+// Learns when its execution context is destroyed.
+class CallService final : public boost::asio::execution_context::service {
+ public:
+  // Named by Asio's service concept.
+  inline static boost::asio::execution_context::id id;
+
+  explicit CallService(boost::asio::execution_context& context) : service(context) {}
+
+  const std::shared_ptr<CallRegistry>& registry() const { return registry_; }
+
+ private:
+  void shutdown() override { registry_->AbandonAll(); }
+
+  std::shared_ptr<CallRegistry> registry_ = std::make_shared<CallRegistry>();
+};
+
+}  // namespace
+
+PendingCall::PendingCall(const boost::asio::any_io_executor& executor)
+    : work_(executor),
+      registry_(boost::asio::use_service<CallService>(
+                    boost::asio::query(executor, boost::asio::execution::context))
+                    .registry()) {}
+
+PendingCall::~PendingCall() = default;
+
+void PendingCall::Track(const std::shared_ptr<PendingCall>& call) { call->registry_->Add(call); }
+
+void PendingCall::Finish(const std::shared_ptr<PendingCall>& call) {
+  call->registry_->Finish(call);
+}
+
+}  // namespace platform::grpc::internal

@@ -1,0 +1,112 @@
+#include "platform/grpc/server.h"
+
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <utility>
+
+#include "platform/grpc/credentials.h"
+
+namespace platform::grpc {
+namespace {
+
+using boost::asio::ip::tcp;
+
+std::string ToString(const tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
+         std::to_string(endpoint.port());
+}
+
+// Why one cannot listen there: gRPC itself does not tell.
+std::string WhyNot(const tcp::endpoint& endpoint) {
+  boost::asio::io_context context;
+  tcp::acceptor acceptor(context);
+  boost::system::error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) {
+    acceptor.bind(endpoint, error);
+  }
+  if (!error) {
+    acceptor.listen(tcp::acceptor::max_listen_connections, error);
+  }
+  return error ? error.message() : "gRPC refused to start";
+}
+
+int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(duration.count()); }
+
+void SetLimits(::grpc::ServerBuilder& builder, const ServerOptions& options) {
+  using namespace std::chrono_literals;
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             Milliseconds(options.handshake_timeout));
+  // A second server on the same port is a mistake, not a way to share the load.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Notices clients that have gone without a word...
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(30s));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(10s));
+  // ... and lets our own clients do so too; who pings more often is disconnected.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(10s));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options) : options_(std::move(options)) {}
+
+Server::~Server() { Shutdown(std::chrono::milliseconds{0}); }
+
+std::expected<std::uint16_t, std::string> Server::Start(
+    std::span<::grpc::Service* const> services) {
+  if (auto checked = CheckTlsFiles(options_.tls); !checked) {
+    return std::unexpected(std::move(checked).error());
+  }
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(options_.address, error);
+  if (error) {
+    return std::unexpected("cannot listen on \"" + options_.address + "\": not an IP address");
+  }
+  const tcp::endpoint endpoint(address, options_.port);
+
+  ::grpc::EnableDefaultHealthCheckService(true);
+  ::grpc::ServerBuilder builder;
+  SetLimits(builder, options_);
+  int port = 0;
+  builder.AddListeningPort(ToString(endpoint), internal::MakeServerCredentials(options_.tls),
+                           &port);
+  for (::grpc::Service* service : services) {
+    builder.RegisterService(service);
+  }
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port == 0) {
+    server_.reset();
+    return std::unexpected("cannot listen on " + ToString(endpoint) + ": " + WhyNot(endpoint));
+  }
+  return static_cast<std::uint16_t>(port);
+}
+
+void Server::SetServing(bool serving) {
+  if (server_ != nullptr) {
+    server_->GetHealthCheckService()->SetServingStatus(serving);
+  }
+}
+
+void Server::Shutdown(std::chrono::milliseconds grace) {
+  if (server_ == nullptr) {
+    return;
+  }
+  server_->GetHealthCheckService()->Shutdown();
+  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  server_->Wait();
+  server_.reset();
+}
+
+}  // namespace platform::grpc

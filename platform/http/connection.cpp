@@ -1,0 +1,315 @@
+#include "platform/http/connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cctype>
+#include <iterator>
+
+#include "platform/http/date.h"
+#include "platform/log/log.h"
+#include "platform/security/random.h"
+
+namespace platform::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast_http = boost::beast::http;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 4096;
+constexpr std::chrono::seconds kLingerTime{1};
+constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr std::size_t kRequestIdBytes = 16;
+constexpr std::size_t kMaxRequestIdLength = 128;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// On every answer. The API serves private data and no markup; a page that needs a policy of its own
+// sets it in its response.
+constexpr std::string_view kCommonHeaders =
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n";
+
+Method ToMethod(beast_http::verb verb) {
+  switch (verb) {
+    case beast_http::verb::get:
+      return Method::kGet;
+    case beast_http::verb::head:
+      return Method::kHead;
+    case beast_http::verb::post:
+      return Method::kPost;
+    case beast_http::verb::put:
+      return Method::kPut;
+    case beast_http::verb::patch:
+      return Method::kPatch;
+    case beast_http::verb::delete_:
+      return Method::kDelete;
+    case beast_http::verb::options:
+      return Method::kOptions;
+    default:
+      return Method::kOther;
+  }
+}
+
+bool IsRequestId(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxRequestIdLength &&
+         std::ranges::all_of(id, [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':';
+         });
+}
+
+std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+std::string PeerAddress(const Connection::Socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? std::string() : endpoint.address().to_string();
+}
+
+void LogRequest(const Request& request, const Response& response,
+                Connection::Clock::duration duration) {
+  if (!log::Enabled(log::Level::kInfo)) return;
+  const std::chrono::duration<double, std::milli> milliseconds = duration;
+  log::Info("request", {{"request_id", request.id},
+                        {"method", Name(request.method)},
+                        {"route", response.route},
+                        {"status", response.status},
+                        {"duration_ms", milliseconds.count()},
+                        {"client", request.client}});
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, const Handler& handler, const Limits& limits)
+    : socket_(std::move(socket)),
+      handler_(handler),
+      limits_(limits),
+      client_(PeerAddress(socket_)) {
+  boost::system::error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+Task<void> Connection::Serve() {
+  for (std::size_t served = 1;; ++served) {
+    Parser parser;
+    const Result<Framing> received = co_await Receive(parser);
+    if (closed_) co_return;
+    const Response response = received ? co_await Handle(parser) : Refuse(received.error());
+    const bool keep_alive =
+        received && received->keep_alive && !draining_ && served < limits_.requests_per_connection;
+    co_await Send(response, parser.get().method() == beast_http::verb::head, keep_alive);
+    if (closed_) co_return;
+    if (!keep_alive) {
+      co_await Linger();
+      co_return;
+    }
+  }
+}
+
+Task<Result<Framing>> Connection::Receive(Parser& parser) {
+  if (Result<void> head = co_await ReadHead(); !head) co_return std::unexpected(head.error());
+  if (closed_) co_return Framing();
+
+  parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
+  parser.body_limit(limits_.body_bytes);
+  parser.eager(true);
+  if (Result<void> fed = Feed(parser, scanner_.size()); !fed) {
+    co_return std::unexpected(fed.error());
+  }
+  scanner_.Reset();
+  if (!parser.is_header_done()) {
+    co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+  }
+  headers_.clear();
+  for (const auto& field : parser.get()) {
+    headers_.emplace_back(View(field.name_string()), View(field.value()));
+  }
+  Result<Framing> framing = CheckFraming(parser.get().version(), headers_);
+  if (!framing) co_return framing;
+  Result<void> body = co_await ReadBody(parser, framing->expects_continue);
+  if (!body) co_return std::unexpected(body.error());
+  co_return framing;
+}
+
+Task<Result<void>> Connection::ReadHead() {
+  Enter(Received().empty() ? Phase::kIdle : Phase::kHead);
+  for (;;) {
+    const HeadScanner::State state = scanner_.Scan(Received());
+    if (state == HeadScanner::State::kMalformed) {
+      co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+    }
+    const bool is_complete = state == HeadScanner::State::kComplete;
+    if ((is_complete ? scanner_.size() : Received().size()) > limits_.head_bytes) {
+      co_return std::unexpected(Error{.code = ErrorCode::kHeaderFieldsTooLarge});
+    }
+    if (is_complete) co_return Result<void>();
+    if (co_await ReadMore()) {
+      if (phase_ == Phase::kIdle) Enter(Phase::kHead);
+    } else if (timed_out_ && phase_ == Phase::kHead) {
+      co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
+    } else if (boost::system::error_code error;
+               timed_out_ || !draining_ || socket_.available(error) == 0) {
+      closed_ = true;  // Else Drain woke us while a request was coming in: read that.
+      co_return Result<void>();
+    }
+  }
+}
+
+Task<Result<void>> Connection::ReadBody(Parser& parser, bool expects_continue) {
+  Enter(Phase::kBody);
+  if (expects_continue && !parser.is_done() && Received().empty()) {
+    const auto [error, size] = co_await asio::async_write(
+        socket_, asio::buffer(kContinue.data(), kContinue.size()), kAwait);
+    closed_ = static_cast<bool>(error);
+  }
+  while (!closed_ && !parser.is_done()) {
+    if (!Received().empty()) {
+      if (Result<void> fed = Feed(parser, buffer_.size()); !fed) co_return fed;
+      if (parser.is_done()) break;
+    }
+    // A chunk header or a trailer that never ends must not fill the buffer.
+    if (buffer_.size() > limits_.head_bytes) {
+      co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+    }
+    if (co_await ReadMore()) continue;
+    if (timed_out_) co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
+    closed_ = true;
+  }
+  co_return Result<void>();
+}
+
+Result<void> Connection::Feed(Parser& parser, std::size_t size) {
+  boost::system::error_code error;
+  buffer_.consume(parser.put(asio::buffer(buffer_.data(), size), error));
+  if (error == beast_http::error::body_limit) {
+    return std::unexpected(Error{.code = ErrorCode::kPayloadTooLarge});
+  }
+  if (error && error != beast_http::error::need_more) {
+    return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+  }
+  return {};
+}
+
+Response Connection::Refuse(const Error& error) {
+  request_id_ = security::RandomHex(kRequestIdBytes);
+  log::Info("request refused",
+            {{"request_id", request_id_}, {"status", StatusOf(error.code)}, {"client", client_}});
+  return ToResponse(error);
+}
+
+Task<Response> Connection::Handle(Parser& parser) {
+  Enter(Phase::kHandling);
+  const auto started = Clock::now();
+  const auto& message = parser.get();
+  const std::string_view target = View(message.target());
+  const std::size_t question = target.find('?');
+  Request request{
+      .method = ToMethod(message.method()),
+      .path = target.substr(0, question),
+      .query =
+          question == std::string_view::npos ? std::string_view() : target.substr(question + 1),
+      .headers = headers_,
+      .body = message.body(),
+      .client = client_,
+  };
+  const std::string_view sent_id = request.Header("X-Request-ID").value_or("");
+  request_id_ = IsRequestId(sent_id) ? std::string(sent_id) : security::RandomHex(kRequestIdBytes);
+  request.id = request_id_;
+  Response response = co_await handler_(request);
+  LogRequest(request, response, Clock::now() - started);
+  co_return response;
+}
+
+Task<void> Connection::Send(const Response& response, bool is_head, bool keep_alive) {
+  Enter(Phase::kWriting);
+  out_.clear();
+  auto out = std::back_inserter(out_);
+  fmt::format_to(out, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n",
+                 response.status, ReasonPhrase(response.status), response.content_type, HttpDate(),
+                 request_id_);
+  out_ += kCommonHeaders;
+  bool has_cache_control = false;
+  for (const auto& [name, value] : response.headers) {
+    fmt::format_to(out, "{}: {}\r\n", name, value);
+    has_cache_control |= name == "Cache-Control";
+  }
+  if (!has_cache_control) out_ += "Cache-Control: no-store\r\n";
+  // A 204 and a 304 have no body and no length of one (RFC 9110 section 8.6).
+  const bool has_body = response.status != 204 && response.status != 304;
+  if (has_body) fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+  out_ += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  if (has_body && !is_head) out_ += response.body;
+  const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(out_), kAwait);
+  closed_ = static_cast<bool>(error);
+}
+
+Task<void> Connection::Linger() {
+  Enter(Phase::kLingering);
+  boost::system::error_code error;
+  socket_.shutdown(Socket::shutdown_send, error);
+  std::array<char, kReadBytes> discarded{};
+  for (std::size_t total = 0; !error && !timed_out_ && total < kLingerBytes;) {
+    std::size_t size = 0;
+    std::tie(error, size) = co_await socket_.async_read_some(asio::buffer(discarded), kAwait);
+    total += size;
+  }
+}
+
+Task<bool> Connection::ReadMore() {
+  const auto [error, size] = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
+  buffer_.commit(size);
+  co_return !error;
+}
+
+void Connection::Enter(Phase phase) {
+  phase_ = phase;
+  const auto now = Clock::now();
+  switch (phase) {
+    case Phase::kIdle:
+      deadline_ = now + (draining_ ? kLingerTime : limits_.idle_timeout);
+      break;
+    case Phase::kHead:
+      deadline_ = now + limits_.head_timeout;
+      break;
+    case Phase::kBody:
+      deadline_ = now + limits_.body_timeout;
+      break;
+    case Phase::kHandling:
+      deadline_ = Clock::time_point::max();  // Every step of a handler has a deadline of its own.
+      break;
+    case Phase::kWriting:
+      timed_out_ = false;
+      deadline_ = now + limits_.write_timeout;
+      break;
+    case Phase::kLingering:
+      deadline_ = now + kLingerTime;
+      break;
+  }
+}
+
+void Connection::CheckDeadline(Clock::time_point now) {
+  if (now < deadline_) return;
+  timed_out_ = true;
+  deadline_ = Clock::time_point::max();
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Connection::Drain() {
+  draining_ = true;
+  boost::system::error_code ignored;
+  if (phase_ == Phase::kIdle) socket_.cancel(ignored);
+}
+
+std::string_view Connection::Received() const {
+  const auto bytes = buffer_.data();
+  return {static_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace platform::http

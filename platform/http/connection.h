@@ -1,0 +1,71 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "platform/http/request_head.h"
+#include "platform/http/server.h"
+
+namespace platform::http {
+
+// One client's connection. Lives on its server's event loop until `Serve` returns.
+class Connection {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Socket = boost::asio::ip::tcp::socket;
+
+  Connection(Socket socket, const Handler& handler, const Limits& limits);
+
+  // Answers requests until the client or we have had enough.
+  Task<void> Serve();
+
+  // Ends what has waited past its deadline. The server calls this a few times a second, which is
+  // cheaper than a timer for each step of each request.
+  void CheckDeadline(Clock::time_point now);
+
+  // Closes the connection as soon as no request is in progress.
+  void Drain();
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
+  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering };
+
+  // One request, read into `parser`; or the error to answer with before closing. When `closed_` is
+  // set there is nobody left to answer. ReadHead and ReadBody are its two steps.
+  Task<Result<Framing>> Receive(Parser& parser);
+  Task<Result<void>> ReadHead();
+  Task<Result<void>> ReadBody(Parser& parser, bool expects_continue);
+  // Gives the parser up to `size` of the received bytes.
+  Result<void> Feed(Parser& parser, std::size_t size);
+
+  Task<Response> Handle(Parser& parser);
+  Response Refuse(const Error& error);
+  Task<void> Send(const Response& response, bool is_head, bool keep_alive);
+  // Reads on for a moment after a last answer, since closing with unread data would reset the
+  // connection and could take the answer with it (RFC 9112 section 9.6).
+  Task<void> Linger();
+
+  Task<bool> ReadMore();  // False at the end of the stream, on an error or a deadline.
+  void Enter(Phase phase);
+  std::string_view Received() const;
+
+  Socket socket_;
+  const Handler& handler_;
+  const Limits& limits_;
+  std::string client_;
+  std::string request_id_;
+  boost::beast::flat_buffer buffer_;
+  HeadScanner scanner_;
+  std::vector<HeaderField> headers_;
+  std::string out_;
+  Phase phase_ = Phase::kIdle;
+  Clock::time_point deadline_ = Clock::time_point::max();
+  bool timed_out_ = false;
+  bool closed_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace platform::http

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "platform/http/server.h"
+
+namespace platform::http {
+namespace {
+
+using boost::asio::ip::tcp;
+using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+constexpr int kBacklog = 4096;
+
+// Binds `acceptor`; with `shared`, others that share may bind the same port.
+void Bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool shared) {
+  acceptor.open(endpoint.protocol());
+  acceptor.set_option(tcp::acceptor::reuse_address(true));
+  if (shared) acceptor.set_option(ReusePort(true));
+  acceptor.bind(endpoint);
+}
+
+}  // namespace
+
+std::expected<std::vector<Listener>, std::string> Listener::Open(const std::string& address,
+                                                                 std::uint16_t port,
+                                                                 std::size_t count) {
+  boost::asio::io_context context;
+  try {
+    tcp::endpoint endpoint(boost::asio::ip::make_address(address), port);
+    // Another process that shares its port would share ours unnoticed: an exclusive bind tells.
+    if (port != 0) {
+      tcp::acceptor probe(context);
+      Bind(probe, endpoint, /*shared=*/false);
+    }
+    std::vector<Listener> listeners;
+    while (listeners.size() < count) {
+      tcp::acceptor acceptor(context);
+      Bind(acceptor, endpoint, /*shared=*/true);
+      acceptor.listen(kBacklog);
+      endpoint = acceptor.local_endpoint();
+      listeners.push_back(Listener(acceptor.release()));
+    }
+    return listeners;
+  } catch (const boost::system::system_error& error) {
+    return std::unexpected(
+        fmt::format("cannot listen on {} port {}: {}", address, port, error.code().message()));
+  }
+}
+
+Listener::~Listener() {
+  if (socket_ != -1) close(socket_);
+}
+
+std::uint16_t Listener::port() const {
+  tcp::endpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  getsockname(socket_, endpoint.data(), &size);
+  return endpoint.port();
+}
+
+}  // namespace platform::http

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <boost/json/object.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "platform/http/router.h"
+#include "platform/schema/value_type.h"
+
+namespace platform::http {
+
+inline constexpr std::int32_t kMaxPageLimit = 1000;
+
+// How many rows a page may have.
+class PageLimit : public schema::ValueType<PageLimit, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t value);
+  static void Describe(boost::json::object& schema);
+};
+
+// The id after which a page begins.
+class AfterId : public schema::ValueType<AfterId, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t value);
+  static void Describe(boost::json::object& schema);
+};
+
+// What to look for; '%' and '_' have no special meaning.
+class SearchTerm : public schema::ValueType<SearchTerm, std::string> {
+ public:
+  static std::optional<std::string_view> Check(const std::string& value);
+  static void Describe(boost::json::object& schema);
+
+  // A LIKE pattern that matches texts that contain the term.
+  std::string ContainsPattern() const;
+};
+
+// The query string of a list.
+struct ListQuery {
+  std::optional<SearchTerm> search;
+  std::optional<PageLimit> limit;
+  std::optional<AfterId> after;
+
+  bool IsSearch() const { return search && !search->value().empty(); }
+  std::int32_t Limit() const { return limit ? limit->value() : kMaxPageLimit; }
+  std::int32_t After() const { return after ? after->value() : 0; }
+};
+BOOST_DESCRIBE_STRUCT(ListQuery, (), (search, limit, after))
+
+// A page from the rows in the order of their ids, of which one more than `limit` was asked for, to
+// see whether there is a next page.
+template <class T>
+Page<T> MakePage(std::vector<T> rows, std::int32_t limit) {
+  Page<T> page{.items = std::move(rows)};
+  if (page.items.size() > static_cast<std::size_t>(limit)) {
+    page.items.resize(static_cast<std::size_t>(limit));
+    page.next = page.items.back().id.value();
+  }
+  return page;
+}
+
+}  // namespace platform::http

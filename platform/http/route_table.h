@@ -1,0 +1,76 @@
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/http/message.h"
+#include "platform/schema/describe.h"
+
+namespace platform::http {
+
+// What the documentation says of an endpoint and the code does not.
+struct Operation {
+  std::string_view id;   // For client generators: "createCartItem".
+  std::string_view tag;  // The group it is shown in.
+  std::string_view summary;
+  std::string_view description;
+  // Errors that its own handler can give, beside those that follow from authentication, permission,
+  // body and path.
+  std::vector<ErrorCode> errors = {};
+};
+
+// Who may call an endpoint, as far as the documentation is concerned.
+struct AccessDescription {
+  bool needs_token = false;
+  std::vector<ErrorCode> errors = {};
+};
+
+// One endpoint, without its code.
+struct Route {
+  Method method = Method::kGet;
+  std::string_view pattern;  // At most one parameter: "/api/v1/users/{user_id}/".
+  Operation operation;
+  AccessDescription access;
+  std::optional<boost::json::object> body;  // Schema of the request's body.
+  boost::json::array query_parameters;      // Parameter objects.
+  unsigned success = 200;
+  std::optional<boost::json::object> answer;  // Schema of the answer; none for 204.
+  bool is_documented = true;
+};
+
+// Which route a request is for.
+struct Match {
+  enum class Kind {
+    kFound,
+    kUnknownPath,
+    kOtherMethod,  // The path is known; `allow` says with which methods.
+  };
+  Kind kind = Kind::kUnknownPath;
+  std::size_t route = 0;       // An index, where found.
+  std::int32_t parameter = 0;  // The path's parameter, where it has one.
+  std::string allow;           // An Allow header (RFC 9110 section 10.2.1), unless kUnknownPath.
+};
+
+// The endpoints of a service. A `{parameter}` matches digits only, up to the largest int32.
+class RouteTable {
+ public:
+  void Add(Route route) { routes_.push_back(std::move(route)); }
+  const std::vector<Route>& routes() const { return routes_; }
+  schema::Components& components() { return components_; }
+  const schema::Components& components() const { return components_; }
+
+  // HEAD finds the GET route. OPTIONS is never found: answer it from `allow`.
+  Match Find(Method method, std::string_view path) const;
+
+ private:
+  std::vector<Route> routes_;
+  schema::Components components_;
+};
+
+}  // namespace platform::http

@@ -1,0 +1,148 @@
+#include "platform/http/server.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <unordered_set>
+
+#include "platform/http/connection.h"
+#include "platform/log/log.h"
+
+namespace platform::http {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kDeadlineCheckInterval{250};
+constexpr std::chrono::milliseconds kStopCheckInterval{10};
+constexpr std::chrono::milliseconds kAcceptPause{50};
+
+tcp ProtocolOf(int socket) {
+  int domain = AF_INET;
+  socklen_t size = sizeof domain;
+  getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+  return domain == AF_INET6 ? tcp::v6() : tcp::v4();
+}
+
+}  // namespace
+
+class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
+ public:
+  Impl(const asio::any_io_executor& executor, int socket, Handler handler, Limits limits)
+      : acceptor_(executor, ProtocolOf(socket), socket),
+        timer_(executor),
+        handler_(std::move(handler)),
+        limits_(limits) {}
+
+  void Start() {
+    asio::co_spawn(acceptor_.get_executor(), Accept(shared_from_this()), asio::detached);
+    asio::co_spawn(acceptor_.get_executor(), CheckDeadlines(shared_from_this()), asio::detached);
+  }
+
+  Task<void> Stop(std::chrono::milliseconds grace) {
+    // What the kernel has accepted for us is ours to answer.
+    boost::system::error_code error;
+    acceptor_.non_blocking(true, error);
+    for (;;) {
+      tcp::socket socket(acceptor_.get_executor());
+      acceptor_.accept(socket, error);
+      if (error) break;
+      Spawn(std::move(socket));
+    }
+    acceptor_.close(error);
+    for (Connection* connection : connections_) connection->Drain();
+
+    const auto deadline = Connection::Clock::now() + grace;
+    asio::steady_timer timer(acceptor_.get_executor());
+    while (!connections_.empty() && Connection::Clock::now() < deadline) {
+      timer.expires_after(kStopCheckInterval);
+      co_await timer.async_wait(kAwait);
+    }
+    if (!connections_.empty()) {
+      log::Warning("connections cut at the end of the grace period",
+                   {{"connections", connections_.size()}});
+    }
+    Close();
+  }
+
+  void Close() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    timer_.cancel();
+  }
+
+ private:
+  static Task<void> Accept(std::shared_ptr<Impl> self) {
+    asio::steady_timer pause(self->acceptor_.get_executor());
+    while (self->acceptor_.is_open()) {
+      auto [error, socket] = co_await self->acceptor_.async_accept(kAwait);
+      if (error == asio::error::operation_aborted) co_return;
+      if (error) {
+        // Out of descriptors, as a rule: wait for some to be closed.
+        log::Warning("cannot accept a connection", {{"error", error.message()}});
+        pause.expires_after(kAcceptPause);
+        co_await pause.async_wait(kAwait);
+      } else if (self->connections_.size() < self->limits_.connections) {
+        self->Spawn(std::move(socket));
+      }  // Else the connection is closed here: better a clear refusal than a slow service for all.
+    }
+  }
+
+  void Spawn(tcp::socket socket) {
+    asio::co_spawn(acceptor_.get_executor(), Serve(shared_from_this(), std::move(socket)),
+                   [](const std::exception_ptr& exception) {
+                     if (!exception) return;
+                     try {
+                       std::rethrow_exception(exception);
+                     } catch (const std::exception& error) {
+                       log::Error("connection failed", {{"error", error.what()}});
+                     }
+                   });
+  }
+
+  static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
+    Connection connection(std::move(socket), self->handler_, self->limits_);
+    struct Registration {
+      std::unordered_set<Connection*>& connections;
+      Connection* connection;
+      ~Registration() { connections.erase(connection); }
+    } registration{self->connections_, &connection};
+    self->connections_.insert(&connection);
+    if (!self->acceptor_.is_open()) connection.Drain();
+    co_await connection.Serve();
+  }
+
+  static Task<void> CheckDeadlines(std::shared_ptr<Impl> self) {
+    for (;;) {
+      self->timer_.expires_after(kDeadlineCheckInterval);
+      const auto [error] = co_await self->timer_.async_wait(kAwait);
+      if (error) co_return;
+      const auto now = Connection::Clock::now();
+      for (Connection* connection : self->connections_) connection->CheckDeadline(now);
+    }
+  }
+
+  tcp::acceptor acceptor_;
+  asio::steady_timer timer_;
+  Handler handler_;
+  Limits limits_;
+  std::unordered_set<Connection*> connections_;
+};
+
+Server::Server(const asio::any_io_executor& executor, Listener listener, Handler handler,
+               Limits limits)
+    : impl_(std::make_shared<Impl>(executor, listener.Release(), std::move(handler), limits)) {
+  impl_->Start();
+}
+
+Server::~Server() { impl_->Close(); }
+
+Task<void> Server::Stop(std::chrono::milliseconds grace) { return impl_->Stop(grace); }
+
+}  // namespace platform::http

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "platform/http/message.h"
+#include "platform/runtime/task.h"
+
+namespace platform::http {
+
+// What one client may cost us. The defaults are the documented limits.
+struct Limits {
+  std::size_t head_bytes = 16 * 1024;
+  std::size_t body_bytes = 64 * 1024;
+  std::size_t connections = 10'000;                 // Per worker.
+  std::size_t requests_per_connection = 1'000'000;  // Then the connection is closed, politely.
+  std::chrono::milliseconds head_timeout{10'000};   // From a head's first byte to its last.
+  std::chrono::milliseconds body_timeout{30'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  std::chrono::milliseconds write_timeout{30'000};
+};
+
+// Answers one request. Called on the server's event loop; must not throw.
+using Handler = std::function<Task<Response>(const Request&)>;
+
+// A listening TCP socket, not yet served.
+class Listener {
+ public:
+  // `count` sockets on one port, one for each worker: the kernel spreads connections over them
+  // (SO_REUSEPORT). Port 0 takes any free one. The error names the address, the port and the
+  // reason, a port that somebody else listens on included.
+  static std::expected<std::vector<Listener>, std::string> Open(const std::string& address,
+                                                                std::uint16_t port,
+                                                                std::size_t count);
+  Listener(Listener&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  Listener& operator=(Listener&&) = delete;
+  ~Listener();
+
+  std::uint16_t port() const;
+  // Gives the descriptor away.
+  int Release() { return std::exchange(socket_, -1); }
+
+ private:
+  explicit Listener(int socket) : socket_(socket) {}
+  int socket_;
+};
+
+// An HTTP/1.1 server (RFC 9112) on one event loop: keep-alive, pipelining, limits and deadlines.
+// Construct, start, stop and destroy it on that loop's thread.
+class Server {
+ public:
+  Server(const boost::asio::any_io_executor& executor, Listener listener, Handler handler,
+         Limits limits = {});
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Takes no new connections, closes idle ones, and returns when what is in flight has been
+  // answered or `grace` is over.
+  Task<void> Stop(std::chrono::milliseconds grace);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace platform::http

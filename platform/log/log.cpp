@@ -1,0 +1,128 @@
+#include "platform/log/log.h"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "platform/log/json_text.h"
+#include "platform/log/stdout_sink.h"
+
+namespace platform::log {
+namespace {
+
+spdlog::level::level_enum ToSpdlog(Level level) {
+  switch (level) {
+    case Level::kTrace:
+      return spdlog::level::trace;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+struct State {
+  std::shared_ptr<StdoutSink> sink = std::make_shared<StdoutSink>();
+  spdlog::logger logger{"", sink};
+  Format format = Format::kJson;
+};
+
+void Apply(State& state, Level level, Format format) {
+  state.format = format;
+  state.logger.set_level(ToSpdlog(level));
+  state.logger.flush_on(spdlog::level::warn);
+  // %v is what Write has put together.
+  state.logger.set_pattern(format == Format::kJson
+                               ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})"
+                               : "%Y-%m-%d %H:%M:%S.%f %-7l %v",
+                           spdlog::pattern_time_type::utc);
+}
+
+void StopBuffering();
+
+// Never destroyed, so that the destructors of other static objects may still log.
+State& TheState() {
+  static State& state = []() -> State& {
+    auto* created = new State;
+    Apply(*created, Level::kInfo, Format::kJson);
+    std::atexit(&StopBuffering);
+    return *created;
+  }();
+  return state;
+}
+
+// At exit: writes what is buffered, and what the last destructors still log as it comes.
+void StopBuffering() {
+  TheState().logger.flush_on(spdlog::level::trace);
+  Flush();
+}
+
+void AppendValue(std::string& line, const Field::Value& value) {
+  if (const auto* text = std::get_if<std::string_view>(&value)) {
+    AppendJsonString(line, *text);
+  } else if (const auto* real = std::get_if<double>(&value); real && !std::isfinite(*real)) {
+    line += "null";
+  } else {
+    std::visit([&line](auto plain) { fmt::format_to(std::back_inserter(line), "{}", plain); },
+               value);
+  }
+}
+
+void AppendJson(std::string& line, std::string_view message, Fields fields) {
+  line += R"("message":)";
+  AppendJsonString(line, message);
+  for (const Field& field : fields) {
+    line += ',';
+    AppendJsonString(line, field.key());
+    line += ':';
+    AppendValue(line, field.value());
+  }
+}
+
+void AppendText(std::string& line, std::string_view message, Fields fields) {
+  // Escaped like the values, but without the quotes.
+  AppendJsonString(line, message);
+  line.erase(0, 1);
+  line.pop_back();
+  for (const Field& field : fields) {
+    line += ' ';
+    line += field.key();
+    line += '=';
+    AppendValue(line, field.value());
+  }
+}
+
+}  // namespace
+
+void Configure(Level level, Format format) { Apply(TheState(), level, format); }
+
+bool Enabled(Level level) { return TheState().logger.should_log(ToSpdlog(level)); }
+
+void Write(Level level, std::string_view message, Fields fields) {
+  State& state = TheState();
+  const auto spdlog_level = ToSpdlog(level);
+  if (!state.logger.should_log(spdlog_level)) return;
+  std::string line;
+  line.reserve(512);
+  if (state.format == Format::kJson) {
+    AppendJson(line, message, fields);
+  } else {
+    AppendText(line, message, fields);
+  }
+  state.logger.log(spdlog_level, spdlog::string_view_t(line.data(), line.size()));
+}
+
+void Flush() { TheState().logger.flush(); }
+
+}  // namespace platform::log

@@ -1,0 +1,170 @@
+#include "platform/migrations/connection.h"
+
+#include <libpq-fe.h>
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace platform::migrations {
+namespace {
+
+struct ClearResult {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
+
+// libpq ends its messages with a line break.
+std::string Trimmed(const char* text) {
+  std::string trimmed = text == nullptr ? "" : text;
+  trimmed.erase(trimmed.find_last_not_of(" \n") + 1);
+  return trimmed;
+}
+
+std::size_t ToNumber(std::string_view digits) {
+  std::size_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+// The line of the `position`th character (not byte) of a UTF-8 text, both counted from 1.
+std::size_t LineOf(std::string_view sql, std::size_t position) {
+  std::size_t line = 1;
+  std::size_t characters = 0;
+  for (const char byte : sql) {
+    const bool continues_character = (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+    if (!continues_character && ++characters == position) {
+      break;
+    }
+    line += byte == '\n' ? 1 : 0;
+  }
+  return line;
+}
+
+SqlError ToError(const PGconn* connection, const PGresult* result, std::string_view sql) {
+  const auto field = [result](int code) { return Trimmed(PQresultErrorField(result, code)); };
+  SqlError error{.sqlstate = field(PG_DIAG_SQLSTATE),
+                 .message = field(PG_DIAG_MESSAGE_PRIMARY),
+                 .detail = field(PG_DIAG_MESSAGE_DETAIL),
+                 .hint = field(PG_DIAG_MESSAGE_HINT),
+                 .context = field(PG_DIAG_CONTEXT)};
+  if (error.message.empty()) {
+    error.message = Trimmed(PQerrorMessage(connection));
+  }
+  if (const auto position = ToNumber(field(PG_DIAG_STATEMENT_POSITION)); position > 0) {
+    error.line = LineOf(sql, position);
+  }
+  return error;
+}
+
+void TakeRows(const PGresult* result, SqlResult& into) {
+  into.rows.clear();
+  for (int row = 0; row < PQntuples(result); ++row) {
+    auto& cells = into.rows.emplace_back();
+    for (int column = 0; column < PQnfields(result); ++column) {
+      cells.emplace_back(PQgetvalue(result, row, column));
+    }
+  }
+}
+
+}  // namespace
+
+void Connection::Close::operator()(pg_conn* connection) const { PQfinish(connection); }
+
+std::expected<Connection, Connection::OpenError> Connection::Open(
+    const postgres::Settings& settings, std::chrono::seconds timeout, const Warn& warn) {
+  const std::string port = std::to_string(settings.port);
+  const std::string seconds = std::to_string(timeout.count());
+  const std::array keywords{"host",
+                            "port",
+                            "dbname",
+                            "user",
+                            "password",
+                            "sslmode",
+                            "connect_timeout",
+                            "client_encoding",
+                            "options",
+                            "application_name",
+                            static_cast<const char*>(nullptr)};
+  // No time limit that the role or the database may set for ordinary statements holds here.
+  const std::array values{settings.host.c_str(),
+                          port.c_str(),
+                          settings.database.c_str(),
+                          settings.user.c_str(),
+                          settings.password.Reveal().c_str(),
+                          settings.sslmode.c_str(),
+                          seconds.c_str(),
+                          "UTF8",
+                          "-c statement_timeout=0 -c client_min_messages=warning",
+                          "microcart-migrate",
+                          static_cast<const char*>(nullptr)};
+
+  Connection opened;
+  opened.warn_ = std::make_unique<Warn>(warn);
+  opened.connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 0));
+  if (PQstatus(opened.connection_.get()) != CONNECTION_OK) {
+    const PGPing ping = PQpingParams(keywords.data(), values.data(), 0);
+    return std::unexpected(
+        OpenError{.message = Trimmed(PQerrorMessage(opened.connection_.get())),
+                  .not_up_yet = ping == PQPING_NO_RESPONSE || ping == PQPING_REJECT});
+  }
+  PQsetNoticeProcessor(
+      opened.connection_.get(),
+      [](void* handler, const char* message) { (*static_cast<Warn*>(handler))(Trimmed(message)); },
+      opened.warn_.get());
+  return opened;
+}
+
+std::expected<SqlResult, SqlError> Connection::Run(const std::string& sql,
+                                                   std::initializer_list<std::string> parameters) {
+  PGconn* const connection = connection_.get();
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) {
+    values.push_back(parameter.c_str());
+  }
+  const int sent = values.empty()
+                       ? PQsendQuery(connection, sql.c_str())
+                       : PQsendQueryParams(connection, sql.c_str(), static_cast<int>(values.size()),
+                                           nullptr, values.data(), nullptr, nullptr, 0);
+  if (sent != 1) {
+    return std::unexpected(SqlError{.message = Trimmed(PQerrorMessage(connection))});
+  }
+
+  // All results must be read, also those behind an error.
+  SqlResult answer;
+  std::optional<SqlError> error;
+  while (const ResultPtr result{PQgetResult(connection)}) {
+    switch (PQresultStatus(result.get())) {
+      case PGRES_TUPLES_OK:
+        TakeRows(result.get(), answer);
+        break;
+      case PGRES_COMMAND_OK:
+      case PGRES_EMPTY_QUERY:
+        break;
+      case PGRES_COPY_IN:
+        PQputCopyEnd(connection, "a migration has no data to COPY from");
+        break;
+      default:
+        if (!error) {
+          error = ToError(connection, result.get(), sql);
+        }
+        if (PQresultStatus(result.get()) == PGRES_COPY_OUT) {
+          return std::unexpected(SqlError{.message = "a migration cannot COPY to its client"});
+        }
+    }
+    if (std::string_view{PQcmdStatus(result.get())}.starts_with("INSERT ")) {
+      answer.inserted += ToNumber(PQcmdTuples(result.get()));
+    }
+  }
+  if (error) {
+    return std::unexpected(*std::move(error));
+  }
+  return answer;
+}
+
+bool Connection::in_transaction() const {
+  return PQtransactionStatus(connection_.get()) == PQTRANS_INTRANS;
+}
+
+}  // namespace platform::migrations

@@ -1,0 +1,315 @@
+#include "platform/migrations/migrations.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <thread>
+#include <utility>
+
+#include "platform/migrations/connection.h"
+#include "platform/migrations/history.h"
+
+namespace platform::migrations {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+using Done = std::expected<void, MigrationError>;
+
+constexpr seconds kConnectTimeout{5};
+constexpr milliseconds kConnectPause{250};
+// "mcmigrat" as a number: any constant would do, as advisory locks are each database's own.
+constexpr const char* kLockKey = "7882264072303042932";
+constexpr std::string_view kLockNotAvailable = "55P03";
+
+std::unexpected<MigrationError> Failure(std::string message) {
+  return std::unexpected(MigrationError{std::move(message)});
+}
+
+std::string Place(const postgres::Settings& settings) {
+  return fmt::format("database \"{}\" at {}:{}", settings.database, settings.host, settings.port);
+}
+
+std::expected<Connection, MigrationError> Connect(const postgres::Settings& settings,
+                                                  const RunnerOptions& options) {
+  const auto deadline = Clock::now() + options.connect_wait;
+  bool told = false;
+  while (true) {
+    auto opened = Connection::Open(settings, kConnectTimeout, [&options](std::string_view warning) {
+      options.progress(warning);
+    });
+    if (opened) {
+      return *std::move(opened);
+    }
+    if (!opened.error().not_up_yet || Clock::now() + kConnectPause > deadline) {
+      return Failure(
+          fmt::format("cannot connect to {}: {}", Place(settings), opened.error().message));
+    }
+    if (!told) {
+      options.progress(fmt::format("waiting up to {} s for the server of {}",
+                                   options.connect_wait.count(), Place(settings)));
+      told = true;
+    }
+    std::this_thread::sleep_for(kConnectPause);
+  }
+}
+
+// A connection that holds the database's advisory lock, and so may change its schema.
+class Session {
+ public:
+  static std::expected<Session, MigrationError> Open(const postgres::Settings& settings,
+                                                     const MigrationSet& set,
+                                                     const RunnerOptions& options) {
+    auto connection = Connect(settings, options);
+    if (!connection) {
+      return std::unexpected(connection.error());
+    }
+    Session session{*std::move(connection), set, options};
+    if (auto locked = session.Lock(); !locked) {
+      return std::unexpected(locked.error());
+    }
+    auto history = ReadHistory(session.connection_, set);
+    if (!history) {
+      return std::unexpected(history.error());
+    }
+    if (auto checked = CheckHistory(*history, set); !checked) {
+      return std::unexpected(checked.error());
+    }
+    session.history_ = *std::move(history);
+    return session;
+  }
+
+  int version() const { return history_.version(); }
+
+  // Steps up or down, one transaction each, until the database is at `target`.
+  Done WalkTo(int target) {
+    if (target < 0 || target > set_.LatestVersion()) {
+      return Failure(
+          fmt::format("there is no version {}: the latest is {}, and 0 is before the "
+                      "first",
+                      target, set_.LatestVersion()));
+    }
+    if (version() == target && history_.adoption == nullptr) {
+      options_.progress(fmt::format("nothing to do: the schema is at version {}", version()));
+    }
+    while (version() != target) {
+      if (auto stepped = version() < target ? StepUp() : StepDown(); !stepped) {
+        return stepped;
+      }
+    }
+    if (history_.adoption != nullptr) {
+      if (auto recorded = InTransaction("schema_migrations", "", "", {}); !recorded) {
+        return recorded;
+      }
+    }
+    return {};
+  }
+
+  Done InstallDemo() {
+    if (version() != set_.LatestVersion()) {
+      return Failure(fmt::format("demo data needs the schema at version {}, but it is at {}",
+                                 set_.LatestVersion(), version()));
+    }
+    std::size_t inserted = 0;
+    auto installed = InTransaction("demo data", std::string(set_.demo), "", {}, &inserted);
+    if (installed) {
+      options_.progress(inserted > 0 ? fmt::format("demo data: {} rows", inserted)
+                                     : "demo data: nothing to add, its ids were given out before");
+    }
+    return installed;
+  }
+
+ private:
+  Session(Connection connection, const MigrationSet& set, const RunnerOptions& options)
+      : connection_(std::move(connection)), set_(set), options_(options) {}
+
+  // Alone from here on; the lock ends with the connection.
+  Done Lock() {
+    const std::string key{kLockKey};
+    auto tried = connection_.Run("SELECT pg_try_advisory_lock(" + key + ")");
+    if (tried && tried->rows.front().front() != "t") {
+      options_.progress(
+          fmt::format("another runner is at work on this database; waiting up to {} s",
+                      options_.runner_wait.count()));
+      tried = connection_.Run(fmt::format("SET lock_timeout = '{}s'; SELECT pg_advisory_lock({})",
+                                          std::max<seconds::rep>(options_.runner_wait.count(), 1),
+                                          key));
+      if (!tried && tried.error().sqlstate == kLockNotAvailable) {
+        return Failure(fmt::format(
+            "another runner still works on this database after {} s. Try again when it is done.",
+            options_.runner_wait.count()));
+      }
+    }
+    if (tried) {
+      tried = connection_.Run(fmt::format("SET lock_timeout = '{}s'", options_.table_wait.count()));
+    }
+    if (!tried) {
+      return std::unexpected(Describe("cannot lock the database", tried.error()));
+    }
+    return {};
+  }
+
+  Done StepUp() {
+    const auto start = Clock::now();
+    const Migration& migration = set_.migrations[static_cast<std::size_t>(version())];
+    auto done = InTransaction(
+        fmt::format("{}.up.sql", migration.name), std::string(migration.up),
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1::integer, $2, $3)",
+        {std::to_string(migration.version), std::string(migration.name),
+         std::string(migration.checksum)});
+    if (done) {
+      history_.applied.push_back({.version = migration.version,
+                                  .name = std::string(migration.name),
+                                  .checksum = std::string(migration.checksum),
+                                  .applied_at = {}});
+      Report(migration, "applied", start);
+    }
+    return done;
+  }
+
+  Done StepDown() {
+    const auto start = Clock::now();
+    const Migration& migration = set_.migrations[static_cast<std::size_t>(version()) - 1];
+    auto done =
+        InTransaction(fmt::format("{}.down.sql", migration.name), std::string(migration.down),
+                      "DELETE FROM schema_migrations WHERE version = $1::integer",
+                      {std::to_string(migration.version)});
+    if (done) {
+      history_.applied.pop_back();
+      Report(migration, "taken back", start);
+    }
+    return done;
+  }
+
+  // Runs `script` and then `record`, both or neither. What a database that was never migrated by
+  // us needs for its records comes first.
+  Done InTransaction(std::string_view what, const std::string& script, const std::string& record,
+                     std::initializer_list<std::string> parameters,
+                     std::size_t* inserted = nullptr) {
+    auto ran = connection_.Run("BEGIN");
+    if (ran) {
+      ran = connection_.Run(RecordingSql(history_));
+    }
+    if (ran) {
+      ran = connection_.Run(script);
+      if (ran && inserted != nullptr) {
+        *inserted = ran->inserted;
+      }
+      if (ran && !connection_.in_transaction()) {
+        return Failure(
+            fmt::format("{} ends the transaction that it runs in, and may be half done. "
+                        "It must not COMMIT or ROLLBACK.",
+                        what));
+      }
+    }
+    if (ran && !record.empty()) {
+      ran = connection_.Run(record, parameters);
+    }
+    if (ran) {
+      ran = connection_.Run("COMMIT");
+    }
+    if (!ran) {
+      return std::unexpected(RollBack(what, ran.error()));
+    }
+    if (const Adoption* adoption = std::exchange(history_.adoption, nullptr)) {
+      options_.progress(
+          fmt::format("took over a database at alembic revision {}, which is version {}",
+                      adoption->alembic_revision, adoption->version));
+    }
+    history_.recorded = true;
+    return {};
+  }
+
+  MigrationError RollBack(std::string_view what, const SqlError& failed) {
+    MigrationError error = Describe(what, failed);
+    if (connection_.Run("ROLLBACK")) {
+      error.message += fmt::format("\nNothing of it was done: the schema is at version {}{}.",
+                                   version(), history_.recorded ? "" : ", as it was found");
+    } else {
+      error.message +=
+          "\nThe connection is lost: the server takes back what was not committed. See what "
+          "`status` says before you try again.";
+    }
+    return error;
+  }
+
+  void Report(const Migration& migration, std::string_view done, Clock::time_point start) const {
+    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    options_.progress(fmt::format("{}: {} in {} ms", migration.name, done, took.count()));
+  }
+
+  Connection connection_;
+  const MigrationSet& set_;
+  const RunnerOptions& options_;
+  History history_;
+};
+
+StatusLine ToStatusLine(const AppliedMigration& applied, const MigrationSet& set) {
+  auto state = StatusLine::State::kApplied;
+  if (applied.version < 1 || applied.version > set.LatestVersion()) {
+    state = StatusLine::State::kUnknown;
+  } else if (set.migrations[static_cast<std::size_t>(applied.version) - 1].checksum !=
+             applied.checksum) {
+    state = StatusLine::State::kChanged;
+  }
+  return {.version = applied.version,
+          .name = applied.name,
+          .state = state,
+          .applied_at = applied.applied_at};
+}
+
+}  // namespace
+
+Runner::Runner(postgres::Settings settings, const MigrationSet& set, RunnerOptions options)
+    : settings_(std::move(settings)), set_(set), options_(std::move(options)) {}
+
+std::expected<void, MigrationError> Runner::Up() { return To(set_.LatestVersion()); }
+
+std::expected<void, MigrationError> Runner::Down() {
+  auto session = Session::Open(settings_, set_, options_);
+  return session ? session->WalkTo(std::max(session->version() - 1, 0))
+                 : std::unexpected(session.error());
+}
+
+std::expected<void, MigrationError> Runner::To(int version) {
+  auto session = Session::Open(settings_, set_, options_);
+  return session ? session->WalkTo(version) : std::unexpected(session.error());
+}
+
+std::expected<void, MigrationError> Runner::InstallDemo() {
+  auto session = Session::Open(settings_, set_, options_);
+  return session ? session->InstallDemo() : std::unexpected(session.error());
+}
+
+std::expected<Status, MigrationError> Runner::GetStatus() {
+  auto connection = Connect(settings_, options_);
+  if (!connection) {
+    return std::unexpected(connection.error());
+  }
+  const auto history = ReadHistory(*connection, set_);
+  if (!history) {
+    return std::unexpected(history.error());
+  }
+  Status status;
+  if (history->adoption != nullptr) {
+    status.adoptable_revision = history->adoption->alembic_revision;
+  } else {
+    for (const AppliedMigration& applied : history->applied) {
+      status.lines.push_back(ToStatusLine(applied, set_));
+    }
+  }
+  for (const Migration& migration : set_.migrations) {
+    if (std::ranges::find(status.lines, migration.version, &StatusLine::version) ==
+        status.lines.end()) {
+      status.lines.push_back(
+          {.version = migration.version, .name = std::string(migration.name), .applied_at = {}});
+    }
+  }
+  std::ranges::sort(status.lines, {}, &StatusLine::version);
+  return status;
+}
+
+}  // namespace platform::migrations

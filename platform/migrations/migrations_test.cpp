@@ -1,0 +1,384 @@
+#include "platform/migrations/migrations.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "platform/migrations/connection.h"
+#include "platform/migrations/testing/test_database.h"
+
+namespace platform::migrations {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr Migration kShelves{
+    .version = 1,
+    .name = "V001__shelves",
+    .up = "-- Somewhere to put things.\nCREATE TABLE shelves (id integer PRIMARY KEY);",
+    .down = "-- Nowhere any more.\nDROP TABLE shelves;",
+    .checksum = "one"};
+constexpr Migration kBooks{.version = 2,
+                           .name = "V002__books",
+                           .up = "-- Things.\nCREATE TABLE books (id serial, title text);",
+                           .down = "-- None.\nDROP TABLE books;",
+                           .checksum = "two"};
+constexpr std::array kBoth{kShelves, kBooks};
+constexpr std::array kAdoptions{Adoption{.alembic_revision = "abc123", .version = 1}};
+constexpr MigrationSet kLibrary{
+    .migrations = kBoth,
+    .demo = "INSERT INTO books (title) SELECT 'Momo' WHERE NOT EXISTS (SELECT FROM books)",
+    .adoptions = kAdoptions};
+
+// What the reference's tool leaves behind, with the schema of version 1.
+constexpr const char* kAlembicDatabase =
+    "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);"
+    "INSERT INTO alembic_version VALUES ('abc123');"
+    "CREATE TABLE shelves (id integer PRIMARY KEY);"
+    "INSERT INTO shelves VALUES (7);";
+
+class MigrationsTest : public testing::Test {
+ protected:
+  // A set that shares the first migration with kLibrary and goes on with `up`.
+  MigrationSet WithSecond(std::string_view up) {
+    migrations_ = {kShelves, kBooks};
+    migrations_[1].up = up;
+    return {.migrations = migrations_, .adoptions = kAdoptions};
+  }
+
+  Runner MakeRunner(const MigrationSet& set) {
+    return Runner{database_.settings(),
+                  set,
+                  {.progress = [this](std::string_view line) { progress_.emplace_back(line); },
+                   .runner_wait = std::chrono::seconds{1},
+                   .table_wait = std::chrono::seconds{1}}};
+  }
+
+  Connection Connect() {
+    auto connection = Connection::Open(database_.settings(), std::chrono::seconds{5},
+                                       [](std::string_view /*warning*/) {});
+    EXPECT_TRUE(connection);
+    return *std::move(connection);
+  }
+
+  std::string TableCount() {
+    return database_.Value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
+  }
+
+  TestDatabase database_;
+  std::vector<std::string> progress_;
+  std::vector<Migration> migrations_;
+};
+
+// Not the error's text, if it is one.
+testing::AssertionResult Succeeds(const std::expected<void, MigrationError>& done) {
+  return done ? testing::AssertionSuccess() : testing::AssertionFailure() << done.error().message;
+}
+
+TEST_F(MigrationsTest, UpAppliesEachOnceAndRecordsIt) {
+  Runner runner = MakeRunner(kLibrary);
+  ASSERT_TRUE(Succeeds(runner.Up()));
+  EXPECT_THAT(database_.Run("SELECT version, name, checksum FROM schema_migrations ORDER BY 1"),
+              ElementsAre(ElementsAre("1", "V001__shelves", "one"),
+                          ElementsAre("2", "V002__books", "two")));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "2");
+  EXPECT_THAT(progress_, ElementsAre(StartsWith("V001__shelves: applied in "),
+                                     StartsWith("V002__books: applied in ")));
+  progress_.clear();
+  ASSERT_TRUE(Succeeds(runner.Up()));
+  EXPECT_THAT(progress_, ElementsAre("nothing to do: the schema is at version 2"));
+}
+
+TEST_F(MigrationsTest, WalksBothWays) {
+  Runner runner = MakeRunner(kLibrary);
+  ASSERT_TRUE(Succeeds(runner.To(1)));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+  ASSERT_TRUE(Succeeds(runner.Up()));
+  ASSERT_TRUE(Succeeds(runner.Down()));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+  ASSERT_TRUE(Succeeds(runner.To(0)));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "0");
+  EXPECT_EQ(TableCount(), "1");  // Only schema_migrations.
+  ASSERT_TRUE(Succeeds(runner.Down()));
+  EXPECT_EQ(progress_.back(), "nothing to do: the schema is at version 0");
+  EXPECT_THAT(runner.To(3).error().message, HasSubstr("there is no version 3: the latest is 2"));
+  EXPECT_FALSE(runner.To(-1));
+}
+
+TEST_F(MigrationsTest, StairwayOfSmallSet) { WalkStairway(database_, kLibrary); }
+
+TEST_F(MigrationsTest, FailingMigrationLeavesNothingBehindAndSaysWhere) {
+  const auto set = WithSecond(
+      "-- Zoë's reason: äöü.\n"
+      "CREATE TABLE half (id integer);\n"
+      "INSERT INTO shelves VALUES (1);\n"
+      "SELECT no_such_column FROM shelves;\n");
+  Runner runner = MakeRunner(set);
+  const auto done = runner.Up();
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message,
+              AllOf(StartsWith("V002__books.up.sql, line 4: column \"no_such_column\" does not "
+                               "exist (SQLSTATE 42703)"),
+                    HasSubstr("Nothing of it was done: the schema is at version 1.")));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM shelves"), "0");
+  EXPECT_EQ(TableCount(), "2");
+
+  // Mended, it goes on from there.
+  EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+}
+
+TEST_F(MigrationsTest, FailureOfTheFirstLeavesTheDatabaseEmpty) {
+  migrations_ = {kShelves};
+  migrations_[0].up = "CREATE TABLE a (id integer); SELECT 1 / 0;";
+  const MigrationSet set{.migrations = migrations_};
+  EXPECT_THAT(MakeRunner(set).Up().error().message, HasSubstr("SQLSTATE 22012"));
+  EXPECT_EQ(TableCount(), "0");
+}
+
+TEST_F(MigrationsTest, FailedCommitIsAFailedMigration) {
+  const auto set = WithSecond(
+      "CREATE TABLE books (shelf integer REFERENCES shelves DEFERRABLE INITIALLY DEFERRED);"
+      "INSERT INTO books VALUES (1);");
+  EXPECT_THAT(MakeRunner(set).Up().error().message, HasSubstr("SQLSTATE 23503"));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+}
+
+TEST_F(MigrationsTest, ShowsWhatAScriptRaises) {
+  const auto set = WithSecond(
+      "DO $$ BEGIN RAISE EXCEPTION 'bad rows' USING DETAIL = 'rows 3, 4', HINT = 'Fix them.'; "
+      "END $$");
+  EXPECT_THAT(MakeRunner(set).Up().error().message,
+              AllOf(HasSubstr("bad rows (SQLSTATE P0001)"), HasSubstr("detail: rows 3, 4"),
+                    HasSubstr("hint: Fix them.")));
+  const auto warning = WithSecond("DO $$ BEGIN RAISE WARNING 'slow disk'; END $$");
+  EXPECT_TRUE(Succeeds(MakeRunner(warning).Up()));
+  EXPECT_THAT(progress_, Contains("WARNING:  slow disk"));
+}
+
+TEST_F(MigrationsTest, MigrationMustNotEndItsTransaction) {
+  const auto set = WithSecond("CREATE TABLE books (id integer); COMMIT;");
+  EXPECT_THAT(MakeRunner(set).Up().error().message,
+              HasSubstr("V002__books.up.sql ends the transaction"));
+}
+
+TEST_F(MigrationsTest, MigrationCannotCopy) {
+  const auto in = WithSecond("COPY shelves FROM STDIN");
+  EXPECT_THAT(MakeRunner(in).Up().error().message, HasSubstr("no data to COPY from"));
+  const auto out = WithSecond("COPY shelves TO STDOUT");
+  EXPECT_THAT(MakeRunner(out).Up().error().message, HasSubstr("cannot COPY to its client"));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+}
+
+TEST_F(MigrationsTest, LostConnectionIsTold) {
+  const auto set =
+      WithSecond("CREATE TABLE books (id integer); SELECT pg_terminate_backend(pg_backend_pid());");
+  EXPECT_THAT(MakeRunner(set).Up().error().message, HasSubstr("The connection is lost"));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+  EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+}
+
+TEST_F(MigrationsTest, ChangedMigrationIsRefusedBeforeAnythingRuns) {
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).To(1)));
+  migrations_ = {kShelves, kBooks};
+  migrations_[0].checksum = "changed";
+  const MigrationSet changed{.migrations = migrations_};
+  EXPECT_THAT(MakeRunner(changed).Up().error().message,
+              StartsWith("V001__shelves.up.sql is not what was applied to this database"));
+  EXPECT_FALSE(MakeRunner(changed).Down());
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+
+  const auto status = MakeRunner(changed).GetStatus();
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->lines[0].state, StatusLine::State::kChanged);
+}
+
+TEST_F(MigrationsTest, NewerDatabaseIsRefused) {
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  const MigrationSet older{.migrations = std::span{kBoth}.first(1)};
+  EXPECT_THAT(MakeRunner(older).Up().error().message,
+              HasSubstr("newer than this program: it holds V002__books"));
+  const auto status = MakeRunner(older).GetStatus();
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->lines.at(1).state, StatusLine::State::kUnknown);
+}
+
+TEST_F(MigrationsTest, GapInTheHistoryIsRefused) {
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  database_.Run("DELETE FROM schema_migrations WHERE version = 1");
+  EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
+              HasSubstr("holds V002__books, but not version 1"));
+}
+
+TEST_F(MigrationsTest, TablesOfUnknownOriginAreRefused) {
+  database_.Run("CREATE TABLE shelves (id integer)");
+  EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
+              HasSubstr("holds tables (shelves), but neither schema_migrations nor"));
+  EXPECT_FALSE(MakeRunner(kLibrary).GetStatus());
+  EXPECT_EQ(TableCount(), "1");
+
+  // Someone else's table of that name.
+  database_.Run("CREATE TABLE schema_migrations (dirty boolean)");
+  EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
+              HasSubstr("cannot read the table schema_migrations"));
+}
+
+TEST_F(MigrationsTest, AdoptsAKnownRevision) {
+  database_.Run(kAlembicDatabase);
+  const auto before = MakeRunner(kLibrary).GetStatus();
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->adoptable_revision, "abc123");
+  EXPECT_EQ(before->lines.at(0).state, StatusLine::State::kPending);
+
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  EXPECT_THAT(progress_, ElementsAre(HasSubstr("alembic revision abc123, which is version 1"),
+                                     StartsWith("V002__books: applied")));
+  EXPECT_EQ(database_.Value("SELECT id FROM shelves"), "7");
+  EXPECT_EQ(database_.Value("SELECT version_num FROM alembic_version"), "abc123");
+
+  // From here on only schema_migrations decides.
+  database_.Run("UPDATE alembic_version SET version_num = 'other'");
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).To(0)));
+  EXPECT_TRUE(database_.Run("SELECT FROM pg_tables WHERE tablename = 'shelves'").empty());
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM shelves"), "0");
+}
+
+TEST_F(MigrationsTest, AdoptionAloneRunsNothing) {
+  database_.Run(kAlembicDatabase);
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).To(1)));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+  EXPECT_EQ(database_.Value("SELECT id FROM shelves"), "7");
+}
+
+TEST_F(MigrationsTest, AdoptedDatabaseCanGoDownAtOnce) {
+  database_.Run(kAlembicDatabase);
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Down()));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "0");
+}
+
+TEST_F(MigrationsTest, AdoptionIsTakenBackWithTheMigrationThatFails) {
+  database_.Run(kAlembicDatabase);
+  const std::string before = database_.Dump();
+  const auto set = WithSecond("SELECT 1 / 0");
+  EXPECT_THAT(MakeRunner(set).Up().error().message,
+              HasSubstr("the schema is at version 1, as it was found"));
+  EXPECT_EQ(database_.Dump(), before);
+}
+
+TEST_F(MigrationsTest, OtherRevisionsAreRefused) {
+  database_.Run(kAlembicDatabase);
+  for (const auto* const state :
+       {"UPDATE alembic_version SET version_num = 'older'",
+        "INSERT INTO alembic_version VALUES ('abc123')", "DELETE FROM alembic_version"}) {
+    database_.Run(state);
+    const std::string before = database_.Dump();
+    EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
+                AllOf(StartsWith("the database is at alembic revision"),
+                      HasSubstr("it can take over abc123")))
+        << state;
+    EXPECT_EQ(database_.Dump(), before) << state;
+  }
+}
+
+TEST_F(MigrationsTest, LeftoverOfAnEmptyAlembicDatabaseDoesNoHarm) {
+  database_.Run("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)");
+  EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+}
+
+TEST_F(MigrationsTest, RacingRunnersApplyEachOnce) {
+  const auto set = WithSecond("SELECT pg_sleep(0.3); CREATE TABLE books (id integer);");
+  std::atomic<int> applied = 0;
+  std::atomic<int> failed = 0;
+  {
+    const auto count = [&applied](std::string_view line) {
+      applied += line.find("applied") != std::string_view::npos ? 1 : 0;
+    };
+    std::array<std::jthread, 8> runners;
+    for (std::jthread& runner : runners) {
+      runner = std::jthread{
+          [&] { failed += Runner{database_.settings(), set, {.progress = count}}.Up() ? 0 : 1; }};
+    }
+  }
+  EXPECT_EQ(applied, 2);
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "2");
+}
+
+TEST_F(MigrationsTest, WaitsForAnotherRunnerOnlySoLong) {
+  Connection other = Connect();
+  ASSERT_TRUE(other.Run("SELECT pg_advisory_lock(7882264072303042932)"));
+  EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
+              HasSubstr("another runner still works on this database after 1 s"));
+  EXPECT_THAT(progress_, ElementsAre(HasSubstr("another runner is at work")));
+  ASSERT_TRUE(other.Run("SELECT pg_advisory_unlock(7882264072303042932)"));
+  EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+}
+
+TEST_F(MigrationsTest, WaitsForATableInUseOnlySoLong) {
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).To(1)));
+  Connection reader = Connect();
+  ASSERT_TRUE(reader.Run("BEGIN; SELECT FROM shelves"));
+  const auto set = WithSecond("ALTER TABLE shelves ADD COLUMN width integer");
+  EXPECT_THAT(MakeRunner(set).Up().error().message, HasSubstr("SQLSTATE 55P03"));
+  ASSERT_TRUE(reader.Run("COMMIT"));
+  EXPECT_TRUE(Succeeds(MakeRunner(set).Up()));
+}
+
+TEST_F(MigrationsTest, DemoNeedsTheLatestVersion) {
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).To(1)));
+  EXPECT_THAT(MakeRunner(kLibrary).InstallDemo().error().message,
+              HasSubstr("demo data needs the schema at version 2, but it is at 1"));
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).InstallDemo()));
+  EXPECT_EQ(progress_.back(), "demo data: 1 rows");
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).InstallDemo()));
+  EXPECT_EQ(progress_.back(), "demo data: nothing to add, its ids were given out before");
+}
+
+TEST_F(MigrationsTest, StatusTellsAppliedFromPendingAndChangesNothing) {
+  const auto empty = MakeRunner(kLibrary).GetStatus();
+  ASSERT_TRUE(empty);
+  EXPECT_EQ(empty->lines.size(), 2U);
+  EXPECT_EQ(TableCount(), "0");
+
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).To(1)));
+  const auto status = MakeRunner(kLibrary).GetStatus();
+  ASSERT_TRUE(status);
+  ASSERT_EQ(status->lines.size(), 2U);
+  EXPECT_EQ(status->lines[0].name, "V001__shelves");
+  EXPECT_EQ(status->lines[0].state, StatusLine::State::kApplied);
+  EXPECT_THAT(status->lines[0].applied_at, testing::EndsWith(" UTC"));
+  EXPECT_EQ(status->lines[1].state, StatusLine::State::kPending);
+}
+
+TEST_F(MigrationsTest, WaitsForAServerThatIsNotUpButNotForAWrongDatabase) {
+  postgres::Settings nowhere = database_.settings();
+  nowhere.host = "127.0.0.1";
+  nowhere.port = 1;
+  const auto collect = [this](std::string_view line) { progress_.emplace_back(line); };
+  Runner patient{nowhere, kLibrary, {.progress = collect, .connect_wait = std::chrono::seconds{1}}};
+  EXPECT_THAT(patient.Up().error().message, HasSubstr("cannot connect to database"));
+  EXPECT_THAT(progress_, ElementsAre(StartsWith("waiting up to 1 s for the server of database")));
+
+  progress_.clear();
+  postgres::Settings wrong = database_.settings();
+  wrong.database = "no_such_database";
+  Runner hasty{wrong, kLibrary, {.progress = collect, .connect_wait = std::chrono::seconds{60}}};
+  EXPECT_THAT(hasty.GetStatus().error().message,
+              HasSubstr("database \"no_such_database\" does not exist"));
+  EXPECT_TRUE(progress_.empty());
+}
+
+}  // namespace
+}  // namespace platform::migrations

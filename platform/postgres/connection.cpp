@@ -1,0 +1,374 @@
+#include "platform/postgres/connection.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/defer.hpp>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <utility>
+
+namespace platform::postgres::internal {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using WaitType = asio::posix::stream_descriptor::wait_type;
+
+namespace {
+
+constexpr int kBinary = 1;
+
+// SQLSTATEs of a prepared statement that the server has lost, or whose tables have changed.
+bool IsStale(std::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "0A000"; }
+
+}  // namespace
+
+Connection::Connection(asio::any_io_executor executor, std::shared_ptr<const Configuration> shared,
+                       Lane lane)
+    : executor_(std::move(executor)),
+      shared_(std::move(shared)),
+      lane_(lane),
+      descriptor_(executor_),
+      resolver_(executor_),
+      timer_(executor_),
+      backoff_(shared_->options.initial_backoff),
+      deadline_timer_(executor_) {}
+
+void Connection::Open() {
+  asio::co_spawn(
+      executor_, [self = shared_from_this()] { return self->Maintain(); },
+      [](const std::exception_ptr& broken) {
+        if (broken) {
+          std::rethrow_exception(broken);
+        }
+      });
+}
+
+void Connection::Close() {
+  state_ = State::kClosed;
+  ++generation_;
+  FailAll("the client was closed");
+  resolver_.cancel();
+  timer_.cancel();
+  deadline_timer_.cancel();
+  descriptor_.close();
+  session_.reset();
+}
+
+void Connection::Start(Operation& operation) {
+  if (state_ == State::kBackingOff || state_ == State::kClosed) {
+    Fail(operation, {.kind = QueryError::Kind::kUnavailable, .message = failure_});
+    return;
+  }
+  if (load() >= shared_->options.max_in_flight) {
+    Fail(operation, {.kind = QueryError::Kind::kOverloaded, .message = "too many calls wait"});
+    return;
+  }
+  pending_.push_back({&operation, Clock::now() + shared_->options.deadline});
+  WatchDeadlines();
+  ScheduleSend();
+}
+
+// What is called within one turn of the loop is sent together, at its end.
+void Connection::ScheduleSend() {
+  if (state_ == State::kUp && !std::exchange(send_scheduled_, true)) {
+    asio::defer(executor_, [self = shared_from_this()] {
+      self->send_scheduled_ = false;
+      self->SendPending();
+    });
+  }
+}
+
+void Connection::SendPending() {
+  if (state_ != State::kUp || pending_.empty()) {
+    return;
+  }
+  if (in_flight_.empty()) {
+    last_answer_ = Clock::now();
+  }
+  while (!pending_.empty()) {
+    in_flight_.push_back(pending_.front());
+    pending_.pop_front();
+    if (!Send(in_flight_.back())) {
+      Break();
+      return;
+    }
+  }
+  Flush();
+}
+
+// Writes one statement and its sync. The first call of a statement prepares it before the same
+// sync; until that is confirmed others go as plain text, so that no call hangs on another's.
+bool Connection::Send(Entry& entry) {
+  const Operation& operation = *entry.operation;
+  const Parameters& parameters = operation.parameters;
+  const int count = static_cast<int>(parameters.count);
+  std::array<const char*, kMaxParameters> values{};
+  std::array<int, kMaxParameters> formats{};
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < parameters.count; ++i) {
+    formats[i] = kBinary;
+    if (parameters.lengths[i] >= 0) {
+      values[i] = parameters.bytes.data() + offset;
+      offset += static_cast<std::size_t>(parameters.lengths[i]);
+    }
+  }
+
+  PGconn* session = session_.get();
+  entry.prepared = entry.retried ? nullptr : Find(operation);
+  if (entry.prepared != nullptr && entry.prepared->state == Prepared::State::kUnknown) {
+    entry.preparing = true;
+    entry.prepared->state = Prepared::State::kSent;
+    entry.prepared->server_name = fmt::format("{}_{}", operation.name, ++prepare_count_);
+    if (PQsendPrepare(session, entry.prepared->server_name.c_str(), operation.sql, count,
+                      operation.types.data()) != 1) {
+      return false;
+    }
+  }
+  const int sent =
+      entry.prepared == nullptr
+          ? PQsendQueryParams(session, operation.sql, count, operation.types.data(), values.data(),
+                              parameters.lengths.data(), formats.data(), kBinary)
+          : PQsendQueryPrepared(session, entry.prepared->server_name.c_str(), count, values.data(),
+                                parameters.lengths.data(), formats.data(), kBinary);
+  return sent == 1 && PQpipelineSync(session) == 1;
+}
+
+// The statement to be prepared or run; null where it must go as plain text: while its preparation
+// is not confirmed, or where its name already stands for something else.
+Connection::Prepared* Connection::Find(const Operation& operation) {
+  const auto [found, is_new] = prepared_.try_emplace(operation.name);
+  Prepared& prepared = found->second;
+  if (is_new) {
+    prepared.sql = operation.sql;
+    prepared.types.assign(operation.types.begin(), operation.types.end());
+  }
+  const bool usable = prepared.state != Prepared::State::kSent && prepared.sql == operation.sql &&
+                      std::ranges::equal(prepared.types, operation.types);
+  return usable ? &prepared : nullptr;
+}
+
+// Sees to it that what libpq could not write at once is written later.
+void Connection::Flush() {
+  const int rest = PQflush(session_.get());
+  if (rest < 0) {
+    Break();
+  } else if (rest > 0 && !std::exchange(awaiting_writable_, true)) {
+    descriptor_.async_wait(WaitType::wait_write,
+                           [self = shared_from_this(), generation = generation_](error_code error) {
+                             if (error || self->generation_ != generation) {
+                               return;
+                             }
+                             self->awaiting_writable_ = false;
+                             self->Flush();
+                           });
+  }
+}
+
+void Connection::AwaitReadable() {
+  descriptor_.async_wait(WaitType::wait_read,
+                         [self = shared_from_this(), generation = generation_](error_code error) {
+                           if (!error && self->generation_ == generation) {
+                             self->OnReadable();
+                           }
+                         });
+}
+
+void Connection::OnReadable() {
+  if (PQconsumeInput(session_.get()) != 1 || !Drain()) {
+    Break();
+  } else {
+    AwaitReadable();
+    if (!pending_.empty()) {
+      ScheduleSend();
+    }
+  }
+  ResumeCompleted();
+}
+
+// Takes all answers that are there. False when the connection is dead.
+bool Connection::Drain() {
+  bool ended = false;
+  while (!in_flight_.empty() && PQisBusy(session_.get()) == 0) {
+    PGresult* result = PQgetResult(session_.get());
+    if (result != nullptr) {
+      ended = false;
+      if (!Take(in_flight_.front(), result)) {
+        return false;
+      }
+    } else if (std::exchange(ended, true)) {
+      return false;  // One null ends a statement's results; two say that there will be no more.
+    }
+  }
+  return PQstatus(session_.get()) == CONNECTION_OK;
+}
+
+// Of each statement come, in order: its preparation's result, its own, and that of its sync. False
+// when the session has ended with this one.
+bool Connection::Take(Entry& entry, pg_result* result) {
+  Rows rows(result);
+  switch (PQresultStatus(result)) {
+    case PGRES_PIPELINE_SYNC:
+      CompleteFront();
+      return true;
+    case PGRES_PIPELINE_ABORTED:  // Its preparation has failed; that error stands.
+      return true;
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+      if (std::exchange(entry.preparing, false)) {
+        entry.prepared->state = Prepared::State::kConfirmed;
+      } else if (entry.operation != nullptr) {
+        entry.operation->result = std::move(rows);
+      }
+      return true;
+    case PGRES_FATAL_ERROR:
+      break;
+    default:  // COPY has no place in a pipeline.
+      return false;
+  }
+  bool fatal = false;
+  QueryError error = ErrorOf(result, fatal);
+  if (fatal) {
+    return false;
+  }
+  if (std::exchange(entry.preparing, false)) {
+    entry.prepared->state = Prepared::State::kUnknown;
+  } else if (entry.prepared != nullptr && IsStale(error.sqlstate)) {
+    entry.prepared->state = Prepared::State::kUnknown;
+    entry.stale = true;
+  }
+  if (entry.operation != nullptr) {
+    entry.operation->result = std::unexpected(std::move(error));
+  }
+  return true;
+}
+
+void Connection::CompleteFront() {
+  const Entry entry = in_flight_.front();
+  in_flight_.pop_front();
+  answered_ = true;
+  last_answer_ = Clock::now();
+  if (entry.operation == nullptr) {
+    return;
+  }
+  if (entry.stale) {
+    // A refused statement has done nothing, so it may be sent again; once.
+    pending_.push_front(
+        {.operation = entry.operation, .deadline = entry.deadline, .retried = true});
+    return;
+  }
+  completed_.push_back(entry.operation);
+}
+
+// Lets the callers of what is complete go on, within this turn of the loop. They may make new
+// calls, and destroy the client.
+void Connection::ResumeCompleted() {
+  std::vector<Operation*> completed;
+  completed.swap(completed_);
+  std::size_t next = 0;
+  try {
+    while (next < completed.size()) {
+      std::exchange(completed[next++]->resume, nullptr)();
+    }
+  } catch (...) {
+    while (next < completed.size()) {
+      asio::post(executor_, std::exchange(completed[next++]->resume, nullptr));
+    }
+    throw;
+  }
+}
+
+// Gives the session up and starts on the next one.
+void Connection::Break(std::string_view reason) {
+  failure_ = reason.empty() ? LastError(session_.get()) : reason;
+  state_ = State::kConnecting;
+  ++generation_;
+  descriptor_.close();
+  session_.reset();
+  prepared_.clear();
+  awaiting_writable_ = false;
+  Report(false, failure_);
+  FailAll(failure_);
+  Open();
+}
+
+// --- Deadlines ---
+
+// All calls of a connection have the same deadline, so one timer that looks at the oldest will do.
+void Connection::WatchDeadlines() {
+  if (watching_deadlines_ || load() == 0 || state_ == State::kClosed) {
+    return;
+  }
+  auto next = Clock::time_point::max();
+  if (!in_flight_.empty()) {
+    next = last_answer_ + shared_->options.deadline;
+    const auto live = std::ranges::find_if(
+        in_flight_, [](const Entry& entry) { return entry.operation != nullptr; });
+    if (live != in_flight_.end()) {
+      next = std::min(next, live->deadline);
+    }
+  }
+  if (!pending_.empty()) {
+    next = std::min(next, pending_.front().deadline);
+  }
+  watching_deadlines_ = true;
+  deadline_timer_.expires_at(next);
+  deadline_timer_.async_wait([self = weak_from_this()](error_code error) {
+    if (const auto connection = self.lock(); connection && !error) {
+      connection->watching_deadlines_ = false;
+      connection->OnDeadline();
+    }
+  });
+}
+
+// Fails what is overdue. A slow answer costs only its own caller, who is gone when it comes; but a
+// connection without any answer for so long is given up.
+void Connection::OnDeadline() {
+  const auto now = Clock::now();
+  const QueryError overdue{.kind = QueryError::Kind::kTimeout,
+                           .message = "no answer within the deadline"};
+  while (!pending_.empty() && pending_.front().deadline <= now) {
+    Fail(*pending_.front().operation, overdue);
+    pending_.pop_front();
+  }
+  for (Entry& entry : in_flight_) {
+    if (entry.deadline > now) {
+      break;
+    }
+    if (entry.operation != nullptr) {
+      Fail(*std::exchange(entry.operation, nullptr), overdue);
+    }
+  }
+  if (!in_flight_.empty() && now - last_answer_ >= shared_->options.deadline) {
+    Break("the server does not answer");
+  }
+  WatchDeadlines();
+}
+
+void Connection::Fail(Operation& operation, QueryError error) {
+  operation.result = std::unexpected(std::move(error));
+  asio::post(executor_, std::exchange(operation.resume, nullptr));
+}
+
+void Connection::FailAll(const std::string& reason) {
+  for (std::deque<Entry>* queue : {&in_flight_, &pending_}) {
+    for (const Entry& entry : *queue) {
+      if (entry.operation != nullptr) {
+        Fail(*entry.operation, {.kind = QueryError::Kind::kUnavailable, .message = reason});
+      }
+    }
+    queue->clear();
+  }
+}
+
+void Connection::Report(bool up, std::string_view message) const {
+  if (shared_->options.on_connection) {
+    shared_->options.on_connection(up, message);
+  }
+}
+
+}  // namespace platform::postgres::internal

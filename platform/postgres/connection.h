@@ -1,0 +1,133 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "platform/postgres/client.h"
+#include "platform/postgres/operation.h"
+#include "platform/postgres/session.h"
+#include "platform/runtime/task.h"
+
+namespace platform::postgres::internal {
+
+// What all connections of a client share.
+struct Configuration {
+  Settings settings;
+  ClientOptions options;
+};
+
+// One connection to the server in pipeline mode, made and made again by itself until Close. Calls
+// are sent and answered in order. All on the loop's thread.
+//
+// Connecting is a coroutine (Maintain); from there on libpq's socket drives callbacks. Each
+// callback carries the generation of the session it was meant for, and ends where that has passed.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  enum class State { kConnecting, kUp, kBackingOff, kClosed };
+
+  Connection(boost::asio::any_io_executor executor, std::shared_ptr<const Configuration> shared,
+             Lane lane);
+
+  void Open();   // Starts to connect. Once.
+  void Close();  // Fails what waits; nothing happens afterwards.
+
+  // Takes the operation over until its `resume` is called, never from within this function.
+  void Start(Operation& operation);
+
+  State state() const { return state_; }
+  std::size_t load() const { return pending_.size() + in_flight_.size(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // A statement as the server knows it, by its name. Once unknown, it is prepared by the next call.
+  struct Prepared {
+    enum class State { kUnknown, kSent, kConfirmed } state = State::kUnknown;
+    std::string server_name;  // Of its own for each preparation.
+    std::string sql;
+    std::vector<unsigned> types;
+  };
+
+  // One operation's place in the order of answers.
+  struct Entry {
+    Operation* operation;  // Null once its caller has been told that it is overdue.
+    Clock::time_point deadline;
+    Prepared* prepared = nullptr;  // What it runs; null when it was sent as plain text.
+    bool preparing = false;        // Its statement's preparation is to be answered first.
+    bool stale = false;            // Refused because the server lost or outdated the statement.
+    bool retried = false;
+  };
+
+  // Connecting.
+  Task<void> Maintain();
+  Task<void> BackOff();
+  Task<bool> Connect();
+  Task<bool> Resolve(std::vector<std::string>& addresses);
+  void GiveUpAttempt();
+  bool Watch();  // Points descriptor_ at libpq's present socket.
+  void EnterPipeline();
+
+  // Serving.
+  void ScheduleSend();
+  void SendPending();
+  bool Send(Entry& entry);
+  Prepared* Find(const Operation& operation);
+  void Flush();
+  void AwaitReadable();
+  void OnReadable();
+  bool Drain();
+  bool Take(Entry& entry, pg_result* result);
+  void CompleteFront();
+  void ResumeCompleted();
+  void Break(std::string_view reason = {});  // By default libpq's.
+
+  // Deadlines.
+  void WatchDeadlines();
+  void OnDeadline();
+
+  void Fail(Operation& operation, QueryError error);
+  void FailAll(const std::string& reason);
+  void Report(bool up, std::string_view message) const;
+
+  boost::asio::any_io_executor executor_;
+  std::shared_ptr<const Configuration> shared_;
+  Lane lane_;
+  State state_ = State::kConnecting;
+  std::uint64_t generation_ = 0;  // Counts attempts to connect.
+
+  Session session_;
+  // A duplicate of libpq's socket, so that either may be closed first.
+  boost::asio::posix::stream_descriptor descriptor_;
+  boost::asio::ip::tcp::resolver resolver_;
+  boost::asio::steady_timer timer_;  // Of the attempt to connect, and between attempts.
+  std::string failure_;              // Why the last attempt failed.
+  std::chrono::milliseconds backoff_;
+  bool answered_ = false;  // The session has answered a statement.
+  std::minstd_rand random_{std::random_device{}()};
+
+  std::deque<Entry> pending_;    // Not sent.
+  std::deque<Entry> in_flight_;  // Sent, to be answered in this order.
+  std::vector<Operation*> completed_;
+  std::unordered_map<std::string_view, Prepared> prepared_;  // By Statement::name.
+  std::uint64_t prepare_count_ = 0;
+  bool send_scheduled_ = false;
+  bool awaiting_writable_ = false;
+
+  boost::asio::steady_timer deadline_timer_;
+  bool watching_deadlines_ = false;
+  Clock::time_point last_answer_;  // Or when something was sent with nothing in flight.
+};
+
+}  // namespace platform::postgres::internal

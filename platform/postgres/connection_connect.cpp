@@ -1,0 +1,164 @@
+// How a connection is made: resolving, connecting, backing off.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "platform/postgres/connection.h"
+
+namespace platform::postgres::internal {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using WaitType = asio::posix::stream_descriptor::wait_type;
+
+// Connects, after as many attempts as it takes. Runs from Open and from Break.
+Task<void> Connection::Maintain() {
+  if (state_ == State::kClosed) {
+    co_return;
+  }
+  if (std::exchange(answered_, false)) {
+    backoff_ = shared_->options.initial_backoff;
+  } else if (generation_ > 0) {
+    co_await BackOff();  // The last session died before it was of use.
+  }
+  while (state_ != State::kClosed) {
+    const bool up = co_await Connect();
+    if (state_ == State::kClosed) {
+      co_return;
+    }
+    if (up) {
+      EnterPipeline();
+      co_return;
+    }
+    descriptor_.close();
+    session_.reset();
+    timer_.cancel();
+    Report(false, failure_);
+    co_await BackOff();
+  }
+}
+
+Task<void> Connection::BackOff() {
+  state_ = State::kBackingOff;
+  FailAll(failure_);
+  std::uniform_int_distribution<std::chrono::milliseconds::rep> jitter(backoff_.count() / 2,
+                                                                       backoff_.count());
+  timer_.expires_after(std::chrono::milliseconds(jitter(random_)));
+  backoff_ = std::min(backoff_ * 2, shared_->options.max_backoff);
+  error_code ignored;
+  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+// One attempt. False when it failed (see failure_), ran out of time, or was closed.
+Task<bool> Connection::Connect() {
+  state_ = State::kConnecting;
+  timer_.expires_after(shared_->options.connect_timeout);
+  timer_.async_wait([self = weak_from_this(), generation = ++generation_](error_code error) {
+    if (const auto connection = self.lock(); connection && !error &&
+                                             connection->generation_ == generation &&
+                                             connection->state_ == State::kConnecting) {
+      connection->GiveUpAttempt();
+    }
+  });
+
+  std::vector<std::string> addresses;
+  if (NeedsResolving(shared_->settings.host) && !co_await Resolve(addresses)) {
+    co_return false;
+  }
+  session_ = StartConnecting(shared_->settings, addresses, shared_->options, lane_);
+  if (!session_) {
+    throw std::bad_alloc();
+  }
+  PQsetNoticeReceiver(
+      session_.get(),
+      [](void* self, const PGresult* notice) {
+        const auto& on_notice = static_cast<Connection*>(self)->shared_->options.on_notice;
+        const char* text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+        if (on_notice && text != nullptr) {
+          on_notice(text);
+        }
+      },
+      this);
+  PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+  while (PQstatus(session_.get()) != CONNECTION_BAD && next != PGRES_POLLING_FAILED) {
+    if (next == PGRES_POLLING_OK) {
+      co_return true;
+    }
+    if (!Watch()) {
+      co_return false;
+    }
+    error_code error;
+    co_await descriptor_.async_wait(
+        next == PGRES_POLLING_READING ? WaitType::wait_read : WaitType::wait_write,
+        asio::redirect_error(asio::use_awaitable, error));
+    if (state_ != State::kConnecting) {
+      co_return false;
+    }
+    next = PQconnectPoll(session_.get());
+  }
+  failure_ = LastError(session_.get());
+  co_return false;
+}
+
+Task<bool> Connection::Resolve(std::vector<std::string>& addresses) {
+  error_code error;
+  const auto results = co_await resolver_.async_resolve(
+      shared_->settings.host, "", asio::redirect_error(asio::use_awaitable, error));
+  if (state_ != State::kConnecting) {
+    co_return false;
+  }
+  for (const auto& result : results) {
+    addresses.push_back(result.endpoint().address().to_string());
+  }
+  if (error || addresses.empty()) {
+    failure_ =
+        fmt::format("cannot resolve the host {}: {}", shared_->settings.host, error.message());
+    co_return false;
+  }
+  co_return true;
+}
+
+// Ends an attempt that takes too long. The resolver cannot be interrupted, so what waits is failed
+// here and not only when Connect comes back.
+void Connection::GiveUpAttempt() {
+  failure_ = "connecting timed out";
+  state_ = State::kBackingOff;
+  FailAll(failure_);
+  resolver_.cancel();
+  descriptor_.close();
+}
+
+bool Connection::Watch() {
+  const int copy = ::fcntl(PQsocket(session_.get()), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) {
+    failure_ = fmt::format("cannot watch the socket: {}", std::generic_category().message(errno));
+    return false;
+  }
+  descriptor_.close();
+  descriptor_.assign(copy);
+  return true;
+}
+
+void Connection::EnterPipeline() {
+  timer_.cancel();
+  if (PQsetnonblocking(session_.get(), 1) != 0 || PQenterPipelineMode(session_.get()) != 1 ||
+      !Watch()) {
+    Break();
+    return;
+  }
+  state_ = State::kUp;
+  Report(true, "connected");
+  AwaitReadable();
+  SendPending();
+}
+
+}  // namespace platform::postgres::internal

@@ -1,0 +1,29 @@
+#include "platform/postgres/query_error.h"
+
+#include <algorithm>
+#include <array>
+
+namespace platform::postgres {
+
+namespace {
+
+// Whether the same statement may well succeed a moment later.
+bool IsTransient(std::string_view sqlstate) {
+  // Connection trouble, out of resources, operator intervention (timeouts, shutdowns).
+  constexpr std::array<std::string_view, 3> kClasses{"08", "53", "57"};
+  // Serialization failure, deadlock, lock not available, read-only (a standby before promotion).
+  constexpr std::array<std::string_view, 4> kStates{"40001", "40P01", "55P03", "25006"};
+  return std::ranges::find(kClasses, sqlstate.substr(0, 2)) != kClasses.end() ||
+         std::ranges::find(kStates, sqlstate) != kStates.end();
+}
+
+}  // namespace
+
+QueryError::operator Error() const {
+  if (kind == Kind::kRejected && !IsTransient(sqlstate)) {
+    return Error::Internal();
+  }
+  return Error::Unavailable();
+}
+
+}  // namespace platform::postgres

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "platform/result/result.h"
+
+namespace platform::postgres {
+
+// Why a statement gave no rows.
+struct QueryError {
+  enum class Kind {
+    kRejected,     // The server refused the statement: see sqlstate and constraint.
+    kUnavailable,  // No connection, or it died before the answer. A write may or may not be done.
+    kTimeout,      // No answer within the deadline. A write may or may not be done.
+    kOverloaded,   // Too many statements are waiting already; nothing was sent.
+  };
+  Kind kind = Kind::kUnavailable;
+  std::string sqlstate;    // Five characters (PostgreSQL, appendix A); empty unless kRejected.
+  std::string constraint;  // The violated constraint's name, where the server named one.
+  std::string message;     // For the log only.
+
+  bool Violates(std::string_view constraint_name) const { return constraint == constraint_name; }
+
+  // What a client is told where the caller knows nothing better: kUnavailable with a Retry-After,
+  // or kInternal for a statement the server refused (except its own cancellations, shutdowns,
+  // deadlocks and resource shortages, which are kUnavailable).
+  // Implicit, so that it may be returned where a Result is.
+  operator Error() const;  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace platform::postgres

@@ -1,0 +1,375 @@
+// What the client does when the server, or the client itself, goes away.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "platform/postgres/client.h"
+#include "platform/postgres/test_loop.h"
+#include "tests/support/postgres_cluster.h"
+
+namespace platform::postgres {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::ip::tcp;
+using test_support::PostgresCluster;
+using Clock = std::chrono::steady_clock;
+using Kind = QueryError::Kind;
+
+constexpr Statement<std::int32_t, std::int32_t> kEcho{"echo", "SELECT $1"};
+constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
+                                               Lane::kSlow};
+constexpr Statement<std::int32_t> kPid{"pid", "SELECT pg_backend_pid()", Lane::kSlow};
+
+// Calls until one succeeds; false after five seconds of failures. No failure may take longer than
+// the deadline.
+Task<bool> Recovers(TestLoop& loop, Client& client) {
+  const auto end = Clock::now() + 5s;
+  while (Clock::now() < end) {
+    if (const auto row = co_await client.QueryOne(kEcho, 7); row && **row == 7) {
+      co_return true;
+    }
+    co_await loop.Sleep(20ms);
+  }
+  co_return false;
+}
+
+TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  TestLoop loop(cluster.Settings(), {.slow_connections = 1});
+  std::vector<Kind> kinds;
+  loop.Run([&](Client& client) -> Task<void> {
+    const std::int32_t pid = (co_await client.QueryOne(kPid))->value();
+    for (int i = 0; i < 5; ++i) {
+      loop.Spawn([&]() -> Task<void> {
+        const auto row = co_await loop.client().QueryOne(kSleep, 2000);
+        kinds.push_back(row.error().kind);
+      });
+    }
+    co_await loop.Sleep(50ms);
+    cluster.Execute("SELECT pg_terminate_backend(" + std::to_string(pid) + ")");
+    const auto before = Clock::now();
+    while (kinds.size() < 5 && Clock::now() - before < 1s) {
+      co_await loop.Sleep(5ms);
+    }
+    EXPECT_EQ(kinds, std::vector<Kind>(5, Kind::kUnavailable));
+    // It had answered before, so the next connection is made at once, and calls wait for it.
+    const auto next = co_await client.QueryOne(kPid);
+    EXPECT_TRUE(next.has_value()) << next.error().message;
+    EXPECT_NE(next->value(), pid);
+  });
+}
+
+TEST(RecoveryTest, AnIdleConnectionThatDiesIsReplaced) {
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  int lost = 0;
+  TestLoop loop(cluster.Settings(),
+                {.slow_connections = 1,
+                 .on_connection = [&](bool up, std::string_view) { lost += up ? 0 : 1; }});
+  loop.Run([&](Client& client) -> Task<void> {
+    const std::int32_t pid = (co_await client.QueryOne(kPid))->value();
+    cluster.Execute("SELECT pg_terminate_backend(" + std::to_string(pid) + ")");
+    while (lost == 0) {
+      co_await loop.Sleep(1ms);
+    }
+    EXPECT_NE((co_await client.QueryOne(kPid))->value(), pid);
+  });
+  EXPECT_EQ(lost, 1);
+}
+
+TEST(RecoveryTest, ACrashedServerUnderLoadIsReturnedTo) {
+  PostgresCluster cluster;
+  TestLoop loop(cluster.Settings());
+  bool stop = false;
+  int running = 32;
+  int answered = 0;
+  int unavailable = 0;
+  Clock::duration longest{};
+  for (int caller = 0; caller < 32; ++caller) {
+    loop.Spawn([&, caller]() -> Task<void> {
+      while (!stop) {
+        const auto start = Clock::now();
+        const auto row = co_await loop.client().QueryOne(kEcho, caller);
+        longest = std::max(longest, Clock::now() - start);
+        if (row) {
+          EXPECT_EQ(**row, caller);
+          ++answered;
+        } else {
+          EXPECT_EQ(row.error().kind, Kind::kUnavailable) << row.error().message;
+          ++unavailable;
+          co_await loop.Sleep(5ms);
+        }
+      }
+      --running;
+    });
+  }
+  for (int round = 0; round < 2; ++round) {
+    loop.Run([&](Client& client) -> Task<void> {
+      EXPECT_TRUE(co_await Recovers(loop, client));
+      co_await loop.Sleep(100ms);
+    });
+    const int before = answered;
+    EXPECT_GT(before, 0);
+    std::thread restart([&] {
+      cluster.Stop(PostgresCluster::Shutdown::kImmediate);
+      std::this_thread::sleep_for(200ms);
+      cluster.Start();
+    });
+    loop.Run([&](Client& client) -> Task<void> {
+      co_await loop.Sleep(300ms);
+      EXPECT_TRUE(co_await Recovers(loop, client));
+      co_await loop.Sleep(100ms);
+    });
+    restart.join();
+    EXPECT_GT(answered, before);
+  }
+  EXPECT_GT(unavailable, 0);
+  EXPECT_LT(longest, 3500ms);
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE(co_await Recovers(loop, client));
+    stop = true;
+    while (running > 0) {
+      co_await loop.Sleep(1ms);
+    }
+    // The slow lane is back as well.
+    for (int i = 0; i < 200 && !client.connected(); ++i) {
+      co_await loop.Sleep(10ms);
+    }
+    EXPECT_TRUE(client.connected());
+  });
+}
+
+TEST(RecoveryTest, CallsFailAtOnceWhileTheServerIsAway) {
+  PostgresCluster cluster;
+  cluster.Stop();
+  TestLoop loop(cluster.Settings(), {.initial_backoff = 100ms, .max_backoff = 200ms});
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_EQ((co_await client.QueryOne(kEcho, 1)).error().kind, Kind::kUnavailable);
+    const auto before = Clock::now();
+    const auto row = co_await client.QueryOne(kEcho, 1);
+    EXPECT_EQ(row.error().kind, Kind::kUnavailable);
+    EXPECT_FALSE(row.error().message.empty());
+    EXPECT_LT(Clock::now() - before, 500ms);
+    EXPECT_FALSE(client.connected());
+    cluster.Start();
+    EXPECT_TRUE(co_await Recovers(loop, client));
+  });
+}
+
+// A server that takes connections and says nothing.
+class BlackHole {
+ public:
+  Settings settings() const {
+    return {.host = "127.0.0.1",
+            .port = acceptor_.local_endpoint().port(),
+            .database = "x",
+            .user = "x",
+            .password = Secret("hunter2"),
+            .sslmode = "disable"};
+  }
+
+ private:
+  boost::asio::io_context context_;
+  tcp::acceptor acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}};
+};
+
+TEST(RecoveryTest, ABlackHoleFailsCallsWithinTheirDeadline) {
+  const BlackHole hole;
+  for (const bool connect_first : {true, false}) {
+    ClientOptions options{.deadline = 300ms};
+    options.connect_timeout = connect_first ? 150ms : 2000ms;
+    std::string said;
+    options.on_connection = [&](bool, std::string_view message) { said += message; };
+    TestLoop loop(hole.settings(), options);
+    loop.Run([&](Client& client) -> Task<void> {
+      const auto before = Clock::now();
+      const auto row = co_await client.QueryOne(kEcho, 1);
+      EXPECT_EQ(row.error().kind, connect_first ? Kind::kUnavailable : Kind::kTimeout);
+      EXPECT_LT(Clock::now() - before, 1s);
+      co_await loop.Sleep(400ms);
+      EXPECT_EQ(client.connected(), false);
+    });
+    EXPECT_EQ(said.find("hunter2"), std::string::npos);
+    EXPECT_EQ(said.empty(), !connect_first);
+  }
+}
+
+// Passes bytes between client and server until told to swallow them.
+class Proxy {
+ public:
+  Proxy(boost::asio::io_context& context, std::uint16_t server)
+      : acceptor_(context, {boost::asio::ip::address_v4::loopback(), 0}), server_(server) {
+    boost::asio::co_spawn(context, Accept(), [](std::exception_ptr) {});
+  }
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  void Swallow(bool swallow) { swallow_ = swallow; }
+
+ private:
+  Task<void> Accept() {
+    while (true) {
+      auto client = std::make_shared<tcp::socket>(
+          co_await acceptor_.async_accept(boost::asio::use_awaitable));
+      auto server = std::make_shared<tcp::socket>(client->get_executor());
+      co_await server->async_connect({boost::asio::ip::address_v4::loopback(), server_},
+                                     boost::asio::use_awaitable);
+      for (const auto& [from, to] : {std::pair(client, server), std::pair(server, client)}) {
+        boost::asio::co_spawn(client->get_executor(), Pass(from, to), [](std::exception_ptr) {});
+      }
+    }
+  }
+
+  Task<void> Pass(std::shared_ptr<tcp::socket> from, std::shared_ptr<tcp::socket> to) {
+    std::array<char, 65536> buffer;
+    try {
+      while (true) {
+        std::size_t size =
+            co_await from->async_read_some(boost::asio::buffer(buffer), boost::asio::use_awaitable);
+        for (std::size_t sent = 0; !swallow_ && sent < size;) {
+          sent += co_await to->async_write_some(
+              boost::asio::buffer(buffer.data() + sent, size - sent), boost::asio::use_awaitable);
+        }
+      }
+    } catch (const boost::system::system_error&) {
+      to->close();
+    }
+  }
+
+  tcp::acceptor acceptor_;
+  std::uint16_t server_;
+  bool swallow_ = false;
+};
+
+TEST(RecoveryTest, AnEstablishedConnectionThatFallsSilentIsGivenUp) {
+  TestLoop loop(PostgresCluster::Shared().Settings());
+  Proxy proxy(loop.context(), PostgresCluster::Shared().port());
+  Settings settings = PostgresCluster::Shared().Settings();
+  settings.port = proxy.port();
+  std::vector<std::string> losses;
+  Client client(loop.context().get_executor(), settings,
+                {.deadline = 300ms,
+                 .connect_timeout = 300ms,
+                 .on_connection = [&](bool up, std::string_view message) {
+                   if (!up) {
+                     losses.emplace_back(message);
+                   }
+                 }});
+  std::vector<Kind> kinds;
+  loop.Run([&](Client&) -> Task<void> {
+    EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());
+    proxy.Swallow(true);
+    const auto before = Clock::now();
+    for (const auto wait : {0ms, 0ms, 100ms}) {
+      loop.Spawn([&, wait]() -> Task<void> {
+        co_await loop.Sleep(wait);
+        kinds.push_back((co_await client.QueryOne(kEcho, 1)).error().kind);
+      });
+    }
+    while (kinds.size() < 3) {
+      co_await loop.Sleep(5ms);
+    }
+    EXPECT_LT(Clock::now() - before, 1s);
+    EXPECT_EQ(kinds, (std::vector{Kind::kTimeout, Kind::kTimeout, Kind::kUnavailable}));
+    EXPECT_THAT(losses, testing::Contains("the server does not answer"));
+    proxy.Swallow(false);
+    EXPECT_TRUE(co_await Recovers(loop, client));
+  });
+}
+
+TEST(RecoveryTest, AWrongPasswordIsReportedAndTriedAgain) {
+  PostgresCluster cluster;
+  cluster.Execute("CREATE ROLE shop LOGIN PASSWORD 'right'");
+  cluster.Execute(
+      "COPY (VALUES ('local all postgres trust'), ('host all all all scram-sha-256')) "
+      "TO '" +
+      (cluster.directory() / "data/pg_hba.conf").string() + "'");
+  cluster.Execute("SELECT pg_reload_conf()");
+  Settings settings = cluster.Settings();
+  settings.user = "shop";
+  settings.password = Secret("hunter2");
+  std::string said;
+  TestLoop loop(settings,
+                {.on_connection = [&](bool, std::string_view message) { said += message; }});
+  loop.Run([&](Client& client) -> Task<void> {
+    const auto row = co_await client.QueryOne(kEcho, 1);
+    EXPECT_EQ(row.error().kind, Kind::kUnavailable);
+    EXPECT_NE(row.error().message.find("password authentication failed"), std::string::npos);
+    EXPECT_EQ(row.error().message.find("hunter2"), std::string::npos);
+    cluster.Execute("ALTER ROLE shop PASSWORD 'hunter2'");
+    EXPECT_TRUE(co_await Recovers(loop, client));
+  });
+  EXPECT_EQ(said.find("hunter2"), std::string::npos);
+}
+
+TEST(RecoveryTest, AnUnknownHostIsReported) {
+  Settings settings = PostgresCluster::Shared().Settings();
+  settings.host = "no-such-host.invalid";
+  TestLoop loop(settings);
+  loop.Run([&](Client& client) -> Task<void> {
+    const auto row = co_await client.QueryOne(kEcho, 1);
+    EXPECT_TRUE(row.error().kind == Kind::kUnavailable || row.error().kind == Kind::kTimeout);
+  });
+}
+
+TEST(RecoveryTest, ADestroyedClientFailsWhatWaits) {
+  for (const auto settle : {0ms, 100ms}) {  // Before and after it has connected.
+    TestLoop loop(PostgresCluster::Shared().Settings());
+    std::vector<Kind> kinds;
+    for (int i = 0; i < 5; ++i) {
+      loop.Spawn([&]() -> Task<void> {
+        const auto row = co_await loop.client().QueryOne(kSleep, 1000);
+        kinds.push_back(row.error().kind);
+      });
+    }
+    loop.Run([&](Client&) -> Task<void> {
+      co_await loop.Sleep(settle);
+      loop.DestroyClient();
+      co_await loop.Sleep(10ms);
+    });
+    EXPECT_EQ(kinds, std::vector<Kind>(5, Kind::kUnavailable));
+  }
+}
+
+TEST(RecoveryTest, ACallerMayDestroyTheClientWhenItGoesOn) {
+  TestLoop loop(PostgresCluster::Shared().Settings());
+  int failed = 0;
+  int answered = 0;
+  for (int i = 0; i < 10; ++i) {
+    loop.Spawn([&]() -> Task<void> {
+      const auto row = co_await loop.client().QueryOne(kEcho, 1);
+      (row ? answered : failed) += 1;
+      if (answered == 1) {
+        loop.Spawn([&]() -> Task<void> {
+          failed += (co_await loop.client().QueryOne(kSleep, 1000)).has_value() ? 0 : 1;
+        });
+        loop.DestroyClient();
+        answered = 100;
+      }
+    });
+  }
+  loop.Run([&](Client&) -> Task<void> { co_await loop.Sleep(200ms); });
+  EXPECT_GE(answered, 100);
+  EXPECT_GE(failed, 1);
+}
+
+TEST(RecoveryTest, AClientMayBeDestroyedBeforeItsLoopRuns) {
+  TestLoop loop(PostgresCluster::Shared().Settings());
+  loop.DestroyClient();
+  loop.context().run();  // Ends: nothing is left to do.
+}
+
+TEST(RecoveryTest, ALoopMayEndWithCallsWaiting) {
+  TestLoop loop(PostgresCluster::Shared().Settings());
+  loop.Spawn([&]() -> Task<void> { co_await loop.client().QueryOne(kSleep, 1000); });
+  loop.Run([&](Client&) -> Task<void> { co_await loop.Sleep(50ms); });
+}
+
+}  // namespace
+}  // namespace platform::postgres

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace platform::postgres {
+
+// A timestamptz: microseconds since 1970-01-01 00:00 UTC. Timestamp::max() and min() stand for
+// 'infinity' and '-infinity'.
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
+
+// How a C++ type travels as a PostgreSQL value, in its binary format. Specializations:
+//
+//   static constexpr unsigned kOid;                        // of the PostgreSQL type
+//   static void Encode(const T& value, std::string& out);  // append the binary form
+//   static T Decode(std::string_view bytes);               // throws std::runtime_error if
+//   malformed
+//
+// Provided: bool, int16_t, int32_t, int64_t, std::string (text, varchar), Timestamp,
+// std::vector<int32_t>. A domain type takes part by declaring
+//
+//   using PostgresType = <one of those>;
+//   PostgresType ToPostgres() const;               // for a parameter
+//   static T FromPostgres(PostgresType value);     // for a column
+//
+// std::optional<T> stands for a value that may be NULL, as parameter and as column.
+template <class T>
+struct Codec;
+
+// Whether a column of PostgreSQL type `oid` can be read as a T.
+template <class T>
+constexpr bool Accepts(unsigned oid) {
+  return oid == Codec<T>::kOid;
+}
+
+template <>
+struct Codec<bool> {
+  static constexpr unsigned kOid = 16;
+  static void Encode(bool value, std::string& out);
+  static bool Decode(std::string_view bytes);
+};
+
+template <>
+struct Codec<std::int16_t> {
+  static constexpr unsigned kOid = 21;
+  static void Encode(std::int16_t value, std::string& out);
+  static std::int16_t Decode(std::string_view bytes);
+};
+
+template <>
+struct Codec<std::int32_t> {
+  static constexpr unsigned kOid = 23;
+  static void Encode(std::int32_t value, std::string& out);
+  static std::int32_t Decode(std::string_view bytes);
+};
+
+template <>
+struct Codec<std::int64_t> {
+  static constexpr unsigned kOid = 20;
+  static void Encode(std::int64_t value, std::string& out);
+  static std::int64_t Decode(std::string_view bytes);
+};
+
+template <>
+struct Codec<std::string> {
+  static constexpr unsigned kOid = 25;
+  static void Encode(std::string_view value, std::string& out) { out.append(value); }
+  static std::string Decode(std::string_view bytes) { return std::string(bytes); }
+};
+
+// PostgreSQL's character types have one binary form: text, varchar, char(n), name.
+template <>
+constexpr bool Accepts<std::string>(unsigned oid) {
+  return oid == 25 || oid == 1043 || oid == 1042 || oid == 19;
+}
+
+// Throws std::out_of_range for a time that the other side cannot hold (past the year 294246).
+template <>
+struct Codec<Timestamp> {
+  static constexpr unsigned kOid = 1184;
+  static void Encode(Timestamp value, std::string& out);
+  static Timestamp Decode(std::string_view bytes);
+};
+
+// int4[], of one dimension and without NULLs.
+template <>
+struct Codec<std::vector<std::int32_t>> {
+  static constexpr unsigned kOid = 1007;
+  static void Encode(std::span<const std::int32_t> values, std::string& out);
+  static std::vector<std::int32_t> Decode(std::string_view bytes);
+};
+
+// A domain type that names its PostgreSQL type.
+template <class T>
+concept DomainValue = requires { typename T::PostgresType; };
+
+template <DomainValue T>
+struct Codec<T> {
+  static constexpr unsigned kOid = Codec<typename T::PostgresType>::kOid;
+  static void Encode(const T& value, std::string& out) {
+    Codec<typename T::PostgresType>::Encode(value.ToPostgres(), out);
+  }
+  static T Decode(std::string_view bytes) {
+    return T::FromPostgres(Codec<typename T::PostgresType>::Decode(bytes));
+  }
+};
+
+template <DomainValue T>
+constexpr bool Accepts(unsigned oid) {
+  return Accepts<typename T::PostgresType>(oid);
+}
+
+// T without std::optional, and whether it had one.
+template <class T>
+struct Nullable {
+  using Value = T;
+  static constexpr bool kNullable = false;
+};
+
+template <class T>
+struct Nullable<std::optional<T>> {
+  using Value = T;
+  static constexpr bool kNullable = true;
+};
+
+}  // namespace platform::postgres

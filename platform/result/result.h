@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace platform {
+
+// What a client can be told went wrong, whatever the transport. http/ and grpc/ each hold the one
+// table that maps it to their wire.
+enum class ErrorCode {
+  kInvalidArgument,  // Understood, but not acceptable as things stand: wrong password, taken email.
+  kUnprocessable,    // Breaks the request's schema; `fields` says where.
+  kUnauthenticated,  // No usable credentials.
+  kPermissionDenied,      // Known caller, not allowed.
+  kNotFound,              // No such object or path.
+  kMethodNotAllowed,      // The path exists, the method does not.
+  kRequestTimeout,        // The client did not send its request in time.
+  kPayloadTooLarge,       // The body exceeds its limit.
+  kExpectationFailed,  // An Expect header that is not 100-continue.
+  kHeaderFieldsTooLarge,  // The request line and headers exceed their limit.
+  kTooManyRequests,       // Throttled; `retry_after` says for how long.
+  kNotImplemented,        // A part of the protocol that this server does not speak.
+  kUnavailable,  // Something we depend on is away or too busy; the request may be repeated.
+  kInternal,     // A fault of ours. Details are in the log, never on the wire.
+};
+
+// Messages per field, as the wire's `fields` object.
+using FieldErrors = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+// An expected failure, as a value. Its texts are shown to the client: never put a secret, an
+// address or SQL into them.
+struct Error {
+  ErrorCode code = ErrorCode::kInternal;
+  // The wire's reason; empty means the standard phrase of the code.
+  std::string reason;
+  // Not empty only for validation failures.
+  FieldErrors fields;
+  // When to try again, for kTooManyRequests and kUnavailable.
+  std::optional<std::chrono::seconds> retry_after;
+
+  static Error NotFound() { return {.code = ErrorCode::kNotFound}; }
+  static Error PermissionDenied(std::string reason) {
+    return {.code = ErrorCode::kPermissionDenied, .reason = std::move(reason)};
+  }
+  // Away or overloaded, `retry_after` from now.
+  static Error Unavailable(std::chrono::seconds retry_after = std::chrono::seconds{1}) {
+    return {.code = ErrorCode::kUnavailable, .retry_after = retry_after};
+  }
+  static Error Internal() { return {}; }
+  // One message for one field. `code` is kInvalidArgument (400) or kUnprocessable (422).
+  static Error Field(ErrorCode code, std::string_view field, std::string_view message) {
+    Error error{.code = code};
+    error.fields[std::string(field)].emplace_back(message);
+    return error;
+  }
+};
+
+template <class T>
+using Result = std::expected<T, Error>;
+
+}  // namespace platform

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/type_index.hpp>
+#include <concepts>
+#include <string>
+#include <string_view>
+
+#include "platform/schema/field.h"
+#include "platform/schema/write.h"
+
+namespace platform::schema {
+
+// Named schemas of a document, as OpenAPI's `components/schemas`.
+using Components = boost::json::object;
+
+// "#/components/schemas/<name>" as a reference object.
+boost::json::object Reference(std::string_view name);
+
+// The type's name without its namespaces.
+template <class T>
+std::string NameOf() {
+  const std::string name = boost::typeindex::type_id<T>().pretty_name();
+  return name.substr(name.rfind(':') + 1);
+}
+
+// The JSON Schema (2020-12, as OpenAPI 3.1 uses it) of a type, made from the same declarations that
+// parse and write it. A struct becomes a component, added to `components` once, and a reference to
+// it. Parts with a `static void Describe(boost::json::object&)` add their own keywords.
+template <class T>
+boost::json::object Describe(Components& components) {
+  if constexpr (std::same_as<T, bool>) {
+    return {{"type", "boolean"}};
+  } else if constexpr (std::integral<T>) {
+    return {{"type", "integer"}, {"format", "int32"}};
+  } else if constexpr (std::same_as<T, std::string>) {
+    return {{"type", "string"}};
+  } else if constexpr (std::same_as<T, Timestamp>) {
+    return {{"type", "string"}, {"format", "date-time"}};
+  } else if constexpr (IsValueType<T>) {
+    boost::json::object schema = Describe<typename T::Base>(components);
+    T::Describe(schema);
+    return schema;
+  } else if constexpr (kIsOptional<T>) {
+    return Describe<typename T::value_type>(components);
+  } else if constexpr (kIsVector<T>) {
+    return {{"type", "array"}, {"items", Describe<typename T::value_type>(components)}};
+  } else {
+    static_assert(IsObject<T>);
+    const std::string name = NameOf<T>();
+    if (!components.contains(name)) {
+      boost::json::object properties;
+      boost::json::array required;
+      ForEachMember<T>([&]<class Member>(const char* member_name, Member T::*) {
+        properties[member_name] = Describe<Member>(components);
+        if constexpr (!kIsOptional<Member>) required.emplace_back(member_name);
+      });
+      boost::json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
+      if (!required.empty()) schema["required"] = std::move(required);
+      schema["additionalProperties"] = false;
+      if constexpr (requires { T::Describe(schema); }) T::Describe(schema);
+      components[name] = std::move(schema);
+    }
+    return Reference(name);
+  }
+}
+
+}  // namespace platform::schema

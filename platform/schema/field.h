@@ -1,0 +1,82 @@
+#pragma once
+
+#include <algorithm>
+#include <boost/describe/members.hpp>
+#include <boost/json/value.hpp>
+#include <boost/mp11/algorithm.hpp>
+#include <concepts>
+#include <cstdint>
+#include <expected>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/schema/value_type.h"
+
+namespace platform::schema {
+
+// A struct whose members are declared with BOOST_DESCRIBE_STRUCT: a JSON object.
+template <class T>
+concept IsObject = boost::describe::has_describe_members<T>::value;
+
+// Calls `visit(name, pointer_to_member)` for each member, in order.
+template <IsObject T, class Visit>
+constexpr void ForEachMember(Visit&& visit) {
+  using Members = boost::describe::describe_members<T, boost::describe::mod_public>;
+  boost::mp11::mp_for_each<Members>([&](auto member) { visit(member.name, member.pointer); });
+}
+
+// What a JSON value is turned into, or the message that tells the client why it cannot be. Strict:
+// no number is read from a string and no integer from 1.5 or true.
+template <class T>
+using Parsed = std::expected<T, std::string_view>;
+
+Parsed<bool> ParseBoolean(const boost::json::value& json);
+Parsed<std::int64_t> ParseInteger(const boost::json::value& json);
+Parsed<std::string> ParseText(const boost::json::value& json);
+
+inline constexpr std::string_view kNotAnInteger = "Not a valid integer.";
+
+// An integer past int32 gets the type's own complaint (its range) where there is one.
+template <class T>
+Parsed<T> CheckInteger(const Parsed<std::int64_t>& integer) {
+  if (!integer) return std::unexpected(integer.error());
+  const std::int64_t number = *integer;
+  const auto clamped = static_cast<std::int32_t>(std::clamp<std::int64_t>(
+      number, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+  Parsed<T> parsed = T::Parse(clamped);
+  if (parsed && clamped != number) return std::unexpected(kNotAnInteger);
+  return parsed;
+}
+
+template <class T>
+Parsed<T> ParseValue(const boost::json::value& json) {
+  if constexpr (std::same_as<T, bool>) {
+    return ParseBoolean(json);
+  } else if constexpr (std::same_as<T, std::string>) {
+    return ParseText(json);
+  } else {
+    static_assert(IsValueType<T>, "a field is a bool, a string or a ValueType");
+    if constexpr (std::same_as<typename T::Base, std::int32_t>) {
+      return CheckInteger<T>(ParseInteger(json));
+    } else {
+      Parsed<std::string> text = ParseText(json);
+      if (!text) return std::unexpected(text.error());
+      return T::Parse(*std::move(text));
+    }
+  }
+}
+
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool kIsVector = false;
+template <class T>
+inline constexpr bool kIsVector<std::vector<T>> = true;
+
+}  // namespace platform::schema

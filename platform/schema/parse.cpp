@@ -1,0 +1,55 @@
+#include "platform/schema/parse.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/url/params_view.hpp>
+#include <boost/url/parse_query.hpp>
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+namespace platform::schema {
+namespace {
+
+constexpr std::size_t kMaxDepth = 32;
+
+}  // namespace
+
+Parsed<std::int64_t> ReadInteger(const boost::json::value& text) {
+  const std::string_view digits = text.as_string();
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return std::unexpected(kNotAnInteger);
+  }
+  return number;
+}
+
+Result<boost::json::object> ParseJsonObject(std::string_view body) {
+  if (body.empty()) return boost::json::object();
+  boost::system::error_code error;
+  boost::json::value json =
+      boost::json::parse(body, error, {}, boost::json::parse_options{.max_depth = kMaxDepth});
+  if (error) {
+    return std::unexpected(Error::Field(ErrorCode::kInvalidArgument, "json", "Invalid JSON body."));
+  }
+  if (!json.is_object()) {
+    return std::unexpected(
+        Error::Field(ErrorCode::kUnprocessable, "_schema", "Invalid input type."));
+  }
+  return std::move(json.get_object());
+}
+
+Result<boost::json::object> ParseQueryObject(std::string_view query) {
+  if (!boost::urls::parse_query(query)) {
+    return std::unexpected(
+        Error{.code = ErrorCode::kInvalidArgument, .reason = "Malformed query string"});
+  }
+  boost::json::object object;
+  for (const auto& parameter : boost::urls::params_view(query, {/*space_as_plus=*/true})) {
+    object.emplace(parameter.key, parameter.value);
+  }
+  return object;
+}
+
+}  // namespace platform::schema

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <expected>
+#include <string_view>
+
+#include "platform/result/result.h"
+#include "platform/schema/field.h"
+
+namespace platform::schema {
+
+// Where the members of a struct come from.
+enum class Source {
+  kBody,   // A JSON object; a member that the struct does not have is an error.
+  kQuery,  // A query string; other parameters are ignored.
+};
+
+// The integer that a JSON string spells out in decimal.
+Parsed<std::int64_t> ReadInteger(const boost::json::value& text);
+
+// One field. In a query string everything is text, integers too.
+template <class T>
+Parsed<T> ParseField(const boost::json::value& json, Source source) {
+  if constexpr (IsValueType<T>) {
+    if constexpr (std::same_as<typename T::Base, std::int32_t>) {
+      if (source == Source::kQuery) return CheckInteger<T>(ReadInteger(json));
+    }
+  }
+  return ParseValue<T>(json);
+}
+
+// Reads the members of T from `object`. An optional member may be missing, but not null. Every bad
+// field is reported, each with its messages. If T has
+//
+//   void Check(FieldErrors& errors) const;
+//
+// it is called when all members are good, to add what is wrong with them together.
+template <IsObject T>
+std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, Source source) {
+  T parsed{};
+  FieldErrors errors;
+  std::size_t known = 0;
+  ForEachMember<T>([&](const char* name, auto member) {
+    auto& target = parsed.*member;
+    using Target = std::remove_reference_t<decltype(target)>;
+    const boost::json::value* json = object.if_contains(name);
+    if (json == nullptr) {
+      if constexpr (!kIsOptional<Target>) errors[name] = {"Missing data for required field."};
+      return;
+    }
+    ++known;
+    if (json->is_null()) {
+      errors[name] = {"Field may not be null."};
+      return;
+    }
+    const auto assign = [&](auto value) {
+      if (value) {
+        target = *std::move(value);
+      } else {
+        errors[name] = {std::string(value.error())};
+      }
+    };
+    if constexpr (kIsOptional<Target>) {
+      assign(ParseField<typename Target::value_type>(*json, source));
+    } else {
+      assign(ParseField<Target>(*json, source));
+    }
+  });
+  if (source == Source::kBody && known < object.size()) {
+    for (const auto& entry : object) {
+      bool is_member = false;
+      ForEachMember<T>([&](const char* name, auto) { is_member |= entry.key() == name; });
+      if (!is_member) errors[std::string(entry.key())] = {"Unknown field."};
+    }
+  }
+  if constexpr (requires { parsed.Check(errors); }) {
+    if (errors.empty()) parsed.Check(errors);
+  }
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  return parsed;
+}
+
+// A request's body as an object; no body counts as {}. Nesting is limited to 32 levels.
+Result<boost::json::object> ParseJsonObject(std::string_view body);
+
+// A query string ("limit=10&search=a%20b") as an object of strings, which need not be UTF-8. Of a
+// repeated parameter the first counts.
+Result<boost::json::object> ParseQueryObject(std::string_view query);
+
+// A request's body as a T: 400 when it is no JSON, 422 with all bad fields when it is no T.
+template <IsObject T>
+Result<T> Parse(std::string_view text, Source source) {
+  Result<boost::json::object> object =
+      source == Source::kBody ? ParseJsonObject(text) : ParseQueryObject(text);
+  if (!object) return std::unexpected(std::move(object).error());
+  auto members = ParseMembers<T>(*object, source);
+  if (!members) {
+    return std::unexpected(
+        Error{.code = ErrorCode::kUnprocessable, .fields = std::move(members).error()});
+  }
+  return *std::move(members);
+}
+
+}  // namespace platform::schema

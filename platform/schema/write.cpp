@@ -1,0 +1,39 @@
+#include "platform/schema/write.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <iterator>
+
+namespace platform::schema {
+namespace {
+
+// What RFC 8259 section 7 demands to be escaped.
+bool NeedsEscape(char character) {
+  return character == '"' || character == '\\' || static_cast<unsigned char>(character) < 0x20;
+}
+
+}  // namespace
+
+void WriteText(std::string_view text, std::string& out) {
+  if (std::ranges::any_of(text, NeedsEscape)) {
+    out += boost::json::serialize(text);
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+void WriteTimestamp(Timestamp time, std::string& out) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  fmt::format_to(std::back_inserter(out), R"("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00")",
+                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                 static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+                 clock.seconds().count(), clock.subseconds().count());
+}
+
+}  // namespace platform::schema

@@ -1,0 +1,83 @@
+#include "platform/security/hash_pool.h"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <utility>
+
+namespace platform::security {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Wipes a text when the coroutine that holds it ends, however it ends.
+class WipeAtEnd {
+ public:
+  explicit WipeAtEnd(std::string& text) : text_(text) {}
+  ~WipeAtEnd() { Wipe(text_); }
+  WipeAtEnd(const WipeAtEnd&) = delete;
+  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
+
+ private:
+  std::string& text_;
+};
+
+}  // namespace
+
+HashPool::HashPool(std::size_t threads, std::size_t queue_limit)
+    : pending_limit_(threads + queue_limit), pool_(threads) {}
+
+HashPool::~HashPool() {
+  stopping_ = true;
+  pool_.join();
+}
+
+// Runs `function` on the pool. `function` may refer to the caller's coroutine frame: it is kept by
+// the handler, which lives until the job has ended.
+template <class T, class Function>
+Task<Result<T>> HashPool::Run(Function function) {
+  if (pending_.fetch_add(1, std::memory_order_relaxed) >= pending_limit_) {
+    pending_.fetch_sub(1, std::memory_order_relaxed);
+    co_return std::unexpected(Error::Unavailable());
+  }
+  auto start = [this, &function](auto handler) {
+    auto home = asio::make_work_guard(asio::get_associated_executor(handler));
+    asio::post(pool_,
+               [this, &function, handler = std::move(handler), home = std::move(home)]() mutable {
+                 std::exception_ptr failure;
+                 Result<T> result = std::unexpected(Error::Unavailable());
+                 if (!stopping_) {
+                   try {
+                     result = function();
+                   } catch (...) {
+                     failure = std::current_exception();
+                   }
+                 }
+                 pending_.fetch_sub(1, std::memory_order_relaxed);
+                 auto executor = home.get_executor();
+                 asio::post(executor, [handler = std::move(handler), failure = std::move(failure),
+                                       result = std::move(result)]() mutable {
+                   std::move(handler)(std::move(failure), std::move(result));
+                 });
+               });
+  };
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&,
+                                          void(std::exception_ptr, Result<T>)>(std::move(start),
+                                                                               asio::use_awaitable);
+}
+
+Task<Result<std::string>> HashPool::Hash(std::string password) {
+  const WipeAtEnd wipe(password);
+  co_return co_await Run<std::string>([&] { return HashPassword(password); });
+}
+
+Task<Result<Verification>> HashPool::Verify(std::string hash, std::string password) {
+  const WipeAtEnd wipe(password);
+  co_return co_await Run<Verification>([&] { return VerifyPassword(hash, password); });
+}
+
+}  // namespace platform::security

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <cstddef>
+#include <string>
+
+#include "platform/result/result.h"
+#include "platform/runtime/task.h"
+#include "platform/security/password.h"
+
+namespace platform::security {
+
+// Hashes passwords on a few threads of its own, so that no event loop waits. Each running job takes
+// 19 MiB. May be used from all event loops at once; a call resumes on the executor it was awaited
+// on. A call cannot be cancelled: who races it against a timer still waits for its end.
+//
+// When `queue_limit` jobs wait for a thread, further calls fail at once with Error::Unavailable.
+// The passwords handed over are wiped after use. Destroy the pool before the event loops that use
+// it.
+class HashPool {
+ public:
+  HashPool(std::size_t threads, std::size_t queue_limit);
+  // Waits for what is running. What still waits for a thread fails with Error::Unavailable.
+  ~HashPool();
+  HashPool(const HashPool&) = delete;
+  HashPool& operator=(const HashPool&) = delete;
+
+  // See HashPassword.
+  Task<Result<std::string>> Hash(std::string password);
+
+  // See VerifyPassword.
+  Task<Result<Verification>> Verify(std::string hash, std::string password);
+
+  // Jobs that run or wait, at this moment.
+  std::size_t Pending() const { return pending_.load(std::memory_order_relaxed); }
+
+ private:
+  template <class T, class Function>
+  Task<Result<T>> Run(Function function);
+
+  const std::size_t pending_limit_;
+  std::atomic<std::size_t> pending_ = 0;
+  std::atomic<bool> stopping_ = false;
+  boost::asio::thread_pool pool_;
+};
+
+}  // namespace platform::security

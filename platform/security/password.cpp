@@ -1,0 +1,77 @@
+#include "platform/security/password.h"
+
+#include <crypt.h>
+#include <sodium.h>
+
+#include <array>
+#include <memory>
+#include <new>
+
+#include "platform/security/sodium.h"
+
+namespace platform::security {
+namespace {
+
+constexpr unsigned long long kPasses = 2;
+constexpr std::size_t kMemoryBytes = std::size_t{19456} * 1024;
+
+bool MatchesArgon2id(const std::string& hash, std::string_view password) {
+  InitializeSodium();
+  return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0;
+}
+
+bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
+  if (password.contains('\0')) return false;
+  // crypt_r wants a terminated password, and about 32 KiB to work in.
+  std::string terminated(password);
+  const auto work = std::make_unique<crypt_data>();
+  const char* made = crypt_r(terminated.c_str(), hash.c_str(), work.get());
+  const std::string_view made_hash = made == nullptr ? "" : made;
+  const bool matches = made_hash.size() == hash.size() &&
+                       sodium_memcmp(made_hash.data(), hash.data(), hash.size()) == 0;
+  Wipe(terminated);
+  sodium_memzero(work.get(), sizeof(crypt_data));
+  return matches;
+}
+
+}  // namespace
+
+std::string HashPassword(std::string_view password) {
+  InitializeSodium();
+  std::array<char, crypto_pwhash_STRBYTES> hash{};
+  if (crypto_pwhash_str_alg(hash.data(), password.data(), password.size(), kPasses, kMemoryBytes,
+                            crypto_pwhash_ALG_ARGON2ID13) != 0) {
+    throw std::bad_alloc();
+  }
+  return hash.data();
+}
+
+Verification VerifyPassword(const std::string& hash, std::string_view password) {
+  if (hash.contains('\0')) return {};
+  if (hash.starts_with("$argon2id$") && hash.size() < crypto_pwhash_STRBYTES) {
+    if (!MatchesArgon2id(hash, password)) return {};
+    const int outdated = crypto_pwhash_str_needs_rehash(hash.c_str(), kPasses, kMemoryBytes);
+    return {.matches = true, .needs_rehash = outdated != 0};
+  }
+  if (hash.starts_with("$5$")) {
+    const bool matches = MatchesSha256Crypt(hash, password);
+    return {.matches = matches, .needs_rehash = matches};
+  }
+  return {};
+}
+
+const std::string& DummyHash() {
+  // Made from 32 random bytes that were thrown away.
+  static const std::string kHash =
+      "$argon2id$v=19$m=19456,t=2,p=1$37A4+s3JQRmh2XA9WV+yzw$DeYkRu37ARb06JMVpYmDeiSPpib88p1NmxHy/"
+      "JHfjw4";
+  return kHash;
+}
+
+void Wipe(std::string& text) {
+  text.resize(text.capacity());
+  sodium_memzero(text.data(), text.size());
+  text.clear();
+}
+
+}  // namespace platform::security

@@ -1,0 +1,25 @@
+#include "platform/security/random.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace platform::security {
+namespace {
+
+TEST(RandomHex, HasTwoDigitsPerByte) {
+  EXPECT_EQ(RandomHex(0), "");
+  EXPECT_THAT(RandomHex(1), testing::MatchesRegex("[0-9a-f][0-9a-f]"));
+  EXPECT_EQ(RandomHex(16).size(), 32U);
+  EXPECT_EQ(RandomHex(1000).find_first_not_of("0123456789abcdef"), std::string::npos);
+}
+
+TEST(RandomHex, DoesNotRepeat) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) seen.insert(RandomHex(16));
+  EXPECT_EQ(seen.size(), 1000U);
+}
+
+}  // namespace
+}  // namespace platform::security

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "platform/config/environment.h"
+#include "platform/migrations/migrations.h"
+#include "platform/service/settings.h"
+
+namespace CLI {
+class App;
+}
+
+namespace platform::service {
+
+// A service's command line: `serve`, `migrate`, `openapi`, `healthcheck`, `version`, `--help`.
+struct Program {
+  std::string name;
+  std::string description;
+  std::uint16_t default_port = 0;
+  const migrations::MigrationSet& migrations;
+  // Reads the whole configuration, for its mistakes and for the table in --help.
+  std::function<void(config::Environment&)> describe_configuration;
+  // Serves until told to stop; the process's exit code. Mistakes in the configuration are its to
+  // tell.
+  std::function<int()> serve;
+  // The OpenAPI document.
+  std::function<std::string()> openapi;
+  // Adds commands that only this service has; they set `exit_code`.
+  std::function<void(CLI::App& app, int& exit_code)> add_commands = {};
+};
+
+// Runs the command that `argv` names; the process's exit code.
+int RunProgram(int argc, char** argv, const Program& program);
+
+// The exit code for it.
+inline constexpr int kMistakenConfiguration = 2;
+
+// Prints all mistakes in the configuration to stderr. True if there are any.
+bool ReportMistakes(const config::Environment& environment);
+
+}  // namespace platform::service

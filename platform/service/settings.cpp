@@ -1,0 +1,30 @@
+#include "platform/service/settings.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace platform::service {
+namespace {
+
+constexpr int kMaxWorkers = 256;
+constexpr int kMaxGraceSeconds = 3600;
+
+}  // namespace
+
+Settings ReadSettings(config::Environment& environment, std::uint16_t default_port) {
+  const int cores =
+      std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxWorkers);
+  Settings settings;
+  settings.address =
+      environment.String("LISTEN_ADDRESS", "0.0.0.0", "address that the REST API listens on");
+  settings.port = environment.ListenPort("SERVICE_PORT", default_port, "port of the REST API");
+  settings.workers = static_cast<std::size_t>(environment.Integer(
+      "WORKERS", cores, {1, kMaxWorkers}, "worker threads", "one for each core"));
+  settings.shutdown_grace =
+      environment.Seconds("SHUTDOWN_GRACE", std::chrono::seconds(30), {0, kMaxGraceSeconds},
+                          "how long a stopping service waits for requests in progress");
+  settings.log = config::ReadLogSettings(environment);
+  return settings;
+}
+
+}  // namespace platform::service

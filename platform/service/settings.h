@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "platform/config/environment.h"
+#include "platform/config/settings.h"
+
+namespace platform::service {
+
+// What every service is told: where it listens, with how many threads, how it logs and stops.
+struct Settings {
+  std::string address;
+  std::uint16_t port = 0;
+  std::size_t workers = 1;
+  std::chrono::seconds shutdown_grace{};
+  config::LogSettings log;
+};
+
+Settings ReadSettings(config::Environment& environment, std::uint16_t default_port);
+
+}  // namespace platform::service

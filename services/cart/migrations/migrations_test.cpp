@@ -1,0 +1,150 @@
+#include "services/cart/migrations/migrations.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "platform/migrations/testing/test_database.h"
+
+namespace cart {
+namespace {
+
+using platform::migrations::Runner;
+using platform::migrations::TestDatabase;
+using platform::migrations::WalkStairway;
+using testing::HasSubstr;
+
+class CartMigrationsTest : public testing::Test {
+ protected:
+  void MigrateUp() {
+    const auto done = runner_.Up();
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  void InstallDemo() {
+    const auto done = runner_.InstallDemo();
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  std::string NextId(const std::string& sequence) {
+    return database_.Value("SELECT nextval('" + sequence + "')");
+  }
+  std::string Items() {
+    return database_.Value(
+        "SELECT string_agg(format('%s:%s,%s,%s', id, cart_id, product_id, quantity), ' ' ORDER BY "
+        "id) FROM cartitems");
+  }
+  std::string Plan(const std::string& query) {
+    std::string plan;
+    for (const auto& line : database_.Run("EXPLAIN " + query)) {
+      plan += line.at(0) + "\n";
+    }
+    return plan;
+  }
+
+  TestDatabase database_;
+  Runner runner_{database_.settings(), Migrations()};
+};
+
+TEST_F(CartMigrationsTest, Stairway) { WalkStairway(database_, Migrations()); }
+
+TEST_F(CartMigrationsTest, FirstVersionIsTheReferencesSchema) {
+  ASSERT_TRUE(runner_.To(1));
+  TestDatabase reference;
+  reference.Load(REFERENCE_DUMP);
+  EXPECT_EQ(database_.Schema(), reference.Schema());
+}
+
+TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
+  database_.Load(REFERENCE_DUMP);
+  const auto products = database_.Run("SELECT * FROM products ORDER BY id");
+  const auto items = database_.Run("SELECT * FROM cartitems ORDER BY id");
+  const auto carts = database_.Run("SELECT * FROM carts ORDER BY user_id");
+  ASSERT_EQ(products.size(), 4U);
+  ASSERT_EQ(items.size(), 6U);
+  ASSERT_EQ(carts.size(), 5U);
+
+  MigrateUp();
+  InstallDemo();  // Adds nothing: these ids were given out.
+  EXPECT_EQ(database_.Run("SELECT * FROM products ORDER BY id"), products);
+  EXPECT_EQ(database_.Run("SELECT * FROM cartitems ORDER BY id"), items);
+  EXPECT_EQ(database_.Run("SELECT * FROM carts ORDER BY user_id"), carts);
+  EXPECT_EQ(database_.Value("SELECT version_num FROM alembic_version"), "2560f7762880data");
+  EXPECT_EQ(NextId("products_id_seq"), "5");
+  EXPECT_EQ(NextId("cartitems_id_seq"), "7");
+
+  TestDatabase fresh;
+  ASSERT_TRUE((Runner{fresh.settings(), Migrations()}.Up()));
+  EXPECT_EQ(database_.Schema(), fresh.Schema());
+}
+
+TEST_F(CartMigrationsTest, IdsContinueBehindRowsThatCameWithTheirs) {
+  ASSERT_TRUE(runner_.To(3));
+  database_.Run(
+      "INSERT INTO products (id, name, description, price) VALUES (41, 'P', '', 1);"
+      "INSERT INTO carts VALUES (1); INSERT INTO cartitems VALUES (9, now(), 1, 41, 1)");
+  MigrateUp();
+  EXPECT_EQ(NextId("products_id_seq"), "42");
+  EXPECT_EQ(NextId("cartitems_id_seq"), "10");
+}
+
+TEST_F(CartMigrationsTest, TakenOverDatabaseGoesDownToNothingAndUpAgain) {
+  database_.Load(REFERENCE_DUMP);
+  MigrateUp();
+  ASSERT_TRUE(runner_.To(0));
+  MigrateUp();
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM products"), "0");
+}
+
+TEST_F(CartMigrationsTest, SearchesAndCascadesUseTheirIndexes) {
+  MigrateUp();
+  database_.Run(
+      "INSERT INTO products (name, description, price)"
+      " SELECT md5(n::text), '', 1 FROM generate_series(1, 20000) AS n;"
+      "INSERT INTO carts SELECT generate_series(1, 20000);"
+      "INSERT INTO cartitems (cart_id, product_id, quantity)"
+      " SELECT n, n, 1 FROM generate_series(1, 20000) AS n; ANALYZE");
+  EXPECT_THAT(Plan("SELECT id FROM products WHERE name ILIKE '%abcdef%' ORDER BY id LIMIT 20"),
+              HasSubstr("Bitmap Index Scan on ix__products__search"));
+  EXPECT_THAT(Plan("DELETE FROM cartitems WHERE product_id = 17"),
+              HasSubstr("ix__cartitems__product_id"));
+}
+
+TEST_F(CartMigrationsTest, DemoIsIdempotentAndIdsContinueAt5) {
+  MigrateUp();
+  InstallDemo();
+  const std::string once = database_.Dump();
+  InstallDemo();
+  EXPECT_EQ(database_.Dump(), once);
+
+  // As in the reference's own demo data.
+  TestDatabase reference;
+  reference.Load(REFERENCE_DUMP);
+  const auto* const products = "SELECT id, name, description, price FROM products ORDER BY id";
+  EXPECT_EQ(database_.Run(products), reference.Run(products));
+  EXPECT_EQ(Items(), "1:1,1,1 2:2,2,5 3:3,3,5 4:4,4,5");
+
+  EXPECT_EQ(NextId("products_id_seq"), "5");
+  EXPECT_EQ(NextId("carts_user_id_seq"), "5");
+  EXPECT_EQ(NextId("cartitems_id_seq"), "5");
+}
+
+TEST_F(CartMigrationsTest, DemoLeavesWhatIsThere) {
+  MigrateUp();
+  database_.Run(
+      "INSERT INTO products (name, description, price) VALUES ('Real', '', 7);"
+      "INSERT INTO carts VALUES (2);"
+      "INSERT INTO cartitems (cart_id, product_id, quantity) VALUES (2, 1, 3)");
+  InstallDemo();
+  EXPECT_EQ(database_.Value("SELECT name FROM products WHERE id = 1"), "Real");
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM products"), "4");
+  EXPECT_EQ(Items(), "1:2,1,3 3:3,3,5 4:4,4,5");
+
+  // What was deleted stays deleted, and no sequence goes back.
+  database_.Run("DELETE FROM cartitems; SELECT setval('cartitems_id_seq', 100)");
+  InstallDemo();
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM cartitems"), "0");
+  EXPECT_EQ(NextId("cartitems_id_seq"), "101");
+}
+
+}  // namespace
+}  // namespace cart

@@ -1,0 +1,69 @@
+#include "services/cart/src/api/access.h"
+
+#include <utility>
+
+namespace cart {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::http::AccessDescription;
+using platform::http::Request;
+
+Task<Result<Caller>> Authenticate(App& app, const Request& request) {
+  const auto header = request.Header("Authorization");
+  if (!header) {
+    co_return std::unexpected(Error::PermissionDenied("Invalid authorization header"));
+  }
+  co_return co_await app.validator->Validate(*header);
+}
+
+Result<Authorized> Permit(Caller caller, CartId cart) {
+  if (caller.id != cart.value() && !caller.is_admin) {
+    return std::unexpected(
+        Error::PermissionDenied("You do not have permission to perform this action."));
+  }
+  return Authorized{std::move(caller)};
+}
+
+}  // namespace
+
+AccessDescription CartOwnerOrAdmin::Describe() {
+  return {.needs_token = true, .errors = {ErrorCode::kPermissionDenied}};
+}
+
+Task<Result<Authorized>> CartOwnerOrAdmin::operator()(App& app, const Request& request,
+                                                      std::int32_t cart_id) const {
+  Result<Caller> caller = co_await Authenticate(app, request);
+  if (!caller) co_return std::unexpected(std::move(caller).error());
+  co_return Permit(*std::move(caller), CartId::FromPostgres(cart_id));
+}
+
+AccessDescription ExistingCartOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
+
+Task<Result<Authorized>> ExistingCartOwnerOrAdmin::operator()(App& app, const Request& request,
+                                                              std::int32_t cart_id) const {
+  Result<Caller> caller = co_await Authenticate(app, request);
+  if (!caller) co_return std::unexpected(std::move(caller).error());
+  const CartId cart = CartId::FromPostgres(cart_id);
+  const Result<bool> exists = co_await app.carts.Exists(cart);
+  if (!exists) co_return std::unexpected(exists.error());
+  if (!*exists) co_return std::unexpected(Error::NotFound());
+  co_return Permit(*std::move(caller), cart);
+}
+
+AccessDescription ItemOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
+
+Task<Result<Authorized>> ItemOwnerOrAdmin::operator()(App& app, const Request& request,
+                                                      std::int32_t item_id) const {
+  Result<Caller> caller = co_await Authenticate(app, request);
+  if (!caller) co_return std::unexpected(std::move(caller).error());
+  const auto cart = co_await app.carts.FindCartOf(CartItemId::FromPostgres(item_id));
+  if (!cart) co_return std::unexpected(cart.error());
+  if (!*cart) co_return std::unexpected(Error::NotFound());
+  co_return Permit(*std::move(caller), **cart);
+}
+
+}  // namespace cart

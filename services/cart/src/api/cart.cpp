@@ -1,0 +1,39 @@
+#include "services/cart/src/domain/cart.h"
+
+#include "services/cart/src/api/access.h"
+#include "services/cart/src/api/routes.h"
+
+namespace cart {
+namespace {
+
+using platform::Error;
+using platform::Result;
+using platform::Task;
+using platform::http::Method;
+using platform::http::NoContent;
+
+Task<Result<Cart>> GetCart(App& app, CartId cart) { return app.carts.FindOrCreate(cart); }
+
+Task<Result<NoContent>> ClearCart(App& app, CartId cart) {
+  const Result<bool> cleared = co_await app.carts.Clear(cart);
+  if (!cleared) co_return std::unexpected(cleared.error());
+  if (!*cleared) co_return std::unexpected(Error::NotFound());
+  co_return NoContent();
+}
+
+}  // namespace
+
+void AddCartRoutes(Routes& routes) {
+  routes.Add(Method::kGet, "/api/v1/cart/{user_id}/", CartOwnerOrAdmin(), GetCart,
+             {.id = "getCart",
+              .tag = "cart",
+              .summary = "Show a user's cart",
+              .description = "Creates an empty one where there is none."});
+  routes.Add(Method::kDelete, "/api/v1/cart/{user_id}/", CartOwnerOrAdmin(), ClearCart,
+             {.id = "clearCart",
+              .tag = "cart",
+              .summary = "Clear a user's cart",
+              .description = "Removes all items; the cart stays."});
+}
+
+}  // namespace cart

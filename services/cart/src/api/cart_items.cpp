@@ -1,0 +1,60 @@
+#include <optional>
+#include <utility>
+
+#include "services/cart/src/api/access.h"
+#include "services/cart/src/api/routes.h"
+
+namespace cart {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::http::Created;
+using platform::http::Method;
+using platform::http::NoContent;
+
+Task<Result<Created<Cart>>> CreateItem(App& app, CartId cart, NewItem item) {
+  Result<Cart> filled = co_await app.carts.AddItem(cart, item);
+  if (!filled) co_return std::unexpected(std::move(filled).error());
+  co_return Created<Cart>{*std::move(filled)};
+}
+
+Task<Result<Cart>> ChangeItem(App& app, CartItemId item, ItemChange change) {
+  Result<std::optional<Cart>> cart = co_await app.carts.ChangeItem(item, change);
+  if (!cart) co_return std::unexpected(std::move(cart).error());
+  if (!*cart) co_return std::unexpected(Error::NotFound());
+  co_return **std::move(cart);
+}
+
+Task<Result<NoContent>> RemoveItem(App& app, CartItemId item) {
+  const Result<bool> removed = co_await app.carts.RemoveItem(item);
+  if (!removed) co_return std::unexpected(removed.error());
+  if (!*removed) co_return std::unexpected(Error::NotFound());
+  co_return NoContent();
+}
+
+}  // namespace
+
+void AddCartItemRoutes(Routes& routes) {
+  routes.Add(Method::kPost, "/api/v1/cart-item/{cart_id}/create", ExistingCartOwnerOrAdmin(),
+             CreateItem,
+             {.id = "createCartItem",
+              .tag = "cart-item",
+              .summary = "Put a product into a cart",
+              .description = "Each product can be in a cart once, in a quantity of 1 to 5.",
+              .errors = {ErrorCode::kInvalidArgument}});
+  routes.Add(Method::kPatch, "/api/v1/cart-item/{item_id}/", ItemOwnerOrAdmin(), ChangeItem,
+             {.id = "updateCartItem",
+              .tag = "cart-item",
+              .summary = "Change an item's quantity",
+              .description = "Answers the cart that the item is in."});
+  routes.Add(Method::kDelete, "/api/v1/cart-item/{item_id}/", ItemOwnerOrAdmin(), RemoveItem,
+             {.id = "deleteCartItem",
+              .tag = "cart-item",
+              .summary = "Remove an item",
+              .description = "The rest of the cart stays as it is."});
+}
+
+}  // namespace cart

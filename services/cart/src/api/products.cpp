@@ -1,0 +1,31 @@
+#include <utility>
+
+#include "platform/http/paging.h"
+#include "services/cart/src/api/routes.h"
+
+namespace cart {
+namespace {
+
+using platform::Result;
+using platform::Task;
+using platform::http::ListQuery;
+using platform::http::Page;
+
+Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
+  auto products = co_await app.products.List(query);
+  if (!products) co_return std::unexpected(std::move(products).error());
+  co_return platform::http::MakePage(*std::move(products), query.Limit());
+}
+
+}  // namespace
+
+void AddProductRoutes(Routes& routes) {
+  routes.Add(platform::http::Method::kGet, "/api/v1/products/list/", platform::http::Anyone(),
+             ListProducts,
+             {.id = "listProducts",
+              .tag = "products",
+              .summary = "List products",
+              .description = "Products by id, page by page; `search` looks into their names."});
+}
+
+}  // namespace cart

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "platform/postgres/client.h"
+#include "platform/service/health.h"
+#include "services/cart/src/clients/token_validator.h"
+#include "services/cart/src/store/cart_store.h"
+#include "services/cart/src/store/product_store.h"
+
+namespace cart {
+
+// What the handlers of one worker work with. Used on that worker's thread alone.
+struct App {
+  App(const boost::asio::any_io_executor& executor, platform::postgres::Settings settings,
+      platform::postgres::ClientOptions options, std::unique_ptr<TokenValidator> token_validator)
+      : database(executor, std::move(settings), std::move(options)),
+        validator(std::move(token_validator)) {}
+
+  platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
+
+  platform::postgres::Client database;
+  std::unique_ptr<TokenValidator> validator;
+  CartStore carts{database};
+  ProductStore products{database};
+};
+
+}  // namespace cart

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string_view>
+
+#include "platform/result/result.h"
+#include "platform/runtime/task.h"
+#include "services/cart/src/domain/caller.h"
+
+namespace cart {
+
+// Asks customers who a token belongs to. Nothing is remembered between calls, so that a deleted
+// user or a changed password counts at once. One for each worker, used on its thread alone; it
+// outlives its tasks.
+class TokenValidator {
+ public:
+  virtual ~TokenValidator() = default;
+
+  // `authorization` is the value of the Authorization header, unparsed; it is copied before the
+  // task first waits, and empty when there is no header. Errors: kPermissionDenied, with the reason
+  // to show to the client, for a refused token; kUnavailable when customers does not tell, within a
+  // deadline.
+  virtual platform::Task<platform::Result<Caller>> Validate(std::string_view authorization) = 0;
+
+  // Whether customers is connected at this moment. Starts connecting when it is not. Does not wait;
+  // any thread.
+  virtual bool Ready() = 0;
+};
+
+}  // namespace cart

@@ -1,0 +1,104 @@
+#include "services/cart/src/clients/user_auth_client.h"
+
+#include <grpcpp/channel.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "platform/grpc/channel.h"
+#include "platform/grpc/unary.h"
+#include "platform/log/log.h"
+#include "proto/auth.grpc.pb.h"
+
+namespace cart {
+namespace {
+
+// One more attempt when the connection breaks under a call. Retries must not feed an overload:
+// customers forbids them when it answers UNAVAILABLE itself (retry pushback), and when many calls
+// fail none is repeated until enough have succeeded.
+constexpr const char* kServiceConfig = R"({
+  "methodConfig": [{
+    "name": [{"service": "UserAuth", "method": "ValidateToken"}],
+    "retryPolicy": {
+      "maxAttempts": 2,
+      "initialBackoff": "0.02s",
+      "maxBackoff": "0.1s",
+      "backoffMultiplier": 2,
+      "retryableStatusCodes": ["UNAVAILABLE"]
+    }
+  }],
+  "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}
+})";
+
+bool IsAscii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+class UserAuthClient final : public TokenValidator {
+ public:
+  explicit UserAuthClient(const UserAuthClientOptions& options)
+      : timeout_(options.timeout),
+        channel_(platform::grpc::MakeChannel({.host = options.host,
+                                              .port = options.port,
+                                              .tls = options.tls,
+                                              .service_config = kServiceConfig})),
+        stub_(UserAuth::NewStub(channel_)) {}
+
+  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization) override {
+    // The wire's string is UTF-8, a header need not be.
+    if (authorization.empty() || !IsAscii(authorization)) {
+      co_return std::unexpected(platform::Error::PermissionDenied("Invalid authorization header"));
+    }
+    AuthRequest request;
+    request.mutable_token()->set_value(std::string(authorization));
+    auto [status, response] = co_await platform::grpc::Unary(
+        *stub_->async(), &UserAuth::StubInterface::async_interface::ValidateToken,
+        std::move(request), timeout_);
+
+    NoteStatus(status.error_code());
+    switch (status.error_code()) {
+      case ::grpc::StatusCode::OK:
+        break;
+      case ::grpc::StatusCode::INVALID_ARGUMENT:
+        co_return std::unexpected(platform::Error::PermissionDenied(status.error_message()));
+      default:
+        co_return std::unexpected(platform::Error::Unavailable());
+    }
+    Payload& payload = *response.mutable_payload();
+    co_return Caller{.id = payload.user_id(),
+                     .email = std::move(*payload.mutable_email()),
+                     .is_admin = payload.is_admin()};
+  }
+
+  bool Ready() override { return platform::grpc::IsConnected(*channel_); }
+
+ private:
+  // Logs when customers stops answering, in which way, and when it answers again; not each call.
+  void NoteStatus(::grpc::StatusCode code) {
+    const bool answered =
+        code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;
+    const auto failure = answered ? ::grpc::StatusCode::OK : code;
+    if (std::exchange(last_failure_, failure) == failure) {
+      return;
+    }
+    if (answered) {
+      platform::log::Info("customers answers again");
+    } else {
+      platform::log::Warning("customers does not validate tokens",
+                             {{"grpc_status", static_cast<int>(code)}});
+    }
+  }
+
+  const std::chrono::milliseconds timeout_;
+  const std::shared_ptr<::grpc::Channel> channel_;
+  const std::unique_ptr<UserAuth::Stub> stub_;
+  ::grpc::StatusCode last_failure_ = ::grpc::StatusCode::OK;
+};
+
+}  // namespace
+
+std::unique_ptr<TokenValidator> MakeUserAuthClient(const UserAuthClientOptions& options) {
+  return std::make_unique<UserAuthClient>(options);
+}
+
+}  // namespace cart

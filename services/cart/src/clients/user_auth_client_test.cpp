@@ -1,0 +1,260 @@
+#include "services/cart/src/clients/user_auth_client.h"
+
+#include <grpcpp/server_context.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+#include <list>
+#include <mutex>
+#include <thread>
+
+#include "platform/grpc/server.h"
+#include "platform/grpc/testing/certificates.h"
+#include "proto/auth.grpc.pb.h"
+
+namespace cart {
+namespace {
+
+using ::grpc::StatusCode;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+// customers, as scripted: says what the token's text asks for.
+class FakeUserAuth final : public UserAuth::CallbackService {
+ public:
+  ::grpc::ServerUnaryReactor* ValidateToken(::grpc::CallbackServerContext* context,
+                                            const AuthRequest* request,
+                                            AuthResponse* response) override {
+    const std::string& token = request->token().value();
+    const int call = ++calls_;
+    if (token == "silent" || (token == "silent at first" && call == 1)) {
+      return new Silent();
+    }
+    ::grpc::Status status;
+    if (token.starts_with("fail ")) {
+      // As customers says that it is busy.
+      context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+      status = {static_cast<StatusCode>(std::stoi(token.substr(5))), "Token is revoked"};
+    } else {
+      response->mutable_payload()->set_user_id(7);
+      response->mutable_payload()->set_email(token);
+      response->mutable_payload()->set_is_admin(true);
+    }
+    auto* reactor = context->DefaultReactor();
+    reactor->Finish(status);
+    return reactor;
+  }
+
+  int calls() const { return calls_; }
+
+ private:
+  class Silent final : public ::grpc::ServerUnaryReactor {
+    void OnCancel() override { Finish(::grpc::Status::CANCELLED); }
+    void OnDone() override { delete this; }
+  };
+
+  std::atomic<int> calls_ = 0;
+};
+
+// Passes bytes on to a port of localhost, until told to break every connection.
+class Proxy {
+ public:
+  explicit Proxy(std::uint16_t target) : target_(target) {
+    asio::co_spawn(io_, Accept(), asio::detached);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~Proxy() {
+    io_.stop();
+    thread_.join();
+  }
+  Proxy(const Proxy&) = delete;
+  Proxy& operator=(const Proxy&) = delete;
+
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+  void BreakConnections() {
+    asio::post(io_, asio::use_future([this] {
+                 for (tcp::socket& socket : sockets_) {
+                   boost::system::error_code ignored;
+                   socket.close(ignored);
+                 }
+               }))
+        .get();
+  }
+
+ private:
+  Task<void> Accept() {
+    for (;;) {
+      tcp::socket& client =
+          sockets_.emplace_back(co_await acceptor_.async_accept(asio::use_awaitable));
+      tcp::socket& server = sockets_.emplace_back(io_);
+      const tcp::endpoint target(asio::ip::address_v4::loopback(), target_);
+      co_await server.async_connect(target, asio::use_awaitable);
+      asio::co_spawn(io_, Pass(client, server), asio::detached);
+      asio::co_spawn(io_, Pass(server, client), asio::detached);
+    }
+  }
+
+  static Task<void> Pass(tcp::socket& from, tcp::socket& to) try {
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      const std::size_t count =
+          co_await from.async_read_some(asio::buffer(buffer), asio::use_awaitable);
+      co_await asio::async_write(to, asio::buffer(buffer, count), asio::use_awaitable);
+    }
+  } catch (const boost::system::system_error&) {
+    boost::system::error_code ignored;
+    to.close(ignored);
+  }
+
+  const std::uint16_t target_;
+  asio::io_context io_;
+  std::list<tcp::socket> sockets_;
+  tcp::acceptor acceptor_{io_, {asio::ip::address_v4::loopback(), 0}};
+  std::thread thread_;
+};
+
+class UserAuthClientTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Serve();
+    client_ = Connect(port_);
+  }
+
+  void Serve() {
+    const std::array<::grpc::Service*, 1> services{&customers_};
+    const auto port = server_.Start(services);
+    ASSERT_TRUE(port) << port.error();
+    port_ = *port;
+  }
+
+  std::unique_ptr<TokenValidator> Connect(std::uint16_t port,
+                                          std::chrono::milliseconds timeout = 2s) const {
+    return MakeUserAuthClient(
+        {.host = "localhost", .port = port, .tls = files_.files(), .timeout = timeout});
+  }
+
+  static Result<Caller> Validate(TokenValidator& client, std::string_view authorization) {
+    asio::io_context io;
+    auto result = asio::co_spawn(io, client.Validate(authorization), asio::use_future);
+    io.run();
+    return result.get();
+  }
+
+  Result<Caller> Validate(std::string_view authorization) {
+    return Validate(*client_, authorization);
+  }
+
+  FakeUserAuth customers_;
+  platform::grpc::testing::Authority authority_;
+  platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
+  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::uint16_t port_ = 0;
+  std::unique_ptr<TokenValidator> client_;
+};
+
+TEST_F(UserAuthClientTest, PassesTheHeaderOnAsItIs) {
+  const auto caller = Validate("Bearer  a.b.c ");
+  ASSERT_TRUE(caller);
+  EXPECT_EQ(*caller, (Caller{.id = 7, .email = "Bearer  a.b.c ", .is_admin = true}));
+}
+
+TEST_F(UserAuthClientTest, TellsWhyATokenIsRefused) {
+  const auto caller = Validate("fail 3");
+  ASSERT_FALSE(caller);
+  EXPECT_EQ(caller.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(caller.error().reason, "Token is revoked");
+}
+
+TEST_F(UserAuthClientTest, RefusesAHeaderThatCannotBeATokenWithoutACall) {
+  for (const std::string_view header : {"", "Bearer \xff\xfe", "Bearer t\xc3\xb6ken"}) {
+    const auto caller = Validate(header);
+    ASSERT_FALSE(caller);
+    EXPECT_EQ(caller.error().code, ErrorCode::kPermissionDenied);
+    EXPECT_EQ(caller.error().reason, "Invalid authorization header");
+  }
+  EXPECT_EQ(customers_.calls(), 0);
+}
+
+// Fails closed: whatever is not an answer is no verdict either.
+TEST_F(UserAuthClientTest, AnyOtherStatusIsUnavailable) {
+  for (int code = 1; code <= 16; ++code) {
+    if (code == StatusCode::INVALID_ARGUMENT) {
+      continue;
+    }
+    const auto caller = Validate("fail " + std::to_string(code));
+    ASSERT_FALSE(caller) << code;
+    EXPECT_EQ(caller.error().code, ErrorCode::kUnavailable) << code;
+    EXPECT_EQ(caller.error().reason, "") << code;
+    EXPECT_TRUE(caller.error().retry_after) << code;
+  }
+}
+
+TEST_F(UserAuthClientTest, AnOverloadedServerIsNotAskedAgain) {
+  EXPECT_FALSE(Validate("fail 14"));
+  EXPECT_EQ(customers_.calls(), 1);
+}
+
+TEST_F(UserAuthClientTest, AskedAgainOnceWhenTheConnectionBreaks) {
+  Proxy proxy(port_);
+  client_ = Connect(proxy.port());
+  std::jthread breaker([&] {
+    while (customers_.calls() == 0) {
+      std::this_thread::sleep_for(1ms);
+    }
+    proxy.BreakConnections();
+  });
+  const auto caller = Validate("silent at first");
+  EXPECT_TRUE(caller);
+  EXPECT_EQ(customers_.calls(), 2);
+}
+
+TEST_F(UserAuthClientTest, ASilentServerIsUnavailableAtTheDeadline) {
+  client_ = Connect(port_, 300ms);
+  const auto start = std::chrono::steady_clock::now();
+  const auto caller = Validate("silent");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 1500ms);
+  ASSERT_FALSE(caller);
+  EXPECT_EQ(caller.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(UserAuthClientTest, ComesBackAfterARestartWithinTwoSeconds) {
+  ASSERT_TRUE(Validate("Bearer x"));
+  EXPECT_TRUE(client_->Ready());
+  server_.Shutdown(0ms);
+  const auto down_until = std::chrono::steady_clock::now() + 2s;
+  while (std::chrono::steady_clock::now() < down_until) {
+    const auto caller = Validate("Bearer x");
+    ASSERT_FALSE(caller);
+    EXPECT_EQ(caller.error().code, ErrorCode::kUnavailable);
+    EXPECT_FALSE(client_->Ready());
+    std::this_thread::sleep_for(10ms);
+  }
+  platform::grpc::Server again({.port = port_, .tls = files_.files()});
+  const std::array<::grpc::Service*, 1> services{&customers_};
+  ASSERT_TRUE(again.Start(services));
+  // A probe alone is enough to connect.
+  const auto end = std::chrono::steady_clock::now() + 2s;
+  while (!client_->Ready() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_TRUE(client_->Ready());
+  EXPECT_TRUE(Validate("Bearer x"));
+}
+
+}  // namespace
+}  // namespace cart

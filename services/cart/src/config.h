@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "platform/config/environment.h"
+#include "platform/config/settings.h"
+#include "platform/service/settings.h"
+#include "services/cart/src/clients/user_auth_client.h"
+
+namespace cart {
+
+inline constexpr std::uint16_t kDefaultPort = 8082;
+
+// Everything that the environment decides; read once, at the start.
+struct Config {
+  platform::service::Settings service;
+  platform::postgres::Settings database;
+  UserAuthClientOptions customers;
+};
+
+// Reads the variables; see `environment.Mistakes()` before using the result.
+Config ReadConfig(platform::config::Environment& environment);
+
+}  // namespace cart

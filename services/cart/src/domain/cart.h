@@ -1,0 +1,65 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "platform/schema/value_type.h"
+#include "platform/schema/write.h"
+#include "services/cart/src/domain/money.h"
+#include "services/cart/src/domain/product.h"
+
+namespace cart {
+
+// A cart's id is its user's id.
+class CartId : public platform::schema::ValueType<CartId, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
+  static void Describe(boost::json::object&) {}
+};
+
+class CartItemId : public platform::schema::ValueType<CartItemId, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
+  static void Describe(boost::json::object&) {}
+};
+
+// How many of one product a cart holds: 1 to 5.
+class Quantity : public platform::schema::ValueType<Quantity, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t value);
+  static void Describe(boost::json::object& schema);
+};
+
+struct CartItem {
+  CartItemId id;
+  platform::schema::Timestamp created;
+  CartId cart_id;
+  ProductId product_id;
+  Quantity quantity;
+};
+BOOST_DESCRIBE_STRUCT(CartItem, (), (id, created, cart_id, product_id, quantity))
+
+struct Cart {
+  CartId user_id;
+  Money total_price;
+  std::vector<CartItem> cart_items;
+};
+BOOST_DESCRIBE_STRUCT(Cart, (), (user_id, total_price, cart_items))
+
+struct NewItem {
+  ProductId product_id;
+  Quantity quantity;
+};
+BOOST_DESCRIBE_STRUCT(NewItem, (), (product_id, quantity))
+
+// What is missing stays as it is.
+struct ItemChange {
+  std::optional<Quantity> quantity;
+};
+BOOST_DESCRIBE_STRUCT(ItemChange, (), (quantity))
+
+}  // namespace cart

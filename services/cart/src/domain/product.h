@@ -1,0 +1,31 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "platform/schema/value_type.h"
+#include "platform/schema/write.h"
+#include "services/cart/src/domain/money.h"
+
+namespace cart {
+
+class ProductId : public platform::schema::ValueType<ProductId, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t value);
+  static void Describe(boost::json::object& schema);
+};
+
+struct Product {
+  ProductId id;
+  platform::schema::Timestamp created;
+  std::string name;
+  std::string description;
+  Money price;
+};
+BOOST_DESCRIBE_STRUCT(Product, (), (id, created, name, description, price))
+
+}  // namespace cart

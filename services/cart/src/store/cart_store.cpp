@@ -1,0 +1,182 @@
+#include "services/cart/src/store/cart_store.h"
+
+#include <boost/describe/class.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cart {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::postgres::Lane;
+using platform::postgres::QueryError;
+using platform::postgres::Statement;
+using platform::postgres::Timestamp;
+
+// One item of a cart, or the cart alone where it is empty; each row carries the cart's total.
+struct CartRow {
+  CartId user_id;
+  Money total_price;
+  std::optional<CartItemId> id;
+  std::optional<Timestamp> created;
+  std::optional<ProductId> product_id;
+  std::optional<Quantity> quantity;
+};
+BOOST_DESCRIBE_STRUCT(CartRow, (), (user_id, total_price, id, created, product_id, quantity))
+
+struct CartIdRow {
+  CartId id;
+};
+BOOST_DESCRIBE_STRUCT(CartIdRow, (), (id))
+
+constexpr Statement<CartIdRow, CartId> kFind{"find_cart",
+                                             "SELECT user_id FROM carts WHERE user_id = $1"};
+
+constexpr Statement<CartRow, CartId> kRead{"read_cart", R"(
+SELECT carts.user_id,
+       round(coalesce(sum(item.quantity * product.price) OVER (), 0), 2)::text,
+       item.id, item.created, item.product_id, item.quantity::int
+FROM carts
+LEFT JOIN cartitems AS item ON item.cart_id = carts.user_id
+LEFT JOIN products AS product ON product.id = item.product_id
+WHERE carts.user_id = $1
+ORDER BY item.id)"};
+
+constexpr Statement<void, CartId> kCreate{
+    "create_cart", "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING", Lane::kSlow};
+
+constexpr Statement<CartIdRow, CartId> kClear{"clear_cart", R"(
+WITH removed AS (DELETE FROM cartitems WHERE cart_id = $1)
+SELECT user_id FROM carts WHERE user_id = $1)",
+                                              Lane::kSlow};
+
+constexpr Statement<CartIdRow, CartItemId> kFindCartOf{
+    "find_cart_of_item", "SELECT cart_id FROM cartitems WHERE id = $1"};
+
+// A statement sees the table as it was before its own write, hence the union.
+constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", R"(
+WITH added AS (
+  INSERT INTO cartitems (cart_id, product_id, quantity)
+  VALUES ($1, $2, $3)
+  RETURNING id, created, cart_id, product_id, quantity
+), item AS (
+  SELECT id, created, cart_id, product_id, quantity FROM cartitems WHERE cart_id = $1
+  UNION ALL
+  SELECT id, created, cart_id, product_id, quantity FROM added
+)
+SELECT item.cart_id,
+       round(sum(item.quantity * product.price) OVER (), 2)::text,
+       item.id, item.created, item.product_id, item.quantity::int
+FROM item
+JOIN products AS product ON product.id = item.product_id
+ORDER BY item.id)",
+                                                                   Lane::kSlow};
+
+constexpr Statement<CartRow, CartItemId, std::optional<Quantity>> kChangeItem{"change_item", R"(
+WITH changed AS (
+  UPDATE cartitems
+  SET quantity = coalesce($2, quantity)
+  WHERE id = $1
+  RETURNING id, created, cart_id, product_id, quantity
+), item AS (
+  SELECT id, created, cart_id, product_id, quantity
+  FROM cartitems
+  WHERE cart_id = (SELECT cart_id FROM changed) AND id <> $1
+  UNION ALL
+  SELECT id, created, cart_id, product_id, quantity FROM changed
+)
+SELECT item.cart_id,
+       round(sum(item.quantity * product.price) OVER (), 2)::text,
+       item.id, item.created, item.product_id, item.quantity::int
+FROM item
+JOIN products AS product ON product.id = item.product_id
+ORDER BY item.id)",
+                                                                              Lane::kSlow};
+
+constexpr Statement<void, CartItemId> kRemoveItem{
+    "remove_item", "DELETE FROM cartitems WHERE id = $1", Lane::kSlow};
+
+// `rows` has at least one.
+Cart ToCart(std::vector<CartRow> rows) {
+  Cart cart{.user_id = rows.front().user_id, .total_price = std::move(rows.front().total_price)};
+  if (!rows.front().id) return cart;
+  cart.cart_items.reserve(rows.size());
+  for (const CartRow& row : rows) {
+    cart.cart_items.push_back({.id = *row.id,
+                               .created = *row.created,
+                               .cart_id = row.user_id,
+                               .product_id = *row.product_id,
+                               .quantity = *row.quantity});
+  }
+  return cart;
+}
+
+Error AddError(const QueryError& error) {
+  if (error.Violates("uq__cartitems__cart_id_product_id")) {
+    return Error::Field(ErrorCode::kInvalidArgument, "product_id",
+                        "The product is already in cart. Please change the product or just update "
+                        "it's quantity.");
+  }
+  if (error.Violates("fk__cartitems__product_id__products")) {
+    return Error::Field(ErrorCode::kInvalidArgument, "non_field_errors",
+                        "Failed to add this product to cart.");
+  }
+  if (error.Violates("fk__cartitems__cart_id__carts")) return Error::NotFound();
+  return error;
+}
+
+}  // namespace
+
+CartStore::Reply<bool> CartStore::Exists(CartId cart) {
+  const auto row = co_await client_.QueryOne(kFind, cart);
+  if (!row) co_return std::unexpected(row.error());
+  co_return row->has_value();
+}
+
+CartStore::Reply<Cart> CartStore::FindOrCreate(CartId cart) {
+  auto rows = co_await client_.Query(kRead, cart);
+  if (rows && rows->empty()) {
+    const auto created = co_await client_.Execute(kCreate, cart);
+    if (!created) co_return std::unexpected(created.error());
+    rows = co_await client_.Query(kRead, cart);
+  }
+  if (!rows) co_return std::unexpected(rows.error());
+  if (rows->empty()) co_return std::unexpected(Error::NotFound());
+  co_return ToCart(*std::move(rows));
+}
+
+CartStore::Reply<bool> CartStore::Clear(CartId cart) {
+  const auto row = co_await client_.QueryOne(kClear, cart);
+  if (!row) co_return std::unexpected(row.error());
+  co_return row->has_value();
+}
+
+CartStore::Reply<std::optional<CartId>> CartStore::FindCartOf(CartItemId item) {
+  const auto row = co_await client_.QueryOne(kFindCartOf, item);
+  if (!row) co_return std::unexpected(row.error());
+  co_return *row ? std::optional((*row)->id) : std::nullopt;
+}
+
+CartStore::Reply<Cart> CartStore::AddItem(CartId cart, const NewItem& item) {
+  auto rows = co_await client_.Query(kAddItem, cart, item.product_id, item.quantity);
+  if (!rows) co_return std::unexpected(AddError(rows.error()));
+  co_return ToCart(*std::move(rows));
+}
+
+CartStore::Reply<std::optional<Cart>> CartStore::ChangeItem(CartItemId item,
+                                                            const ItemChange& change) {
+  auto rows = co_await client_.Query(kChangeItem, item, change.quantity);
+  if (!rows) co_return std::unexpected(rows.error());
+  if (rows->empty()) co_return std::nullopt;
+  co_return ToCart(*std::move(rows));
+}
+
+CartStore::Reply<bool> CartStore::RemoveItem(CartItemId item) {
+  const auto removed = co_await client_.Execute(kRemoveItem, item);
+  if (!removed) co_return std::unexpected(removed.error());
+  co_return *removed > 0;
+}
+
+}  // namespace cart

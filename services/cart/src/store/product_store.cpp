@@ -1,0 +1,38 @@
+#include "services/cart/src/store/product_store.h"
+
+#include <cstdint>
+#include <string>
+
+namespace cart {
+namespace {
+
+using platform::postgres::Lane;
+using platform::postgres::Statement;
+
+constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", R"(
+SELECT id, created, name, description, round(price, 2)::text
+FROM products
+WHERE id > $1
+ORDER BY id
+LIMIT $2 + 1)"};
+
+constexpr Statement<Product, std::string, std::int32_t, std::int32_t> kSearch{"search_products", R"(
+SELECT id, created, name, description, round(price, 2)::text
+FROM products
+WHERE name ILIKE $1 AND id > $2
+ORDER BY id
+LIMIT $3 + 1)",
+                                                                              Lane::kSlow};
+
+}  // namespace
+
+platform::Task<platform::Result<std::vector<Product>>> ProductStore::List(
+    const platform::http::ListQuery& query) {
+  if (query.IsSearch()) {
+    co_return co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
+                                     query.Limit());
+  }
+  co_return co_await client_.Query(kList, query.After(), query.Limit());
+}
+
+}  // namespace cart

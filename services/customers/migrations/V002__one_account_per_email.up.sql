@@ -1,0 +1,24 @@
+-- One account per email whatever its case; stops before changing anything where accounts collide.
+DO $$
+DECLARE
+    collisions text;
+BEGIN
+    SELECT string_agg(spellings, E'\n' ORDER BY first_id)
+    INTO collisions
+    FROM (
+        SELECT min(id) AS first_id,
+               string_agg(format('id %s: %s', id, email), ', ' ORDER BY id) AS spellings
+        FROM users
+        GROUP BY lower(email)
+        HAVING count(*) > 1
+    ) AS collision;
+    IF collisions IS NOT NULL THEN
+        RAISE EXCEPTION 'some accounts have emails that differ only in case'
+            USING ERRCODE = 'unique_violation',
+                  DETAIL = collisions,
+                  HINT = 'Delete or rename all but one account of each line, then migrate again.';
+    END IF;
+END
+$$;
+
+CREATE UNIQUE INDEX uq__users__lower_email ON users (lower(email));

@@ -1,0 +1,1 @@
+-- Nothing to take back: a sequence never goes backwards.

@@ -1,0 +1,80 @@
+#include "services/customers/src/api/access.h"
+
+#include <utility>
+
+#include "platform/security/authorization.h"
+
+namespace customers {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::http::AccessDescription;
+using platform::http::Request;
+using platform::security::AuthorizationError;
+
+// Authentication and existence; permission is the caller's business.
+Task<Result<Subject>> FindSubject(App& app, const Request& request, std::int32_t user_id) {
+  Result<User> caller = co_await Authenticate(app, request);
+  if (!caller) co_return std::unexpected(std::move(caller).error());
+  const UserId id = UserId::FromPostgres(user_id);
+  if (caller->id == id) co_return Subject{.caller = *caller, .user = *caller};
+  Result<std::optional<User>> user = co_await app.users.Find(id);
+  if (!user) co_return std::unexpected(std::move(user).error());
+  if (!*user) co_return std::unexpected(Error::NotFound());
+  co_return Subject{.caller = *std::move(caller), .user = **std::move(user)};
+}
+
+}  // namespace
+
+Task<Result<User>> Authenticate(App& app, const Request& request) {
+  const auto header = request.Header("Authorization");
+  if (!header) {
+    co_return std::unexpected(
+        Error{.code = ErrorCode::kUnauthenticated, .reason = "Missing authorization token"});
+  }
+  const auto token = platform::security::ParseAuthorization(*header);
+  if (!token) {
+    co_return std::unexpected(Error::PermissionDenied(
+        token.error() == AuthorizationError::kWrongScheme ? "Invalid token scheme"
+                                                          : "Invalid authorization header"));
+  }
+  co_return co_await app.authenticator.Authenticate(*token);
+}
+
+AccessDescription Admin::Describe() {
+  return {.needs_token = true,
+          .errors = {ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied}};
+}
+
+Task<Result<Caller>> Admin::operator()(App& app, const Request& request, std::int32_t) const {
+  Result<User> caller = co_await Authenticate(app, request);
+  if (!caller) co_return std::unexpected(std::move(caller).error());
+  if (!caller->is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  co_return Caller{*std::move(caller)};
+}
+
+AccessDescription SelfOrAdmin::Describe() {
+  return {
+      .needs_token = true,
+      .errors = {ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied, ErrorCode::kNotFound}};
+}
+
+Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request,
+                                              std::int32_t user_id) const {
+  Result<Subject> subject = co_await FindSubject(app, request, user_id);
+  if (subject && !subject->IsSelf() && !subject->caller.is_admin) {
+    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  }
+  co_return subject;
+}
+
+Task<Result<Subject>> ProfileReader::operator()(App& app, const Request& request,
+                                                std::int32_t user_id) const {
+  if (app.config.legacy_api) return FindSubject(app, request, user_id);
+  return SelfOrAdmin()(app, request, user_id);
+}
+
+}  // namespace customers

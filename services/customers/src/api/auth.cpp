@@ -1,0 +1,90 @@
+#include <boost/describe/class.hpp>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "platform/log/log.h"
+#include "services/customers/src/api/routes.h"
+
+namespace customers {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::http::Anyone;
+using platform::http::Method;
+
+struct LoginRequest {
+  Email email;
+  Password password;
+};
+BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
+
+struct Login {
+  std::string token;  // Goes as a whole into the Authorization header.
+  User user;
+};
+BOOST_DESCRIBE_STRUCT(Login, (), (token, user))
+
+namespace {
+
+Error WrongCredentials() {
+  return Error::Field(ErrorCode::kInvalidArgument, "non_field_errors",
+                      "Unable to log in with provided credentials.");
+}
+
+// Gives the account a hash of today's kind. The login does not depend on it.
+Task<void> Rehash(App& app, const Credentials& credentials, std::string password) {
+  Result<std::string> hash = co_await app.hashes.Hash(std::move(password));
+  if (hash) {
+    const Result<void> replaced =
+        co_await app.users.ReplaceHash(credentials.id, credentials.password_hash, *hash);
+    if (replaced) co_return;
+  }
+  platform::log::Warning("password hash not renewed", {{"user_id", credentials.id.value()}});
+}
+
+std::string MakeToken(const App& app, const User& user, std::int32_t token_version) {
+  const auto expires = std::chrono::system_clock::now() + app.config.token_lifetime;
+  return "Bearer " + app.tokens.Sign({.id = user.id.value(),
+                                      .email = user.email.value(),
+                                      .is_admin = user.is_admin,
+                                      .exp = std::chrono::system_clock::to_time_t(expires),
+                                      .version = token_version});
+}
+
+Task<Result<Login>> LogIn(App& app, LoginRequest request) {
+  const auto credentials = co_await app.users.FindCredentials(request.email);
+  if (!credentials) co_return std::unexpected(credentials.error());
+
+  // An unknown email takes as long as a known one.
+  const std::string& hash =
+      *credentials ? (*credentials)->password_hash : platform::security::DummyHash();
+  const auto verified = co_await app.hashes.Verify(hash, request.password.value());
+  if (!verified) co_return std::unexpected(verified.error());
+  if (!*credentials || !verified->matches) co_return std::unexpected(WrongCredentials());
+  if (verified->needs_rehash) co_await Rehash(app, **credentials, request.password.value());
+
+  // Hashing takes its time: the account may be gone by now, or its password changed.
+  auto user = co_await app.users.FindSignedIn((*credentials)->id, (*credentials)->token_version);
+  if (!user) co_return std::unexpected(user.error());
+  if (!*user) co_return std::unexpected(WrongCredentials());
+  std::string token = MakeToken(app, **user, (*credentials)->token_version);
+  co_return Login{.token = std::move(token), .user = **std::move(user)};
+}
+
+}  // namespace
+
+void AddAuthRoutes(Routes& routes) {
+  routes.Add(
+      Method::kPost, "/api/v1/auth/login/", Anyone(), LogIn,
+      {.id = "logIn",
+       .tag = "auth",
+       .summary = "Log in",
+       .description = "Answers a token, to be sent as it is in the Authorization header, and "
+                      "the account.",
+       .errors = {ErrorCode::kInvalidArgument}});
+}
+
+}  // namespace customers

@@ -1,0 +1,160 @@
+#include <boost/describe/class.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "platform/http/paging.h"
+#include "services/customers/src/api/access.h"
+#include "services/customers/src/api/routes.h"
+
+namespace customers {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::http::Anyone;
+using platform::http::Created;
+using platform::http::ListQuery;
+using platform::http::Method;
+using platform::http::NoContent;
+using platform::http::Page;
+using platform::http::Request;
+
+struct PasswordChange {
+  std::optional<Password> current_password;  // Not needed for another's account.
+  NewPassword new_password;
+  std::string confirm_new_password;
+
+  void Check(platform::FieldErrors& errors) const {
+    if (new_password.value() != confirm_new_password) {
+      errors["confirm_new_password"] = {"The two password fields didn't match."};
+    }
+  }
+};
+BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confirm_new_password))
+
+struct PasswordChanged {};
+BOOST_DESCRIBE_STRUCT(PasswordChanged, (), ())
+
+namespace {
+
+Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser user) {
+  // Only an admin makes an admin. Nobody else's token is looked at.
+  if (user.is_admin.value_or(false)) {
+    if (!request.Header("Authorization")) {
+      co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    }
+    const Result<User> caller = co_await Authenticate(app, request);
+    if (!caller) co_return std::unexpected(caller.error());
+    if (!caller->is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  }
+  const Result<std::string> hash = co_await app.hashes.Hash(user.password.value());
+  if (!hash) co_return std::unexpected(hash.error());
+  Result<User> created = co_await app.users.Create(user, *hash);
+  if (!created) co_return std::unexpected(std::move(created).error());
+  co_return Created<User>{*std::move(created)};
+}
+
+Task<Result<Page<User>>> ListUsers(App& app, ListQuery query) {
+  auto users = co_await app.users.List(query);
+  if (!users) co_return std::unexpected(std::move(users).error());
+  co_return platform::http::MakePage(*std::move(users), query.Limit());
+}
+
+Task<Result<User>> GetUser(Subject subject) { co_return std::move(subject.user); }
+
+Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
+  const bool changes_rights = change.is_admin && *change.is_admin != subject.user.is_admin;
+  if (changes_rights && !subject.caller.is_admin) {
+    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  }
+  // Not written back, so that it cannot undo a change made meanwhile.
+  if (!changes_rights) change.is_admin.reset();
+  auto user = co_await app.users.Update(subject.user.id, change);
+  if (!user) co_return std::unexpected(std::move(user).error());
+  if (!*user) co_return std::unexpected(Error::NotFound());
+  co_return **std::move(user);
+}
+
+Task<Result<NoContent>> DeleteUser(App& app, Subject subject) {
+  const Result<bool> deleted = co_await app.users.Delete(subject.user.id);
+  if (!deleted) co_return std::unexpected(deleted.error());
+  if (!*deleted) co_return std::unexpected(Error::NotFound());
+  co_return NoContent();
+}
+
+Error WrongPassword() {
+  return Error::Field(ErrorCode::kInvalidArgument, "current_password", "Wrong password.");
+}
+
+Task<Result<PasswordChanged>> ChangePassword(App& app, Subject subject, PasswordChange change) {
+  const bool needs_current = subject.IsSelf() && !app.config.legacy_api;
+  if (needs_current && !change.current_password) {
+    co_return std::unexpected(Error::Field(ErrorCode::kUnprocessable, "current_password",
+                                           "Missing data for required field."));
+  }
+  const auto credentials = co_await app.users.FindCredentials(subject.user.id);
+  if (!credentials) co_return std::unexpected(credentials.error());
+  if (!*credentials) co_return std::unexpected(Error::NotFound());
+  const std::string& old_hash = (*credentials)->password_hash;
+  if (needs_current) {
+    const auto verified = co_await app.hashes.Verify(old_hash, change.current_password->value());
+    if (!verified) co_return std::unexpected(verified.error());
+    if (!verified->matches) co_return std::unexpected(WrongPassword());
+  }
+  const Result<std::string> hash = co_await app.hashes.Hash(change.new_password.value());
+  if (!hash) co_return std::unexpected(hash.error());
+  const Result<bool> changed = co_await app.users.ChangePassword(subject.user.id, old_hash, *hash);
+  if (!changed) co_return std::unexpected(changed.error());
+  // Somebody else changed it first: what was checked above is the current password no more.
+  if (!*changed) co_return std::unexpected(WrongPassword());
+  co_return PasswordChanged();
+}
+
+}  // namespace
+
+void AddUserRoutes(Routes& routes) {
+  routes.Add(Method::kPost, "/api/v1/users/create/", Anyone(), CreateUser,
+             {.id = "createUser",
+              .tag = "users",
+              .summary = "Register",
+              .description = "Creates an account. Making an administrator takes the token of one; "
+                             "otherwise a token is not looked at.",
+              .errors = {ErrorCode::kInvalidArgument, ErrorCode::kUnauthenticated,
+                         ErrorCode::kPermissionDenied}});
+  routes.Add(
+      Method::kGet, "/api/v1/users/list/", Admin(), ListUsers,
+      {.id = "listUsers",
+       .tag = "users",
+       .summary = "List users",
+       .description = "Accounts by id, page by page; `search` looks into email and names. For "
+                      "administrators."});
+  routes.Add(Method::kGet, "/api/v1/users/{user_id}/", ProfileReader(), GetUser,
+             {.id = "getUser",
+              .tag = "users",
+              .summary = "Show a user",
+              .description = "One's own account; administrators see any."});
+  routes.Add(Method::kPatch, "/api/v1/users/{user_id}/", SelfOrAdmin(), UpdateUser,
+             {.id = "updateUser",
+              .tag = "users",
+              .summary = "Change a user",
+              .description = "What the body does not name stays as it is. Only an administrator "
+                             "changes `is_admin`.",
+              .errors = {ErrorCode::kInvalidArgument}});
+  routes.Add(Method::kDelete, "/api/v1/users/{user_id}/", SelfOrAdmin(), DeleteUser,
+             {.id = "deleteUser",
+              .tag = "users",
+              .summary = "Delete a user",
+              .description = "For good. All tokens of the account are refused from then on."});
+  routes.Add(
+      Method::kPatch, "/api/v1/users/{user_id}/change-password/", SelfOrAdmin(), ChangePassword,
+      {.id = "changePassword",
+       .tag = "users",
+       .summary = "Change a password",
+       .description = "One's own needs `current_password`. All earlier tokens of the account "
+                      "are refused from then on.",
+       .errors = {ErrorCode::kInvalidArgument}});
+}
+
+}  // namespace customers

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <utility>
+#include <vector>
+
+#include "platform/postgres/client.h"
+#include "platform/security/hash_pool.h"
+#include "platform/security/jwt.h"
+#include "platform/service/health.h"
+#include "services/customers/src/auth/authenticator.h"
+#include "services/customers/src/config.h"
+#include "services/customers/src/store/user_store.h"
+
+namespace customers {
+
+// What the handlers of one worker work with. Used on that worker's thread alone; `config`, `hashes`
+// and `tokens` are shared by all of them.
+struct App {
+  App(const Config& shared_config, platform::security::HashPool& shared_hashes,
+      const platform::security::TokenCodec& shared_tokens,
+      const boost::asio::any_io_executor& executor, platform::postgres::ClientOptions options)
+      : config(shared_config),
+        hashes(shared_hashes),
+        tokens(shared_tokens),
+        database(executor, shared_config.database, std::move(options)) {}
+
+  platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
+
+  const Config& config;
+  platform::security::HashPool& hashes;
+  const platform::security::TokenCodec& tokens;
+  platform::postgres::Client database;
+  UserStore users{database};
+  Authenticator authenticator{tokens, users};
+};
+
+}  // namespace customers

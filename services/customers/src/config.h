@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "platform/config/environment.h"
+#include "platform/config/secret.h"
+#include "platform/config/settings.h"
+#include "platform/service/settings.h"
+
+namespace customers {
+
+inline constexpr std::uint16_t kDefaultPort = 8081;
+
+// Everything that the environment decides; read once, at the start.
+struct Config {
+  platform::service::Settings service;
+  platform::postgres::Settings database;
+  platform::grpc::TlsFiles tls;
+  std::string grpc_address;
+  std::uint16_t grpc_port = 0;
+  platform::Secret jwt_secret;
+  std::chrono::days token_lifetime{};
+  // Restores what docs/api-differences.md marks so.
+  bool legacy_api = false;
+};
+
+// Reads the variables; see `environment.Mistakes()` before using the result.
+Config ReadConfig(platform::config::Environment& environment);
+
+}  // namespace customers

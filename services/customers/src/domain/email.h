@@ -1,0 +1,23 @@
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "platform/schema/value_type.h"
+
+namespace customers {
+
+// An email address (RFC 5321), as it was spelled. A dot-atom or quoted local part, then
+// `localhost`, a bracketed IPv4 address, or a domain name of two or more labels; one in Unicode is
+// judged by its punycode (IDNA 2008). Characters beyond ASCII are allowed in the local part (RFC
+// 6531).
+class Email : public platform::schema::ValueType<Email, std::string> {
+ public:
+  static std::optional<std::string_view> Check(const std::string& value);
+  static void Describe(boost::json::object& schema);
+};
+
+}  // namespace customers

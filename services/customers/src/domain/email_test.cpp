@@ -1,0 +1,63 @@
+#include "services/customers/src/domain/email.h"
+
+#include <gtest/gtest.h>
+
+namespace customers {
+namespace {
+
+TEST(Email, AcceptsWhatTheReferenceAccepts) {
+  for (const char* address :
+       {"a@b.co", "first.last+tag@sub.example.com", "!#$%&'*+-/=?^_`{|}~@example.org",
+        "user@localhost", "user@[127.0.0.1]", "user@[255.255.255.255]", "A@EXAMPLE.COM",
+        R"("quoted.local"@example.com)", R"("a\"b"@example.com)", R"("a@b"@example.com)",
+        R"(""@example.com)", "user@exämple.com", "user@пример.рф", "user@example.xn--p1ai",
+        "zoë@example.com", "a@1.com", "a@a-b.com"}) {
+    EXPECT_TRUE(Email::Parse(address).has_value()) << address;
+  }
+  EXPECT_TRUE(Email::Parse(std::string(63, 'a') + "@" + std::string(63, 'b') + ".com").has_value());
+}
+
+TEST(Email, RefusesEverythingElse) {
+  for (const char* address : {"",
+                              "@",
+                              "plain",
+                              "a@",
+                              "@b.co",
+                              "a@b",
+                              "a b@example.com",
+                              ".a@example.com",
+                              "a.@example.com",
+                              "a..b@example.com",
+                              "a@-b.com",
+                              "a@b-.com",
+                              "a@b..com",
+                              "a@.com",
+                              "a@b.c",
+                              "a@b.c0",
+                              "a@b.com.",
+                              "a@b_c.com",
+                              "a@[256.1.1.1]",
+                              "a@[1.1.1]",
+                              "a@[1.1.1.1",
+                              "a@[::1]",
+                              "a@b.123",
+                              R"("a@example.com)",
+                              R"("a"b"@example.com)",
+                              "\"a\nb\"@example.com",
+                              R"("\"@example.com)",
+                              "a@exam ple.com",
+                              "a@example.com\n",
+                              "a@LOCALHOST",
+                              "a,b@example.com"}) {
+    EXPECT_EQ(Email::Parse(address).error(), "Not a valid email address.") << address;
+  }
+  EXPECT_FALSE(Email::Parse(std::string(250, 'a') + "@b.co").has_value());
+  EXPECT_FALSE(Email::Parse("a@" + std::string(64, 'b') + ".com").has_value());
+}
+
+TEST(Email, KeepsItsSpelling) {
+  EXPECT_EQ(Email::Parse("Mixed.Case@Example.com")->value(), "Mixed.Case@Example.com");
+}
+
+}  // namespace
+}  // namespace customers

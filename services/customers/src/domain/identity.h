@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace customers {
+
+// Whose token it is: the user as stored now, not as the token claims.
+struct Identity {
+  std::int32_t id = 0;
+  std::string email;
+  bool is_admin = false;
+
+  bool operator==(const Identity&) const = default;
+};
+
+}  // namespace customers

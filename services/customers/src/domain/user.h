@@ -1,0 +1,60 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "platform/schema/value_type.h"
+#include "platform/schema/write.h"
+#include "services/customers/src/domain/email.h"
+#include "services/customers/src/domain/password.h"
+
+namespace customers {
+
+class UserId : public platform::schema::ValueType<UserId, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
+  static void Describe(boost::json::object&) {}
+};
+
+// A first or last name, of 1 to 256 characters.
+class PersonName : public platform::schema::ValueType<PersonName, std::string> {
+ public:
+  static std::optional<std::string_view> Check(const std::string& value);
+  static void Describe(boost::json::object& schema);
+};
+
+// An account, as it is shown and stored; its password stays in the store.
+struct User {
+  UserId id;
+  platform::schema::Timestamp created;
+  Email email;
+  std::string first_name;  // May be empty.
+  std::string last_name;
+  bool is_admin = false;
+};
+BOOST_DESCRIBE_STRUCT(User, (), (id, created, email, first_name, last_name, is_admin))
+
+struct NewUser {
+  Email email;
+  NewPassword password;
+  std::optional<PersonName> first_name;
+  std::optional<PersonName> last_name;
+  std::optional<bool> is_admin;
+};
+BOOST_DESCRIBE_STRUCT(NewUser, (), (email, password, first_name, last_name, is_admin))
+
+// What is missing stays as it is.
+struct UserChange {
+  std::optional<Email> email;
+  std::optional<PersonName> first_name;
+  std::optional<PersonName> last_name;
+  std::optional<bool> is_admin;
+};
+BOOST_DESCRIBE_STRUCT(UserChange, (), (email, first_name, last_name, is_admin))
+
+}  // namespace customers

@@ -1,0 +1,148 @@
+#include "services/customers/src/rpc/user_auth.h"
+
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "platform/grpc/status.h"
+#include "platform/log/log.h"
+#include "proto/auth.grpc.pb.h"
+
+namespace customers {
+namespace {
+
+using platform::ErrorCode;
+
+::grpc::Status ToStatus(const platform::Error& error) {
+  switch (error.code) {
+    // The wire's word for a refused token.
+    case ErrorCode::kUnauthenticated:
+    case ErrorCode::kPermissionDenied:
+      return {::grpc::StatusCode::INVALID_ARGUMENT, error.reason};
+    case ErrorCode::kUnavailable:
+      return platform::grpc::ToStatus(error);
+    default:
+      return platform::grpc::ToStatus(platform::Error::Internal());
+  }
+}
+
+// An open call. Answers it exactly once: when it is dropped unanswered, because its worker is gone,
+// with UNAVAILABLE. A slot of the service is taken for as long as it lives.
+class OpenCall {
+ public:
+  OpenCall(::grpc::CallbackServerContext& context, AuthResponse& response,
+           std::atomic<std::size_t>& open_calls)
+      : context_(&context),
+        response_(&response),
+        open_calls_(&open_calls),
+        reactor_(context.DefaultReactor()) {
+    open_calls_->fetch_add(1, std::memory_order_relaxed);
+  }
+  OpenCall(OpenCall&& other) noexcept
+      : context_(other.context_),
+        response_(other.response_),
+        open_calls_(other.open_calls_),
+        reactor_(std::exchange(other.reactor_, nullptr)) {}
+  OpenCall(const OpenCall&) = delete;
+  OpenCall& operator=(const OpenCall&) = delete;
+  OpenCall& operator=(OpenCall&&) = delete;
+  ~OpenCall() {
+    if (reactor_ != nullptr) {
+      Finish(platform::grpc::ToStatus(platform::Error::Unavailable()));
+    }
+  }
+
+  ::grpc::ServerUnaryReactor* reactor() const { return reactor_; }
+
+  // Whether nobody waits for the answer any more.
+  bool IsCancelled() const { return context_->IsCancelled(); }
+
+  void Succeed(Identity identity) {
+    Payload& payload = *response_->mutable_payload();
+    payload.set_user_id(identity.id);
+    payload.set_email(std::move(identity.email));
+    payload.set_is_admin(identity.is_admin);
+    Finish(::grpc::Status::OK);
+  }
+
+  void Fail(::grpc::Status status) { Finish(std::move(status)); }
+
+ private:
+  void Finish(::grpc::Status status) {
+    if (status.error_code() == ::grpc::StatusCode::UNAVAILABLE) {
+      // gRPC's way of telling clients not to repeat the call by themselves.
+      context_->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+    }
+    // Last: from then on the call's objects and the service may be gone.
+    open_calls_->fetch_sub(1, std::memory_order_relaxed);
+    std::exchange(reactor_, nullptr)->Finish(std::move(status));
+  }
+
+  ::grpc::CallbackServerContext* context_;
+  AuthResponse* response_;
+  std::atomic<std::size_t>* open_calls_;
+  ::grpc::ServerUnaryReactor* reactor_;
+};
+
+platform::Task<void> Answer(const ValidateToken& validate, OpenCall call,
+                            std::string authorization) {
+  if (call.IsCancelled()) {
+    call.Fail(::grpc::Status::CANCELLED);
+    co_return;
+  }
+  std::optional<platform::Result<Identity>> identity;
+  try {
+    identity = co_await validate(std::move(authorization));
+  } catch (const std::exception& fault) {
+    platform::log::Error("validating a token failed", {{"reason", fault.what()}});
+    identity = std::unexpected(platform::Error::Internal());
+  }
+  if (identity->has_value()) {
+    call.Succeed(**std::move(identity));
+  } else {
+    call.Fail(ToStatus(identity->error()));
+  }
+}
+
+class UserAuthService final : public UserAuth::CallbackService {
+ public:
+  UserAuthService(std::vector<ValidationWorker> workers, std::size_t max_calls)
+      : workers_(std::move(workers)), max_calls_(max_calls) {}
+
+  ::grpc::ServerUnaryReactor* ValidateToken(::grpc::CallbackServerContext* context,
+                                            const AuthRequest* request,
+                                            AuthResponse* response) override {
+    OpenCall call(*context, *response, open_calls_);
+    ::grpc::ServerUnaryReactor* reactor = call.reactor();
+    if (open_calls_.load(std::memory_order_relaxed) > max_calls_) {
+      call.Fail({::grpc::StatusCode::RESOURCE_EXHAUSTED, "Too many open calls"});
+      return reactor;
+    }
+    const ValidationWorker& worker =
+        workers_[next_worker_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
+    boost::asio::co_spawn(worker.executor,
+                          Answer(worker.validate, std::move(call), request->token().value()),
+                          boost::asio::detached);
+    return reactor;
+  }
+
+ private:
+  const std::vector<ValidationWorker> workers_;
+  const std::size_t max_calls_;
+  std::atomic<std::size_t> next_worker_ = 0;
+  std::atomic<std::size_t> open_calls_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<::grpc::Service> MakeUserAuthService(std::vector<ValidationWorker> workers,
+                                                     std::size_t max_calls) {
+  return std::make_unique<UserAuthService>(std::move(workers), max_calls);
+}
+
+}  // namespace customers

@@ -1,0 +1,215 @@
+#include "services/customers/src/rpc/user_auth.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "platform/grpc/channel.h"
+#include "platform/grpc/server.h"
+#include "platform/grpc/testing/certificates.h"
+#include "proto/auth.grpc.pb.h"
+
+namespace customers {
+namespace {
+
+using ::grpc::StatusCode;
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+// A worker as a service has it: an event loop with a thread.
+class Worker {
+ public:
+  Worker() : work_(io_->get_executor()), thread_([this] { io_->run(); }) {}
+  ~Worker() { Stop(); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  asio::any_io_executor executor() { return io_->get_executor(); }
+
+  // Ends the loop, whatever is under way on it, and destroys it.
+  void Stop() {
+    if (io_) {
+      io_->stop();
+      thread_.join();
+      work_.reset();
+      io_.reset();
+    }
+  }
+
+ private:
+  std::optional<asio::io_context> io_{std::in_place};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
+  std::thread thread_;
+};
+
+// Says what the token's text asks for.
+Task<Result<Identity>> Validate(std::string authorization) {
+  if (authorization == "Bearer good") {
+    co_return Identity{.id = 7, .email = "seven@example.com", .is_admin = true};
+  }
+  if (authorization == "unauthenticated") {
+    co_return std::unexpected(
+        Error{.code = ErrorCode::kUnauthenticated,
+              .reason = "Invalid authorization token, Signature has expired"});
+  }
+  if (authorization == "denied") {
+    co_return std::unexpected(Error::PermissionDenied("Token is revoked"));
+  }
+  if (authorization == "unavailable") {
+    co_return std::unexpected(Error::Unavailable());
+  }
+  if (authorization == "not found") {
+    co_return std::unexpected(Error{.code = ErrorCode::kNotFound, .reason = "secret detail"});
+  }
+  if (authorization == "slow") {
+    asio::steady_timer timer(co_await asio::this_coro::executor, 30s);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  throw std::runtime_error("secret detail");
+}
+
+class UserAuthTest : public ::testing::Test {
+ protected:
+  void Start(std::vector<ValidationWorker> workers, std::size_t max_calls = kMaxUserAuthCalls) {
+    service_ = MakeUserAuthService(std::move(workers), max_calls);
+    const std::array<::grpc::Service*, 1> services{service_.get()};
+    const auto port = server_.Start(services);
+    ASSERT_TRUE(port) << port.error();
+    stub_ = UserAuth::NewStub(
+        platform::grpc::MakeChannel({.host = "localhost", .port = *port, .tls = files_.files()}));
+  }
+
+  ::grpc::Status Call(const std::string& authorization, std::chrono::milliseconds timeout = 5s) {
+    ::grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    AuthRequest request;
+    request.mutable_token()->set_value(authorization);
+    response_.Clear();
+    ::grpc::Status status = stub_->ValidateToken(&context, request, &response_);
+    forbids_retry_ = context.GetServerTrailingMetadata().contains("grpc-retry-pushback-ms");
+    return status;
+  }
+
+  platform::grpc::testing::Authority authority_;
+  platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
+  Worker worker_;
+  Worker second_worker_;
+  std::unique_ptr<::grpc::Service> service_;
+  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::unique_ptr<UserAuth::Stub> stub_;
+  AuthResponse response_;
+  bool forbids_retry_ = false;
+};
+
+TEST_F(UserAuthTest, TellsWhoseTokenItIs) {
+  Start({{worker_.executor(), Validate}});
+  const ::grpc::Status status = Call("Bearer good");
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response_.payload().user_id(), 7);
+  EXPECT_EQ(response_.payload().email(), "seven@example.com");
+  EXPECT_TRUE(response_.payload().is_admin());
+}
+
+struct Row {
+  std::string authorization;
+  StatusCode code;
+  std::string message;
+};
+
+class UserAuthFailureTest : public UserAuthTest, public ::testing::WithParamInterface<Row> {};
+
+TEST_P(UserAuthFailureTest, EndsWithTheWiresStatus) {
+  Start({{worker_.executor(), Validate}});
+  const ::grpc::Status status = Call(GetParam().authorization);
+  EXPECT_EQ(status.error_code(), GetParam().code);
+  EXPECT_EQ(status.error_message(), GetParam().message);
+  EXPECT_EQ(forbids_retry_, status.error_code() == StatusCode::UNAVAILABLE);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, UserAuthFailureTest,
+    ::testing::Values(Row{"unauthenticated", StatusCode::INVALID_ARGUMENT,
+                          "Invalid authorization token, Signature has expired"},
+                      Row{"denied", StatusCode::INVALID_ARGUMENT, "Token is revoked"},
+                      Row{"unavailable", StatusCode::UNAVAILABLE, "Temporarily unavailable"},
+                      Row{"not found", StatusCode::INTERNAL, "Internal error"},
+                      Row{"throws", StatusCode::INTERNAL, "Internal error"}),
+    [](const auto& info) {
+      std::string name = info.param.authorization;
+      std::erase(name, ' ');
+      return name;
+    });
+
+TEST_F(UserAuthTest, WorkersTakeTurns) {
+  std::array<std::atomic<int>, 2> calls{};
+  const auto count = [&calls](std::size_t worker) -> ValidateToken {
+    return [&calls, worker](std::string authorization) {
+      ++calls.at(worker);
+      return Validate(std::move(authorization));
+    };
+  };
+  Start({{worker_.executor(), count(0)}, {second_worker_.executor(), count(1)}});
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(Call("Bearer good").ok());
+  }
+  EXPECT_EQ(calls[0], 5);
+  EXPECT_EQ(calls[1], 5);
+}
+
+TEST_F(UserAuthTest, RefusesCallsOverTheLimitUntilOneEnds) {
+  std::atomic<bool> started = false;
+  std::atomic<bool> finish = false;
+  Start({{worker_.executor(),
+          [&](std::string) -> Task<Result<Identity>> {
+            started = true;
+            asio::steady_timer timer(co_await asio::this_coro::executor);
+            while (!finish) {
+              timer.expires_after(5ms);
+              co_await timer.async_wait(asio::use_awaitable);
+            }
+            co_return Identity{};
+          }}},
+        1);
+  ::grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 20s);
+  AuthResponse response;
+  std::jthread caller(
+      [&] { EXPECT_TRUE(stub_->ValidateToken(&context, AuthRequest{}, &response).ok()); });
+  while (!started) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(Call("Bearer good").error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  finish = true;
+  caller.join();
+  EXPECT_TRUE(Call("Bearer good").ok());
+}
+
+TEST_F(UserAuthTest, AWorkerThatIsGoneLeavesNoCallOpen) {
+  Start({{worker_.executor(), Validate}});
+  StatusCode code = StatusCode::OK;
+  std::jthread caller([&] { code = Call("slow", 20s).error_code(); });
+  std::this_thread::sleep_for(200ms);
+  worker_.Stop();
+  caller.join();
+  EXPECT_EQ(code, StatusCode::UNAVAILABLE);
+  // The service is not stuck either.
+  server_.Shutdown(0ms);
+}
+
+}  // namespace
+}  // namespace customers

@@ -1,0 +1,102 @@
+#include "services/customers/src/service.h"
+
+#include <fmt/core.h>
+#include <grpcpp/impl/service_type.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "platform/grpc/server.h"
+#include "platform/http/server.h"
+#include "platform/log/log.h"
+#include "platform/security/authorization.h"
+#include "platform/service/database.h"
+#include "platform/service/workers.h"
+#include "services/customers/src/api/routes.h"
+#include "services/customers/src/app.h"
+#include "services/customers/src/rpc/user_auth.h"
+
+namespace customers {
+namespace {
+
+using platform::Error;
+using platform::Result;
+using platform::Task;
+using platform::security::AuthorizationError;
+
+// Hashes that may wait for each hash thread: about three seconds' work.
+constexpr std::size_t kHashQueuePerThread = 64;
+
+// The service's side of UserAuth.ValidateToken for one worker.
+Task<Result<Identity>> ValidateAuthorization(App& app, std::string authorization) {
+  const auto token = platform::security::ParseAuthorization(authorization);
+  if (!token) {
+    co_return std::unexpected(Error::PermissionDenied(
+        token.error() == AuthorizationError::kWrongScheme ? "Invalid token scheme"
+                                                          : "Invalid JWT token"));
+  }
+  const Result<User> user = co_await app.authenticator.Authenticate(*token);
+  if (!user) co_return std::unexpected(user.error());
+  co_return Identity{
+      .id = user->id.value(), .email = user->email.value(), .is_admin = user->is_admin};
+}
+
+int Fail(const std::string& problem) {
+  fmt::print(stderr, "customers: {}\n", problem);
+  return 1;
+}
+
+}  // namespace
+
+int Serve(const Config& config) {
+  const std::size_t worker_count = config.service.workers;
+  auto listeners =
+      platform::http::Listener::Open(config.service.address, config.service.port, worker_count);
+  if (!listeners) return Fail(listeners.error());
+  const std::uint16_t port = listeners->front().port();
+
+  platform::service::Workers workers(worker_count);
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
+  const platform::security::TokenCodec tokens({config.jwt_secret});
+  const Routes routes = MakeRoutes();
+
+  std::vector<std::unique_ptr<App>> apps;
+  std::vector<std::unique_ptr<platform::http::Server>> servers;
+  std::vector<ValidationWorker> validation_workers;
+  for (std::size_t i = 0; i < worker_count; ++i) {
+    apps.push_back(std::make_unique<App>(config, hashes, tokens, workers.executor(i),
+                                         platform::service::MakeClientOptions("customers")));
+    App& app = *apps.back();
+    servers.push_back(std::make_unique<platform::http::Server>(
+        workers.executor(i), std::move((*listeners)[i]),
+        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); }));
+    validation_workers.push_back(
+        {.executor = workers.executor(i), .validate = [&app](std::string authorization) {
+           return ValidateAuthorization(app, std::move(authorization));
+         }});
+  }
+
+  const auto user_auth = MakeUserAuthService(std::move(validation_workers));
+  platform::grpc::Server rpc_server(
+      {.address = config.grpc_address, .port = config.grpc_port, .tls = config.tls});
+  grpc::Service* const services[] = {user_auth.get()};
+  const auto grpc_port = rpc_server.Start(services);
+  if (!grpc_port) return Fail(grpc_port.error());
+
+  platform::log::Info("listening",
+                      {{"protocol", "http"}, {"address", config.service.address}, {"port", port}});
+  platform::log::Info(
+      "listening", {{"protocol", "grpc"}, {"address", config.grpc_address}, {"port", *grpc_port}});
+  workers.RunUntilSignal(
+      [&](std::size_t worker) { return servers[worker]->Stop(config.service.shutdown_grace); },
+      [&] { rpc_server.Shutdown(config.service.shutdown_grace); });
+  platform::log::Info("stopped");
+  return 0;
+}
+
+}  // namespace customers

@@ -1,0 +1,156 @@
+#include "services/customers/src/store/user_store.h"
+
+#include <utility>
+
+namespace customers {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::postgres::Lane;
+using platform::postgres::QueryError;
+using platform::postgres::Statement;
+
+constexpr Statement<User, UserId> kFind{"find_user", R"(
+SELECT id, created, email, first_name, last_name, is_admin
+FROM users
+WHERE id = $1)"};
+
+constexpr Statement<User, UserId, std::int32_t> kFindSignedIn{"find_signed_in_user", R"(
+SELECT id, created, email, first_name, last_name, is_admin
+FROM users
+WHERE id = $1 AND token_version = $2)"};
+
+constexpr Statement<Credentials, Email> kFindCredentialsByEmail{"find_credentials_by_email", R"(
+SELECT id, password, token_version
+FROM users
+WHERE lower(email) = lower($1))"};
+
+constexpr Statement<Credentials, UserId> kFindCredentials{"find_credentials", R"(
+SELECT id, password, token_version
+FROM users
+WHERE id = $1)"};
+
+constexpr Statement<User, std::int32_t, std::int32_t> kList{"list_users", R"(
+SELECT id, created, email, first_name, last_name, is_admin
+FROM users
+WHERE id > $1
+ORDER BY id
+LIMIT $2 + 1)",
+                                                            Lane::kSlow};
+
+constexpr Statement<User, std::string, std::int32_t, std::int32_t> kSearch{"search_users", R"(
+SELECT id, created, email, first_name, last_name, is_admin
+FROM users
+WHERE (email ILIKE $1 OR first_name ILIKE $1 OR last_name ILIKE $1) AND id > $2
+ORDER BY id
+LIMIT $3 + 1)",
+                                                                           Lane::kSlow};
+
+constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
+                    bool>
+    kCreate{"create_user", R"(
+INSERT INTO users (email, first_name, last_name, password, is_admin)
+VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5)
+RETURNING id, created, email, first_name, last_name, is_admin)",
+            Lane::kSlow};
+
+constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
+                    std::optional<PersonName>, std::optional<bool>>
+    kUpdate{"update_user", R"(
+UPDATE users
+SET email = coalesce($2, email),
+    first_name = coalesce($3, first_name),
+    last_name = coalesce($4, last_name),
+    is_admin = coalesce($5, is_admin)
+WHERE id = $1
+RETURNING id, created, email, first_name, last_name, is_admin)",
+            Lane::kSlow};
+
+constexpr Statement<void, UserId, std::string, std::string> kChangePassword{"change_password", R"(
+UPDATE users
+SET password = $3, token_version = token_version + 1
+WHERE id = $1 AND password = $2)",
+                                                                            Lane::kSlow};
+
+constexpr Statement<void, UserId, std::string, std::string> kReplaceHash{"replace_password_hash",
+                                                                         R"(
+UPDATE users
+SET password = $3
+WHERE id = $1 AND password = $2)",
+                                                                         Lane::kSlow};
+
+constexpr Statement<void, UserId> kDelete{"delete_user", "DELETE FROM users WHERE id = $1",
+                                          Lane::kSlow};
+
+// The errors of a statement that sets an email.
+Error WriteError(const QueryError& error) {
+  if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email")) {
+    return Error::Field(ErrorCode::kInvalidArgument, "email",
+                        "User with this email already exists.");
+  }
+  return error;
+}
+
+}  // namespace
+
+UserStore::Reply<std::optional<User>> UserStore::Find(UserId id) {
+  co_return co_await client_.QueryOne(kFind, id);
+}
+
+UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id,
+                                                              std::int32_t token_version) {
+  co_return co_await client_.QueryOne(kFindSignedIn, id, token_version);
+}
+
+UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(const Email& email) {
+  co_return co_await client_.QueryOne(kFindCredentialsByEmail, email);
+}
+
+UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(UserId id) {
+  co_return co_await client_.QueryOne(kFindCredentials, id);
+}
+
+UserStore::Reply<std::vector<User>> UserStore::List(const platform::http::ListQuery& query) {
+  if (query.IsSearch()) {
+    co_return co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
+                                     query.Limit());
+  }
+  co_return co_await client_.Query(kList, query.After(), query.Limit());
+}
+
+UserStore::Reply<User> UserStore::Create(const NewUser& user, const std::string& password_hash) {
+  auto created = co_await client_.QueryOne(kCreate, user.email, user.first_name, user.last_name,
+                                           password_hash, user.is_admin.value_or(false));
+  if (!created) co_return std::unexpected(WriteError(created.error()));
+  co_return **std::move(created);
+}
+
+UserStore::Reply<std::optional<User>> UserStore::Update(UserId id, const UserChange& change) {
+  auto updated = co_await client_.QueryOne(kUpdate, id, change.email, change.first_name,
+                                           change.last_name, change.is_admin);
+  if (!updated) co_return std::unexpected(WriteError(updated.error()));
+  co_return *std::move(updated);
+}
+
+UserStore::Reply<bool> UserStore::ChangePassword(UserId id, const std::string& old_hash,
+                                                 const std::string& new_hash) {
+  const auto changed = co_await client_.Execute(kChangePassword, id, old_hash, new_hash);
+  if (!changed) co_return std::unexpected(changed.error());
+  co_return *changed > 0;
+}
+
+UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_hash,
+                                              const std::string& new_hash) {
+  const auto replaced = co_await client_.Execute(kReplaceHash, id, old_hash, new_hash);
+  if (!replaced) co_return std::unexpected(replaced.error());
+  co_return platform::Result<void>();
+}
+
+UserStore::Reply<bool> UserStore::Delete(UserId id) {
+  const auto deleted = co_await client_.Execute(kDelete, id);
+  if (!deleted) co_return std::unexpected(deleted.error());
+  co_return *deleted > 0;
+}
+
+}  // namespace customers

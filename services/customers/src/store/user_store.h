@@ -1,0 +1,57 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/http/paging.h"
+#include "platform/postgres/client.h"
+#include "platform/result/result.h"
+#include "platform/runtime/task.h"
+#include "services/customers/src/domain/user.h"
+
+namespace customers {
+
+// What a login is checked against.
+struct Credentials {
+  UserId id;
+  std::string password_hash;
+  std::int32_t token_version = 0;  // What a token must carry; a password change raises it.
+};
+BOOST_DESCRIBE_STRUCT(Credentials, (), (id, password_hash, token_version))
+
+// The accounts in PostgreSQL: each call is one statement. For the event loop of its client.
+class UserStore {
+ public:
+  template <class T>
+  using Reply = platform::Task<platform::Result<T>>;
+
+  explicit UserStore(platform::postgres::Client& client) : client_(client) {}
+
+  Reply<std::optional<User>> Find(UserId id);
+  // The user, unless deleted or given a new password since a token of `token_version` was signed.
+  Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version);
+  // By email, whatever its case.
+  Reply<std::optional<Credentials>> FindCredentials(const Email& email);
+  Reply<std::optional<Credentials>> FindCredentials(UserId id);
+  // In the order of their ids; one more than the limit where there are more.
+  Reply<std::vector<User>> List(const platform::http::ListQuery& query);
+
+  // kInvalidArgument for `email` where it is taken, whatever its case.
+  Reply<User> Create(const NewUser& user, const std::string& password_hash);
+  // Nothing where the user is gone; errors as for Create.
+  Reply<std::optional<User>> Update(UserId id, const UserChange& change);
+  // Also revokes all tokens. False where the user is gone or the hash is no longer `old_hash`.
+  Reply<bool> ChangePassword(UserId id, const std::string& old_hash, const std::string& new_hash);
+  // Another hash of the same password; does nothing if the hash is no longer `old_hash`.
+  Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
+  // False where the user was gone.
+  Reply<bool> Delete(UserId id);
+
+ private:
+  platform::postgres::Client& client_;
+};
+
+}  // namespace customers

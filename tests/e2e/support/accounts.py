@@ -1,0 +1,72 @@
+"""Users to act as."""
+
+import dataclasses
+import itertools
+
+from support import tokens
+from support.client import Client
+
+PASSWORD = "correct horse battery"
+DEMO_PASSWORD = "testPass123"
+DEMO_ADMIN = 1
+
+_numbers = itertools.count(1)
+
+
+def fresh_email(prefix: str = "user") -> str:
+    return f"{prefix}{next(_numbers)}@example.com"
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """A user that exists. `token` is an Authorization header signed as the reference signs."""
+
+    id: int
+    email: str
+    password: str
+    token: str
+
+
+class Accounts:
+    """Makes accounts through the API of customers."""
+
+    def __init__(self, customers: Client):
+        self._customers = customers
+        self.demo_admin_token = tokens.bearer(DEMO_ADMIN, is_admin=True)
+
+    def create(self, *, is_admin: bool = False, password: str = PASSWORD, **fields) -> Account:
+        email = fields.pop("email", None) or fresh_email("admin" if is_admin else "user")
+        body = {"email": email, "password": password, "is_admin": is_admin, **fields}
+        user = self._customers.post("/api/v1/users/create/", self.demo_admin_token, body).ok(201)
+        return Account(user["id"], email, password,
+                       tokens.bearer(user["id"], email=email, is_admin=is_admin))
+
+    def login(self, email: str, password: str = PASSWORD) -> str:
+        """The token of a real login."""
+        body = {"email": email, "password": password}
+        return self._customers.post("/api/v1/auth/login/", body=body).ok()["token"]
+
+    def delete(self, account: Account) -> Account:
+        self._customers.delete(f"/api/v1/users/{account.id}/", self.demo_admin_token).ok(204)
+        return account
+
+    def set_admin(self, account: Account, is_admin: bool) -> Account:
+        self._customers.patch(f"/api/v1/users/{account.id}/", self.demo_admin_token,
+                              {"is_admin": is_admin}).ok()
+        return account
+
+
+class People:
+    """One account of every role. The claims of `demoted` and `promoted` say the opposite of what
+    the database says now; `deleted` is gone."""
+
+    def __init__(self, accounts: Accounts):
+        self.owner = accounts.create()
+        self.stranger = accounts.create()
+        self.admin = accounts.create(is_admin=True)
+        self.demoted = accounts.set_admin(accounts.create(is_admin=True), False)
+        self.promoted = accounts.set_admin(accounts.create(), True)
+        self.deleted = accounts.delete(accounts.create())
+
+    def token(self, role: str) -> str | None:
+        return None if role == "anonymous" else getattr(self, role).token

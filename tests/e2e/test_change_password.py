@@ -1,0 +1,126 @@
+"""PATCH /api/v1/users/{user_id}/change-password/ (contract 4 and 6)."""
+
+import pytest
+
+from support import bodies
+from support.accounts import PASSWORD
+
+NEW = "quite another password"
+MISMATCH = {"confirm_new_password": ["The two password fields didn't match."]}
+WRONG = {"current_password": ["Wrong password."]}
+
+
+def change(customers, account, token, **fields):
+    return customers.patch(f"/api/v1/users/{account.id}/change-password/", token, fields)
+
+
+def both(password: str) -> dict:
+    return {"new_password": password, "confirm_new_password": password}
+
+
+def logs_in(customers, account, password: str) -> bool:
+    answer = customers.post("/api/v1/auth/login/",
+                            body={"email": account.email, "password": password})
+    assert answer.status in (200, 400), answer
+    return answer.status == 200
+
+
+@pytest.fixture(scope="module")
+def owner(accounts):
+    """Whose password no test changes."""
+    return accounts.create()
+
+
+@pytest.mark.parametrize("new", [NEW, "é" * 7, "🛒" * 1024, " seven ", PASSWORD])
+def test_own(customers, accounts, new):
+    account = accounts.create()
+    assert change(customers, account, account.token, current_password=PASSWORD,
+                  **both(new)).ok() == {}
+    assert logs_in(customers, account, new)
+    assert logs_in(customers, account, PASSWORD) == (new == PASSWORD)
+
+
+def test_an_admin_needs_no_current_password_for_another(customers, admin, accounts):
+    account = accounts.create()
+    assert change(customers, account, admin, **both(NEW)).ok() == {}
+    assert logs_in(customers, account, NEW) and not logs_in(customers, account, PASSWORD)
+
+
+def test_an_admin_needs_it_for_his_own(customers, accounts):
+    account = accounts.create(is_admin=True)
+    change(customers, account, account.token, **both(NEW)).invalid(
+        {"current_password": [bodies.REQUIRED]})
+    change(customers, account, account.token, current_password="not this", **both(NEW)).invalid(
+        WRONG, 400)
+    change(customers, account, account.token, current_password=PASSWORD, **both(NEW)).ok()
+
+
+@pytest.mark.parametrize("current", ["not this one", "", PASSWORD.upper(), PASSWORD + " ",
+                                     "x" * 1024], ids=repr)
+def test_wrong_current_password_changes_nothing(customers, owner, current):
+    change(customers, owner, owner.token, current_password=current, **both(NEW)).invalid(WRONG, 400)
+    assert logs_in(customers, owner, PASSWORD)
+
+
+INVALID = {
+    "nothing": ({}, {"current_password": [bodies.REQUIRED], "new_password": [bodies.REQUIRED],
+                     "confirm_new_password": [bodies.REQUIRED]}),
+    "no current": (both(NEW), {"current_password": [bodies.REQUIRED]}),
+    "no new": ({"current_password": PASSWORD, "confirm_new_password": NEW},
+               {"new_password": [bodies.REQUIRED]}),
+    "no confirmation": ({"current_password": PASSWORD, "new_password": NEW},
+                        {"confirm_new_password": [bodies.REQUIRED]}),
+    "nulls": ({"current_password": None, "new_password": None, "confirm_new_password": None},
+              {"current_password": [bodies.NULL], "new_password": [bodies.NULL],
+               "confirm_new_password": [bodies.NULL]}),
+    "numbers": ({"current_password": 1, "new_password": 1234567, "confirm_new_password": 1234567},
+                {"current_password": [bodies.STRING], "new_password": [bodies.STRING],
+                 "confirm_new_password": [bodies.STRING]}),
+    "mismatch": ({"current_password": PASSWORD, "new_password": NEW,
+                  "confirm_new_password": NEW + "x"}, MISMATCH),
+    "mismatch in case": ({"current_password": PASSWORD, "new_password": NEW,
+                          "confirm_new_password": NEW.upper()}, MISMATCH),
+    "unknown field": ({"current_password": PASSWORD, **both(NEW), "password": NEW},
+                      {"password": [bodies.UNKNOWN]}),
+    "mismatch beside a wrong current password": (
+        {"current_password": "not this one", "new_password": NEW,
+         "confirm_new_password": NEW + "x"}, MISMATCH),
+    "mismatch is told only of valid ones": (
+        {"current_password": PASSWORD, "new_password": "short", "confirm_new_password": NEW},
+        {"new_password": [bodies.SHORT]}),
+}
+
+
+@pytest.mark.parametrize("fields, messages", INVALID.values(), ids=INVALID)
+def test_invalid(customers, owner, fields, messages):
+    change(customers, owner, owner.token, **fields).invalid(messages)
+
+
+@pytest.mark.parametrize("new, message", [
+    ("", bodies.SHORT), ("123456", bodies.SHORT), ("é" * 6, bodies.SHORT),
+    ("x" * 1025, bodies.LONG), ("é" * 1025, bodies.LONG), ("seven\0seven", bodies.STRING)],
+    ids=["empty", "six", "six characters", "1025", "1025 characters", "NUL"])
+def test_unfit_new_password(customers, owner, new, message):
+    answer = change(customers, owner, owner.token, current_password=PASSWORD, **both(new))
+    assert answer.status == 422, answer
+    assert answer.fields["new_password"] == [message]
+    assert set(answer.fields) <= {"new_password", "confirm_new_password"}
+
+
+@pytest.mark.parametrize("content, status, fields", bodies.MALFORMED.values(), ids=bodies.MALFORMED)
+def test_malformed_body(customers, owner, content, status, fields):
+    customers.patch(f"/api/v1/users/{owner.id}/change-password/", owner.token,
+                    content=content).invalid(fields, status)
+
+
+def test_the_stored_hash_changes(customers, accounts, cluster, customers_database):
+    account = accounts.create()
+
+    def stored() -> str:
+        [(password,)] = cluster.query(customers_database,
+                                      "SELECT password FROM users WHERE id = %s", account.id)
+        return password
+
+    before = stored()
+    change(customers, account, account.token, current_password=PASSWORD, **both(PASSWORD)).ok()
+    assert stored() != before and stored().startswith("$argon2id$")

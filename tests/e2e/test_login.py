@@ -1,0 +1,112 @@
+"""POST /api/v1/auth/login/ (contract 4)."""
+
+import json
+
+import pytest
+
+from support import bodies
+from support.accounts import DEMO_PASSWORD
+from support.client import TIMESTAMP
+
+LOGIN = "/api/v1/auth/login/"
+WRONG_PAIR = {"non_field_errors": ["Unable to log in with provided credentials."]}
+
+
+@pytest.fixture(scope="module")
+def account(accounts):
+    return accounts.create(email="Mixed.Case+Tag@Example.com", password="Пароль-🛒-secret",
+                           first_name="Zoë", last_name="Ångström")
+
+
+def test_answers_token_and_user(customers, account):
+    data = customers.post(LOGIN, body={"email": account.email, "password": account.password}).ok()
+    assert set(data) == {"token", "user"}
+    assert data["token"].startswith("Bearer ")
+    assert TIMESTAMP.fullmatch(data["user"].pop("created"))
+    assert data["user"] == {"id": account.id, "email": account.email, "first_name": "Zoë",
+                            "last_name": "Ångström", "is_admin": False}
+
+
+@pytest.mark.parametrize("user, is_admin", [
+    ("admin1", True), ("admin2", True), ("nonadmin3", False), ("nonadmin4", False)])
+def test_demo_users_log_in(customers, user, is_admin):
+    data = customers.post(LOGIN, body={"email": f"{user}@email.com",
+                                       "password": DEMO_PASSWORD}).ok()
+    assert (data["user"]["id"], data["user"]["is_admin"]) == (int(user[-1]), is_admin)
+
+
+@pytest.mark.parametrize("spell", [str.lower, str.upper, str.swapcase, str.title])
+def test_in_any_case_with_the_stored_spelling(customers, account, spell):
+    body = {"email": spell(account.email), "password": account.password}
+    assert customers.post(LOGIN, body=body).ok()["user"]["email"] == account.email
+
+
+WRONG = {
+    "wrong password": ("mixed.case+tag@example.com", "wrong password"),
+    "short password": ("mixed.case+tag@example.com", "x"),
+    "empty password": ("mixed.case+tag@example.com", ""),
+    "password in another case": ("mixed.case+tag@example.com", "пароль-🛒-secret"),
+    "password with a space behind": ("mixed.case+tag@example.com", "Пароль-🛒-secret "),
+    "beginning of the password": ("mixed.case+tag@example.com", "Пароль-🛒"),
+    "unknown email": ("nobody@example.com", "Пароль-🛒-secret"),
+    "like pattern": ("%@example.com", "Пароль-🛒-secret"),
+}
+
+
+@pytest.mark.parametrize("email, password", WRONG.values(), ids=WRONG)
+def test_wrong_pair(customers, account, email, password):
+    customers.post(LOGIN, body={"email": email, "password": password}).invalid(WRONG_PAIR, 400)
+
+
+INVALID = {
+    "nothing": ({}, {"email": [bodies.REQUIRED], "password": [bodies.REQUIRED]}),
+    "no email": ({"password": "x"}, {"email": [bodies.REQUIRED]}),
+    "no password": ({"email": "a@example.com"}, {"password": [bodies.REQUIRED]}),
+    "nulls": ({"email": None, "password": None},
+              {"email": [bodies.NULL], "password": [bodies.NULL]}),
+    "unknown field": ({"email": "a@example.com", "password": "x", "remember": True},
+                      {"remember": [bodies.UNKNOWN]}),
+    "all at once": ({"email": 1, "password": [], "a": 1, "b": None},
+                    {"email": [bodies.STRING], "password": [bodies.STRING],
+                     "a": [bodies.UNKNOWN], "b": [bodies.UNKNOWN]}),
+    "names are case-sensitive": ({"Email": "a@example.com", "password": "x"},
+                                 {"Email": [bodies.UNKNOWN], "email": [bodies.REQUIRED]}),
+    "NUL in password": ({"email": "a@example.com", "password": "a\0b"},
+                        {"password": [bodies.STRING]}),
+}
+
+
+@pytest.mark.parametrize("body, fields", INVALID.values(), ids=INVALID)
+def test_invalid(customers, body, fields):
+    customers.post(LOGIN, body=body).invalid(fields)
+
+
+@pytest.mark.parametrize("field", ["email", "password"])
+@pytest.mark.parametrize("value", bodies.NO_STRINGS.values(), ids=bodies.NO_STRINGS)
+def test_no_string(customers, field, value):
+    other = "password" if field == "email" else "email"
+    content = f'{{"{field}": {value}, "{other}": "a@example.com"}}'.encode()
+    customers.post(LOGIN, content=content).invalid({field: [bodies.STRING]})
+
+
+@pytest.mark.parametrize("email", bodies.INVALID_EMAILS.values(), ids=bodies.INVALID_EMAILS)
+def test_invalid_email(customers, email):
+    customers.post(LOGIN, body={"email": email, "password": "x"}).invalid(
+        {"email": [bodies.EMAIL]})
+
+
+@pytest.mark.parametrize("content, status, fields", bodies.MALFORMED.values(), ids=bodies.MALFORMED)
+def test_malformed_body(customers, content, status, fields):
+    customers.post(LOGIN, content=content).invalid(fields, status)
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["no body", "empty body"])
+def test_no_body_counts_as_empty_object(customers, content):
+    customers.post(LOGIN, content=content).invalid(
+        {"email": [bodies.REQUIRED], "password": [bodies.REQUIRED]})
+
+
+def test_escapes_are_understood(customers, account):
+    escaped = json.dumps({"email": account.email, "password": account.password}).encode()
+    assert b"\\u" in escaped
+    customers.post(LOGIN, content=escaped).ok()

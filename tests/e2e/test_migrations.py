@@ -1,0 +1,138 @@
+"""`migrate` (contract 7): the stairway, the demo data, two runners at once."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support.accounts import DEMO_PASSWORD
+from support.service import run
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["customers", "cart"])
+def service(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def migrate(cluster, customers_binary, cart_binary, service):
+    """Runs `migrate` on a new, empty database."""
+    class Migrate:
+        database = cluster.create(f"migrations_{service}_{next(_numbers)}")
+        binary = {"customers": customers_binary, "cart": cart_binary}[service]
+
+        def __call__(self, *arguments: str) -> str:
+            done = self.attempt(*arguments)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        def attempt(self, *arguments: str):
+            return run(self.binary, "migrate", *arguments,
+                       environment=cluster.environment(self.database))
+
+        def schema(self) -> str:
+            return cluster.dump(self.database, "--schema-only")
+
+        def query(self, statement: str) -> list[tuple]:
+            return cluster.query(self.database, statement)
+
+    made = Migrate()
+    yield made
+    cluster.drop(made.database)
+
+
+def test_stairway(migrate):
+    """Every step up, down and up again ends in the same schema."""
+    migrate("to", "0")
+    bottom = migrate.schema()
+    migrate("up")
+    top = migrate.schema()
+    migrate("to", "0")
+    assert migrate.schema() == bottom
+    step = 0
+    while migrate.schema() != top:
+        step += 1
+        migrate("to", str(step))
+        up = migrate.schema()
+        migrate("to", str(step - 1))
+        migrate("to", str(step))
+        assert migrate.schema() == up
+        assert step < 100
+    assert migrate.attempt("to", str(step + 1)).returncode > 0
+    assert migrate.schema() == top
+    for below in reversed(range(step)):
+        migrate("down")
+        down = migrate.schema()
+        migrate("to", str(below))
+        assert migrate.schema() == down
+    assert migrate.schema() == bottom
+
+
+def test_up_again_changes_nothing(migrate, cluster):
+    migrate("up", "--demo")
+    before = cluster.dump(migrate.database)
+    migrate("up")
+    migrate("up", "--demo")
+    assert cluster.dump(migrate.database) == before
+
+
+def test_status_asks_without_changing(migrate, cluster):
+    before = cluster.dump(migrate.database)
+    pending = migrate("status")
+    assert cluster.dump(migrate.database) == before
+    migrate("up")
+    assert migrate("status") != pending
+
+
+def test_two_runners_at_once(migrate, cluster):
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(lambda _: migrate.attempt("up", "--demo"), range(4)))
+    assert [one.returncode for one in done] == [0] * 4, [one.stderr for one in done]
+    table = "products" if "cart" in migrate.database else "users"
+    assert migrate.query(f"SELECT count(*) FROM {table}") == [(4,)]
+
+
+def test_demo_data_only_when_asked_for(migrate, service):
+    migrate("up")
+    for table in {"customers": ["users"], "cart": ["carts", "cartitems", "products"]}[service]:
+        assert migrate.query(f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def test_demo_data(migrate, service):
+    migrate("up", "--demo")
+    if service == "customers":
+        assert migrate.query("SELECT id, email, is_admin FROM users ORDER BY id") == [
+            (1, "admin1@email.com", True), (2, "admin2@email.com", True),
+            (3, "nonadmin3@email.com", False), (4, "nonadmin4@email.com", False)]
+        assert DEMO_PASSWORD not in str(migrate.query("SELECT * FROM users"))
+        sequences = ["users_id_seq"]
+    else:
+        assert migrate.query("SELECT user_id FROM carts ORDER BY 1") == [(1,), (2,), (3,), (4,)]
+        assert migrate.query("SELECT id, cart_id, product_id FROM cartitems ORDER BY 1") == [
+            (number, number, number) for number in (1, 2, 3, 4)]
+        assert migrate.query("SELECT id, name FROM products ORDER BY 1") == [
+            (number, f"Product_{number - 1}") for number in (1, 2, 3, 4)]
+        sequences = ["cartitems_id_seq", "products_id_seq"]
+    for sequence in sequences:
+        assert migrate.query(f"SELECT nextval('{sequence}')") == [(5,)]
+
+
+def test_the_references_names(migrate, service):
+    migrate("up")
+    names = {name for (name,) in migrate.query(
+        "SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace")}
+    assert {"customers": {"pk__users", "uq__users__email"},
+            "cart": {"pk__cartitems", "pk__carts", "pk__products",
+                     "uq__cartitems__cart_id_product_id", "fk__cartitems__cart_id__carts",
+                     "fk__cartitems__product_id__products"}}[service] <= names
+
+
+def test_an_unreachable_database_is_said(migrate):
+    done = run(migrate.binary, "migrate", "--wait", "1", "up", environment={
+        "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1", "POSTGRES_DB": "x",
+        "POSTGRES_USER": "x", "POSTGRES_PASSWORD": "marked-password"})
+    assert done.returncode > 0
+    assert (done.stdout + done.stderr).strip()
+    assert "marked-password" not in done.stdout + done.stderr

@@ -1,0 +1,290 @@
+"""The binaries as programs: configuration, commands, ports, the end."""
+
+import json
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+
+from support import tokens
+from support.client import Client
+from support.cluster import PASSWORD as DATABASE_PASSWORD
+from support.service import Service, run
+from support.waiting import eventually
+
+# Settings that are wrong, for each service. No database is asked before they are right.
+WRONG = {
+    "SERVICE_PORT": "eighty",
+    "WORKERS": "-1",
+    "LOG_LEVEL": "loud",
+    "LOG_FORMAT": "xml",
+    "DEBUG": "2",
+    "SHUTDOWN_GRACE": "soon",
+    "POSTGRES_PORT": "99999",
+    "POSTGRES_SSLMODE": "sometimes",
+    "GRPC_PORT": "70000",
+}
+WRONG_CUSTOMERS = {
+    **WRONG,
+    "LEGACY_API": "perhaps",
+    "JWT_EXPIRATION_DELTA_DAYS": "x",
+    "JWT_SECRET": "marked-but-short",
+}
+
+
+@pytest.fixture(scope="module")
+def environments(customers_environment, cart_environment, customers_database, cart_database):
+    return {"customers": customers_environment(customers_database),
+            "cart": cart_environment(cart_database, 1)}
+
+
+@pytest.fixture(scope="module")
+def binaries(customers_binary, cart_binary):
+    return {"customers": customers_binary, "cart": cart_binary}
+
+
+def fails(binary, environment: dict[str, str], *arguments: str) -> str:
+    """What a start that must fail says; it fails at once."""
+    began = time.monotonic()
+    done = run(binary, *(arguments or ("serve",)), environment=environment, seconds=20)
+    assert done.returncode > 0, done.stdout + done.stderr
+    assert time.monotonic() - began < 10
+    return done.stdout + done.stderr
+
+
+# Configuration
+
+@pytest.mark.parametrize("service, wrong", [("customers", WRONG_CUSTOMERS), ("cart", WRONG)],
+                         ids=["customers", "cart"])
+def test_all_mistakes_are_told_at_once(binaries, environments, service, wrong):
+    said = fails(binaries[service], {**environments[service], **wrong})
+    assert [name for name in wrong if name not in said] == []
+    assert "marked-but-short" not in said
+    assert "POSTGRES_DB" not in said and "TLS_CA_FILE" not in said
+
+
+@pytest.mark.parametrize("variable", list(WRONG_CUSTOMERS))
+def test_one_mistake_names_its_variable_alone(binaries, environments, variable):
+    said = fails(binaries["customers"],
+                 {**environments["customers"], variable: WRONG_CUSTOMERS[variable]})
+    assert [name for name in WRONG_CUSTOMERS if name in said] == [variable]
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_missing_settings_are_all_named(binaries, service):
+    said = fails(binaries[service], {})
+    expected = ["POSTGRES_DB", "POSTGRES_USER", "TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"]
+    expected += ["JWT_SECRET"] if service == "customers" else []
+    assert [name for name in expected if name not in said] == []
+
+
+@pytest.mark.parametrize("secret", [None, "", "x" * 31], ids=["missing", "empty", "31 bytes"])
+def test_there_is_no_start_without_a_real_secret(binaries, environments, secret):
+    environment = {name: value for name, value in environments["customers"].items()
+                   if name != "JWT_SECRET"}
+    if secret is not None:
+        environment["JWT_SECRET"] = secret
+    said = fails(binaries["customers"], environment)
+    assert "JWT_SECRET" in said and "32" in said
+
+
+@pytest.mark.parametrize("variable", ["TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"])
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_unreadable_files_are_named(binaries, environments, service, variable):
+    said = fails(binaries[service], {**environments[service], variable: "/nonexistent/file.pem"})
+    assert variable in said or "/nonexistent/file.pem" in said
+
+
+def test_secrets_from_files(binaries, environments, start_service, tmp_path):
+    files = {"JWT_SECRET": tokens.SECRET, "POSTGRES_PASSWORD": DATABASE_PASSWORD}
+    environment = {name: value for name, value in environments["customers"].items()
+                   if name not in files}
+    for name, value in files.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        environment[f"{name}_FILE"] = str(tmp_path / name)
+    client = Client(start_service(binaries["customers"], environment).url)
+    client.get("/api/v1/users/1/", tokens.bearer(1)).ok()
+    client.close()
+
+
+@pytest.mark.parametrize("variable", ["JWT_SECRET_FILE", "POSTGRES_PASSWORD_FILE"])
+def test_missing_secret_files_are_named(binaries, environments, variable):
+    environment = {name: value for name, value in environments["customers"].items()
+                   if name != variable.removesuffix("_FILE")}
+    assert variable in fails(binaries["customers"], {**environment, variable: "/nonexistent"})
+
+
+# Ports
+
+def test_a_port_taken_by_another_program_is_named(binaries, environments):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        for service in ("customers", "cart"):
+            said = fails(binaries[service], {
+                **environments[service], "SERVICE_PORT": port, "LISTEN_ADDRESS": "127.0.0.1"})
+            assert port in said
+        said = fails(binaries["customers"], {
+            **environments["customers"], "SERVICE_PORT": "0", "GRPC_PORT": port})
+        assert port in said
+
+
+@pytest.mark.parametrize("variable", ["SERVICE_PORT", "GRPC_PORT"])
+def test_a_port_taken_by_another_instance_is_named(binaries, environments, customers_service,
+                                                   variable):
+    port = customers_service.environment[variable]
+    said = fails(binaries["customers"], {
+        **environments["customers"], "SERVICE_PORT": "0", "LISTEN_ADDRESS": "127.0.0.1",
+        variable: port})
+    assert port in said
+
+
+# Commands
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_help(binaries, service):
+    done = run(binaries[service], "--help")
+    assert done.returncode == 0
+    commands = ["serve", "migrate", "openapi", "healthcheck", "version"]
+    commands += ["create-admin"] if service == "customers" else []
+    assert [command for command in commands if command not in done.stdout] == []
+    assert "example" in done.stdout.lower()
+    for command in commands:
+        done = run(binaries[service], command, "--help")
+        assert (done.returncode, command in done.stdout) == (0, True), command
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["serve", "--frobnicate"], ["migrate"],
+                                       ["migrate", "sideways"], ["migrate", "to"],
+                                       ["migrate", "to", "x"]], ids=" ".join)
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_wrong_usage(binaries, environments, service, arguments):
+    fails(binaries[service], environments[service], *arguments)
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_version_and_openapi_need_no_configuration(binaries, service):
+    done = run(binaries[service], "version")
+    assert (done.returncode, "1.0.0" in done.stdout) == (0, True), done.stderr
+    done = run(binaries[service], "openapi")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["openapi"].startswith("3.")
+
+
+def test_healthcheck(binaries, environments, customers_service):
+    environment = {**environments["customers"], "SERVICE_PORT": str(customers_service.port)}
+    assert run(binaries["customers"], "healthcheck", environment=environment).returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        for nobody in (port, "1"):
+            done = run(binaries["customers"], "healthcheck",
+                       environment={**environment, "SERVICE_PORT": nobody})
+            assert done.returncode > 0
+
+
+def test_healthcheck_of_a_service_that_is_not_ready(binaries, environments, start_service, cluster):
+    empty = cluster.create("empty")
+    service = start_service(binaries["customers"], {
+        **environments["customers"], **cluster.environment(empty)}, until_ready=False)
+    service.wait_ready(503)  # Not migrated.
+    assert run(binaries["customers"], "healthcheck",
+               environment=service.environment).returncode > 0
+    done = run(binaries["customers"], "migrate", "up", environment=cluster.environment(empty))
+    assert done.returncode == 0
+    service.wait_ready(200)
+    assert run(binaries["customers"], "healthcheck",
+               environment=service.environment).returncode == 0
+
+
+# create-admin
+
+def create_admin(binary, environment, email: str, password: str):
+    return run(binary, "create-admin", "--email", email, environment=environment,
+               stdin=f"{password}\n")
+
+
+def test_create_admin(binaries, environments, customers):
+    made = create_admin(binaries["customers"], environments["customers"], "Root@Example.com",
+                        "Пароль from stdin")
+    assert made.returncode == 0, made.stderr
+    assert "from stdin" not in made.stdout + made.stderr
+    data = customers.post("/api/v1/auth/login/", body={
+        "email": "root@example.com", "password": "Пароль from stdin"}).ok()
+    assert (data["user"]["email"], data["user"]["is_admin"]) == ("Root@Example.com", True)
+    customers.get("/api/v1/users/list/", data["token"]).ok()
+
+
+@pytest.mark.parametrize("email, password, why", [
+    ("ADMIN1@email.com", "long enough", "already exists"),
+    ("no-address", "long enough", "email"),
+    ("short@example.com", "short", "7"),
+    ("empty@example.com", "", "password"),
+], ids=["taken in another case", "no address", "short password", "no password"])
+def test_create_admin_refuses(binaries, environments, cluster, customers_database, email, password,
+                              why):
+    before = cluster.query(customers_database, "SELECT count(*) FROM users")
+    done = create_admin(binaries["customers"], environments["customers"], email, password)
+    assert done.returncode > 0
+    assert why in (done.stdout + done.stderr).lower()
+    assert cluster.query(customers_database, "SELECT count(*) FROM users") == before
+
+
+def test_create_admin_needs_an_email(binaries, environments):
+    assert "--email" in fails(binaries["customers"], environments["customers"], "create-admin")
+
+
+# The end
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_a_signal_ends_it_cleanly(binaries, environments, service, number, customers_service):
+    environment = {**environments[service], "SERVICE_PORT": "0"}
+    if service == "cart":
+        environment["GRPC_PORT"] = str(customers_service.grpc_port)
+    running = Service(binaries[service], environment).start()
+    began = time.monotonic()
+    running.process.send_signal(number)
+    assert running.wait(15) == 0
+    assert time.monotonic() - began < 5
+
+
+def test_idle_connections_do_not_delay_the_end(binaries, environments):
+    service = Service(binaries["customers"], dict(environments["customers"])).start()
+    with httpx.Client(base_url=service.url) as kept, socket.create_connection(
+            ("127.0.0.1", service.port)):
+        kept.get("/healthz")
+        began = time.monotonic()
+        service.stop()
+        assert time.monotonic() - began < 5
+
+
+def test_what_is_in_flight_is_finished(binaries, environments, cluster, customers_database):
+    service = Service(binaries["customers"], dict(environments["customers"])).start()
+    answers = []
+    with cluster.connect(customers_database, autocommit=False) as holder:
+        holder.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        request = threading.Thread(target=lambda: answers.append(
+            httpx.get(f"{service.url}/api/v1/users/1/", timeout=30,
+                      headers={"Authorization": tokens.bearer(1)})))
+        request.start()
+        eventually(lambda: cluster.query(
+            "postgres", "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND datname = %s", customers_database), 10)
+        service.process.send_signal(signal.SIGTERM)
+        eventually(lambda: refuses_connections(service.port), 5)
+        assert not answers and service.alive()
+        holder.rollback()
+    request.join(timeout=30)
+    assert service.wait() == 0
+    assert [answer.status_code for answer in answers] == [200]
+    assert answers[0].headers.get("Connection", "").lower() == "close"
+
+
+def refuses_connections(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return True
+    return False

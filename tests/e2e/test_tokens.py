@@ -1,0 +1,205 @@
+"""Tokens (contract 3 and 6) on every endpoint of both services that asks for one."""
+
+import time
+
+import jwt
+import pytest
+
+from support import tokens
+from support.accounts import DEMO_ADMIN, fresh_email
+from support.client import FORBIDDEN, Client
+
+CUSTOMERS = {
+    "list": ("GET", "/api/v1/users/list/"),
+    "get": ("GET", "/api/v1/users/{id}/"),
+    "patch": ("PATCH", "/api/v1/users/{id}/"),
+    "delete": ("DELETE", "/api/v1/users/{id}/"),
+    "change password": ("PATCH", "/api/v1/users/{id}/change-password/"),
+}
+CART = {
+    "get cart": ("GET", "/api/v1/cart/{id}/"),
+    "delete cart": ("DELETE", "/api/v1/cart/{id}/"),
+    "create item": ("POST", "/api/v1/cart-item/{id}/create"),
+    "patch item": ("PATCH", "/api/v1/cart-item/{id}/"),
+    "delete item": ("DELETE", "/api/v1/cart-item/{id}/"),
+}
+
+# Authorization header → message; of both services, with the status of customers in front.
+HEADERS = {
+    "none": (None, "401: Missing authorization token", "403: Invalid authorization header"),
+    "one word": ("Bearer", "403: Invalid authorization header", "403: Invalid JWT token"),
+    "token alone": ("a.b.c", "403: Invalid authorization header", "403: Invalid JWT token"),
+    "three words": ("Bearer a.b.c d", "403: Invalid authorization header",
+                    "403: Invalid JWT token"),
+    "Basic": ("Basic dXNlcjpwYXNz", "403: Invalid token scheme", "403: Invalid token scheme"),
+    "Token": ("Token a.b.c", "403: Invalid token scheme", "403: Invalid token scheme"),
+}
+
+
+def assert_refused(answer, status: int, reason: str, open_words: bool = False):
+    """`open_words`: the message only has to start with `reason`."""
+    if open_words:
+        assert answer.status == status, answer
+        assert answer.body["error"]["message"].startswith(f"{status}: {reason}"), answer
+    else:
+        answer.refused(status, f"{status}: {reason}")
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("endpoint", CUSTOMERS)
+def test_customers_header(customers, people, endpoint, header):
+    method, path = CUSTOMERS[endpoint]
+    value, message, _ = HEADERS[header]
+    answer = customers.call(method, path.format(id=people.owner.id), value, {})
+    answer.refused(int(message[:3]), message)
+
+
+@pytest.mark.parametrize("why", tokens.REFUSED)
+@pytest.mark.parametrize("endpoint", CUSTOMERS)
+def test_customers_token(customers, people, endpoint, why):
+    method, path = CUSTOMERS[endpoint]
+    make, words = tokens.REFUSED[why]
+    answer = customers.call(method, path.format(id=people.owner.id),
+                            f"Bearer {make(people.owner.id)}", {})
+    assert_refused(answer, 401, f"Invalid authorization token, {words}", not words)
+
+
+@pytest.mark.parametrize("endpoint", CUSTOMERS)
+def test_customers_deleted_user(customers, people, endpoint):
+    method, path = CUSTOMERS[endpoint]
+    answer = customers.call(method, path.format(id=people.owner.id), people.deleted.token, {})
+    answer.refused(403, "403: Token is revoked")
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("endpoint", CART)
+def test_cart_header(cart, people, endpoint, header):
+    method, path = CART[endpoint]
+    value, _, message = HEADERS[header]
+    cart.call(method, path.format(id=people.owner.id), value, {}).refused(403, message)
+
+
+@pytest.mark.parametrize("why", tokens.REFUSED)
+@pytest.mark.parametrize("endpoint", CART)
+def test_cart_token(cart, people, endpoint, why):
+    method, path = CART[endpoint]
+    make, words = tokens.REFUSED[why]
+    answer = cart.call(method, path.format(id=people.owner.id),
+                       f"Bearer {make(people.owner.id)}", {})
+    assert_refused(answer, 403, f"Invalid authorization token, {words}", not words)
+
+
+@pytest.mark.parametrize("endpoint", CART)
+def test_cart_deleted_user(cart, people, endpoint):
+    method, path = CART[endpoint]
+    answer = cart.call(method, path.format(id=people.owner.id), people.deleted.token, {})
+    answer.refused(403, "403: Token is revoked")
+
+
+def test_a_user_id_that_never_was_is_revoked(customers, cart):
+    for user in (0, -1, 2**31 - 1):
+        customers.get("/api/v1/users/list/", tokens.bearer(user)).refused(
+            403, "403: Token is revoked")
+        cart.get("/api/v1/cart/1/", tokens.bearer(user)).refused(403, "403: Token is revoked")
+
+
+@pytest.mark.parametrize("header", [None, "Bearer", "Basic x y", "Bearer garbage"])
+def test_open_endpoints_do_not_look_at_a_token(customers, cart, accounts, header):
+    account = accounts.create()
+    login = {"email": account.email, "password": account.password}
+    customers.post("/api/v1/auth/login/", header, login).ok()
+    customers.post("/api/v1/users/create/", header,
+                   {"email": fresh_email(), "password": account.password}).ok(201)
+    cart.get("/api/v1/products/list/", header).ok()
+
+
+def test_login_token_has_the_references_claims(accounts):
+    account = accounts.create()
+    scheme, token = accounts.login(account.email).split(" ")
+    claims = jwt.decode(token, tokens.SECRET, algorithms=["HS256"])
+    assert scheme == "Bearer"
+    assert jwt.get_unverified_header(token)["alg"] == "HS256"
+    assert {name: claims[name] for name in ("id", "email", "is_admin")} == {
+        "id": account.id, "email": account.email, "is_admin": False}
+    assert isinstance(claims["ver"], int)
+    assert abs(claims["exp"] - (time.time() + 14 * 86400)) < 60
+
+
+def test_login_token_lives_as_long_as_configured(customers_binary, customers_environment,
+                                                 customers_database, start_service, accounts):
+    account = accounts.create()
+    service = start_service(customers_binary, customers_environment(
+        customers_database, JWT_EXPIRATION_DELTA_DAYS="2"))
+    client = Client(service.url)
+    token = client.post("/api/v1/auth/login/", body={
+        "email": account.email, "password": account.password}).ok()["token"].split()[1]
+    claims = jwt.decode(token, tokens.SECRET, algorithms=["HS256"])
+    assert abs(claims["exp"] - (time.time() + 2 * 86400)) < 60
+
+
+def test_login_token_of_an_admin_says_so(accounts):
+    account = accounts.create(is_admin=True)
+    token = accounts.login(account.email).split()[1]
+    assert jwt.decode(token, tokens.SECRET, algorithms=["HS256"])["is_admin"] is True
+
+
+def test_both_services_accept_a_token_of_the_reference_and_a_login(customers, cart, accounts):
+    account = accounts.create()
+    for token in (account.token, accounts.login(account.email)):
+        assert customers.get(f"/api/v1/users/{account.id}/", token).ok()["id"] == account.id
+        assert cart.get(f"/api/v1/cart/{account.id}/", token).ok()["user_id"] == account.id
+
+
+def test_extra_claims_do_no_harm(customers, accounts):
+    account = accounts.create()
+    now = int(time.time())
+    token = tokens.sign({**tokens.claims(account.id), "iat": now, "jti": "x", "list": [1, {}]},
+                        headers={"kid": "1"})
+    customers.get(f"/api/v1/users/{account.id}/", f"Bearer {token}").ok()
+
+
+def test_is_admin_is_read_from_the_database_at_once(customers, cart, accounts):
+    account = accounts.create()
+    claimed = tokens.bearer(account.id, is_admin=True)
+    for is_admin in (False, True, False):
+        accounts.set_admin(account, is_admin)
+        for answer in (customers.get("/api/v1/users/list/", claimed),
+                       cart.get(f"/api/v1/cart/{DEMO_ADMIN}/", claimed)):
+            if is_admin:
+                answer.ok()
+            else:
+                answer.refused(403, FORBIDDEN)
+
+
+def test_a_password_change_revokes_all_earlier_tokens(customers, cart, accounts):
+    account = accounts.create()
+    earlier = [account.token, accounts.login(account.email), accounts.login(account.email)]
+    new = "another password"
+    customers.patch(f"/api/v1/users/{account.id}/change-password/", earlier[1], {
+        "current_password": account.password, "new_password": new,
+        "confirm_new_password": new}).ok()
+    later = accounts.login(account.email, new)
+    for token in earlier:
+        customers.get(f"/api/v1/users/{account.id}/", token).refused(403, "403: Token is revoked")
+        cart.get(f"/api/v1/cart/{account.id}/", token).refused(403, "403: Token is revoked")
+    customers.get(f"/api/v1/users/{account.id}/", later).ok()
+    cart.get(f"/api/v1/cart/{account.id}/", later).ok()
+
+
+def test_a_password_change_by_an_admin_revokes_them_too(customers, admin, accounts):
+    account = accounts.create()
+    new = "another password"
+    customers.patch(f"/api/v1/users/{account.id}/change-password/", admin, {
+        "new_password": new, "confirm_new_password": new}).ok()
+    customers.get(f"/api/v1/users/{account.id}/", account.token).refused(
+        403, "403: Token is revoked")
+    customers.get("/api/v1/users/list/", admin).ok()
+
+
+def test_a_deleted_users_token_counts_no_more_at_once(customers, cart, accounts):
+    account = accounts.create()
+    token = accounts.login(account.email)
+    cart.get(f"/api/v1/cart/{account.id}/", token).ok()
+    accounts.delete(account)
+    customers.get(f"/api/v1/users/{account.id}/", token).refused(403, "403: Token is revoked")
+    cart.get(f"/api/v1/cart/{account.id}/", token).refused(403, "403: Token is revoked")

@@ -1,0 +1,15 @@
+"""The README's tour does what it says, on the demo data."""
+
+import pytest
+
+from conftest import ROOT
+from support import tour
+
+
+def test_tour(customers_service, cart_service):
+    steps = tour.parse((ROOT / "README.md").read_text(encoding="utf-8"))
+    outputs = tour.run(steps, {"CUSTOMERS_URL": customers_service.url,
+                               "CART_URL": cart_service.url})
+    for step, output in zip(steps, outputs, strict=True):
+        if not tour.same(step, output):
+            pytest.fail(f"{step.script}\nprinted\n{output}\nbut the README says\n{step.expected}")

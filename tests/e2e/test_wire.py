@@ -1,0 +1,165 @@
+"""Wire conventions (contract 2) and their differences (contract 6), on both services. What holds
+for every answer is checked by the client itself, in every file."""
+
+import re
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.client import NOT_ALLOWED, NOT_FOUND, Client, check
+
+# Every known path → the methods it has.
+CUSTOMERS = {
+    "/api/v1/auth/login/": {"POST"},
+    "/api/v1/users/create/": {"POST"},
+    "/api/v1/users/list/": {"GET"},
+    "/api/v1/users/1/": {"GET", "PATCH", "DELETE"},
+    "/api/v1/users/1/change-password/": {"PATCH"},
+}
+CART = {
+    "/api/v1/products/list/": {"GET"},
+    "/api/v1/cart/1/": {"GET", "DELETE"},
+    "/api/v1/cart-item/1/create": {"POST"},
+    "/api/v1/cart-item/1/": {"PATCH", "DELETE"},
+}
+PATHS = [("customers", *row) for row in CUSTOMERS.items()] + [
+    ("cart", *row) for row in CART.items()]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+UNKNOWN = {
+    "customers": [
+        "/", "/api/v1/", "/api/v1/users/", "/api/v1/nothing/", "/api/v2/users/list/",
+        "/api/v1/auth/login", "/api/v1/users/create", "/api/v1/users/list", "/api/v1/users/1",
+        "/api/v1/users/abc/", "/api/v1/users/1a/", "/api/v1/users/-1/", "/api/v1/users/+1/",
+        "/api/v1/users/1.5/", "/api/v1/users//", "/api/v1/users/%31%20/", "/api/v1/users/1/1/",
+        "/api/v1/users/1/change-password", "/api/v1/users/x/change-password/",
+        "/api/v1//users/1/", "/API/V1/users/1/", "/api/v1/users/٣/",
+        "/api/v1/cart/1/",
+    ],
+    "cart": [
+        "/", "/api/v1/products/", "/api/v1/products/list", "/api/v1/products/1/", "/api/v1/cart/1",
+        "/api/v1/cart/x/", "/api/v1/cart/-1/", "/api/v1/cart//", "/api/v1/cart-item/1",
+        "/api/v1/cart-item/1/create/", "/api/v1/cart-item/x/create", "/api/v1/cart-item//create",
+        "/api/v1/cart-item/x/", "/api/v1/users/1/",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def clients(customers, cart) -> dict[str, Client]:
+    return {"customers": customers, "cart": cart}
+
+
+@pytest.mark.parametrize("service, path", [(service, path) for service, paths in UNKNOWN.items()
+                                           for path in paths])
+def test_unknown_path_is_404_whoever_asks(clients, admin, service, path):
+    for method in METHODS:
+        clients[service].call(method, path).refused(404, NOT_FOUND)
+    clients[service].get(path, admin).refused(404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users/1/../3/", "/api/v1/users/./1/",
+                                  "/api/v1/users/%2e%2e/list/"])
+def test_dots_lead_nowhere(customers, admin, path):
+    connection = HTTPConnection("127.0.0.1", urlsplit(customers.url).port, timeout=10)
+    connection.request("GET", path, headers={"Authorization": admin})
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+@pytest.mark.parametrize("service, path, methods", PATHS, ids=lambda value: str(value))
+def test_other_method_is_405_with_allow(clients, service, path, methods):
+    for method in set(METHODS) - methods:
+        answer = clients[service].call(method, path)
+        answer.refused(405, NOT_ALLOWED)
+        assert_allows(answer, methods)
+
+
+@pytest.mark.parametrize("service, path, methods", PATHS, ids=lambda value: str(value))
+def test_options_is_204_with_allow(clients, service, path, methods):
+    answer = clients[service].call("OPTIONS", path)
+    answer.ok(204)
+    assert_allows(answer, methods)
+
+
+def assert_allows(answer, methods):
+    allowed = {method.strip() for method in answer.headers["Allow"].split(",")}
+    assert methods <= allowed <= methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_options_of_an_unknown_path_is_404(clients, service):
+    clients[service].call("OPTIONS", "/api/v1/nothing/").refused(404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("service, path", [
+    ("customers", "/api/v1/users/list/"), ("customers", "/api/v1/users/3/"),
+    ("customers", "/api/v1/users/999999/"),
+    ("cart", "/api/v1/products/list/"), ("cart", "/api/v1/cart/3/")])
+def test_head_is_get_without_the_body(clients, admin, service, path):
+    get = clients[service].get(path, admin)
+    head = clients[service].call("HEAD", path, admin)
+    assert (head.status, head.headers["Content-Length"]) == (
+        get.status, get.headers["Content-Length"])
+
+
+def test_head_asks_for_a_token_too(customers):
+    head = customers.call("HEAD", "/api/v1/users/list/")
+    assert (head.status, head.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+@pytest.mark.parametrize("given", ["order-42", "7f3b1e0c-9d2a-4c55-8d53-0a1b2c3d4e5f"])
+def test_request_id_is_echoed(clients, service, given):
+    for path in ("/api/v1/products/list/", "/api/v1/users/list/", "/api/v1/nothing/"):
+        answer = clients[service].get(path, headers={"X-Request-ID": given})
+        assert answer.headers["X-Request-ID"] == given
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_request_id_is_made(clients, service):
+    made = {clients[service].get("/api/v1/nothing/").headers["X-Request-ID"] for _ in range(20)}
+    assert len(made) == 20
+    assert all(re.fullmatch(r"[\w.-]{8,128}", one) for one in made)
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health(clients, service, path):
+    Client(clients[service].url, checker=lambda response: response).get(path).raise_for_status()
+
+
+@pytest.mark.parametrize("service, path", [
+    ("customers", "/api/v1/users/2147483648/"), ("customers", "/api/v1/users/0/"),
+    ("customers", "/api/v1/users/9999999999999999999999/"),
+    ("customers", f"/api/v1/users/{2**32 + 3}/"), ("customers", f"/api/v1/users/{2**64 + 3}/"),
+    ("cart", "/api/v1/cart/2147483648/"), ("cart", f"/api/v1/cart/{2**32 + 3}/"),
+    ("cart", "/api/v1/cart/9999999999999999999999/")])
+def test_ids_past_int32_are_404(clients, admin, service, path):
+    clients[service].get(path, admin).refused(404, NOT_FOUND)
+    clients[service].delete(path, admin).refused(404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("item", [2**31, 2**32 + 1, 10**22])
+def test_item_ids_past_int32_are_404(cart, admin, item):
+    path = f"/api/v1/cart-item/{item}/"
+    cart.patch(path, admin, {"quantity": 1}).refused(404, NOT_FOUND)
+    cart.delete(path, admin).refused(404, NOT_FOUND)
+    cart.post(path + "create", admin, {"product_id": 1, "quantity": 1}).refused(404, NOT_FOUND)
+
+
+def test_past_id_of_change_password_is_404(customers, admin):
+    customers.patch("/api/v1/users/2147483648/change-password/", admin, {}).refused(404, NOT_FOUND)
+
+
+def test_body_where_none_is_expected_is_ignored(clients, admin):
+    for body in (b"{}", b"not json", b"\xff"):
+        clients["customers"].get("/api/v1/users/3/", admin, content=body).ok()
+        clients["cart"].get("/api/v1/products/list/", content=body).ok()
+        clients["cart"].get("/api/v1/cart/3/", admin, content=body).ok()
+
+
+def test_many_requests_share_one_connection(customers):
+    for _ in range(100):
+        check(customers.get("/api/v1/users/list/").response)

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "platform/postgres/settings.h"
+
+namespace test_support {
+
+// A private PostgreSQL cluster in a directory of its own, on a free port of 127.0.0.1 and on a Unix
+// socket in that directory. Deleted, server and data, by the destructor, and also when the process
+// dies without it. Its superuser is "postgres" (no password from the loopback); as root, its server
+// runs as the system's user postgres.
+//
+// Blocking; functions throw std::runtime_error when something fails.
+class PostgresCluster {
+ public:
+  // Made at the first call and kept until the process ends. Tests that stop or restart the server
+  // should have a cluster of their own.
+  static PostgresCluster& Shared();
+
+  PostgresCluster();  // Started.
+  ~PostgresCluster();
+  PostgresCluster(const PostgresCluster&) = delete;
+  PostgresCluster& operator=(const PostgresCluster&) = delete;
+
+  void Start();  // Again on the same port.
+  enum class Shutdown { kFast, kImmediate };
+  void Stop(Shutdown mode = Shutdown::kFast);  // kImmediate is a crash.
+  void Restart(Shutdown mode = Shutdown::kFast);
+
+  std::uint16_t port() const { return port_; }
+  const std::filesystem::path& directory() const { return directory_; }
+
+  // How a client logs in, as the superuser, over TCP.
+  platform::postgres::Settings Settings(const std::string& database = "postgres") const;
+
+  // Empty, or a copy of the template.
+  void CreateDatabase(const std::string& name, const std::string& from_template = "template0");
+  void DropDatabase(const std::string& name);
+
+  // Runs SQL, several statements if need be; the rows of the last one, as text ("" for NULL).
+  std::vector<std::vector<std::string>> Execute(const std::string& sql,
+                                                const std::string& database = "postgres");
+
+ private:
+  void Control(const std::vector<std::string>& arguments) const;
+
+  void CleanUp() const;
+
+  std::filesystem::path directory_;
+  std::uint16_t port_;
+  int guard_pipe_ = -1;  // Closed, it has the guard process clean up.
+};
+
+}  // namespace test_support
