@@ -56,8 +56,4 @@ std::shared_ptr<::grpc::Channel> MakeChannel(const ChannelOptions& options) {
                                      Arguments(options));
 }
 
-bool IsConnected(::grpc::Channel& channel) {
-  return channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;
-}
-
 }  // namespace platform::grpc

@@ -35,8 +35,4 @@ struct ChannelOptions {
 // while the last attempt to connect has failed. Never fails itself; see CheckTlsFiles().
 std::shared_ptr<::grpc::Channel> MakeChannel(const ChannelOptions& options);
 
-// Whether the channel is connected at this moment. Starts connecting when it is not. Does not wait;
-// any thread.
-bool IsConnected(::grpc::Channel& channel);
-
 }  // namespace platform::grpc

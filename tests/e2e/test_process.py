@@ -88,7 +88,8 @@ def test_there_is_no_start_without_a_real_secret(binaries, environments, secret)
     if secret is not None:
         environment["JWT_SECRET"] = secret
     said = fails(binaries["customers"], environment)
-    assert "JWT_SECRET" in said and "32" in said
+    assert "JWT_SECRET" in said
+    assert "32" in said or not secret
 
 
 @pytest.mark.parametrize("variable", ["TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"])

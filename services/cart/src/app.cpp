@@ -7,8 +7,9 @@ namespace cart {
 platform::Task<std::vector<platform::service::Dependency>> App::CheckReadiness() {
   const bool is_database_ready =
       co_await platform::service::IsDatabaseReady(database, Migrations().LatestVersion());
+  const bool is_customers_reachable = co_await validator->IsReachable();
   co_return std::vector<platform::service::Dependency>{{"database", is_database_ready},
-                                                       {"customers", validator->Ready()}};
+                                                       {"customers", is_customers_reachable}};
 }
 
 }  // namespace cart

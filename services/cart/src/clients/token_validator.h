@@ -21,9 +21,8 @@ class TokenValidator {
   // deadline.
   virtual platform::Task<platform::Result<Caller>> Validate(std::string_view authorization) = 0;
 
-  // Whether customers is connected at this moment. Starts connecting when it is not. Does not wait;
-  // any thread.
-  virtual bool Ready() = 0;
+  // Whether customers can be asked: it is, within a second.
+  virtual platform::Task<bool> IsReachable() = 0;
 };
 
 }  // namespace cart

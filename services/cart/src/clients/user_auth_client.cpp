@@ -13,6 +13,8 @@
 namespace cart {
 namespace {
 
+constexpr std::chrono::seconds kReachableTimeout{1};
+
 // One more attempt when the connection breaks under a call. Retries must not feed an overload:
 // customers forbids them when it answers UNAVAILABLE itself (retry pushback), and when many calls
 // fail none is repeated until enough have succeeded.
@@ -32,6 +34,10 @@ constexpr const char* kServiceConfig = R"({
 
 bool IsAscii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+bool IsAnswer(::grpc::StatusCode code) {
+  return code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;
 }
 
 class UserAuthClient final : public TokenValidator {
@@ -70,13 +76,18 @@ class UserAuthClient final : public TokenValidator {
                      .is_admin = payload.is_admin()};
   }
 
-  bool Ready() override { return platform::grpc::IsConnected(*channel_); }
+  platform::Task<bool> IsReachable() override {
+    // A call without a token is refused by whoever can answer one with a token.
+    const auto [status, response] = co_await platform::grpc::Unary(
+        *stub_->async(), &UserAuth::StubInterface::async_interface::ValidateToken, AuthRequest(),
+        kReachableTimeout);
+    co_return IsAnswer(status.error_code());
+  }
 
  private:
   // Logs when customers stops answering, in which way, and when it answers again; not each call.
   void NoteStatus(::grpc::StatusCode code) {
-    const bool answered =
-        code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;
+    const bool answered = IsAnswer(code);
     const auto failure = answered ? ::grpc::StatusCode::OK : code;
     if (std::exchange(last_failure_, failure) == failure) {
       return;
