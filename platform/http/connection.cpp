@@ -64,6 +64,13 @@ bool IsRequestId(std::string_view id) {
          });
 }
 
+// The client's, where it sent a good one, or one of ours.
+std::string ChooseRequestId(std::span<const HeaderField> headers) {
+  const Request request{.headers = headers};
+  const std::string_view sent = request.Header("X-Request-ID").value_or("");
+  return IsRequestId(sent) ? std::string(sent) : security::RandomHex(kRequestIdBytes);
+}
+
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 std::string PeerAddress(const Connection::Socket& socket) {
@@ -113,22 +120,24 @@ Task<void> Connection::Serve() {
 }
 
 Task<Result<Framing>> Connection::Receive(Parser& parser) {
+  headers_.clear();
+  request_id_.clear();
   if (Result<void> head = co_await ReadHead(); !head) co_return std::unexpected(head.error());
   if (closed_) co_return Framing();
+  has_asked_ = true;
 
   parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
   parser.body_limit(limits_.body_bytes);
   parser.eager(true);
-  if (Result<void> fed = Feed(parser, scanner_.size()); !fed) {
-    co_return std::unexpected(fed.error());
-  }
+  const Result<void> fed = Feed(parser, scanner_.size());
   scanner_.Reset();
-  if (!parser.is_header_done()) {
-    co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
-  }
-  headers_.clear();
   for (const auto& field : parser.get()) {
     headers_.emplace_back(View(field.name_string()), View(field.value()));
+  }
+  request_id_ = ChooseRequestId(headers_);
+  if (!fed) co_return std::unexpected(fed.error());
+  if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
+    co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
   }
   Result<Framing> framing = CheckFraming(parser.get().version(), headers_);
   if (!framing) co_return framing;
@@ -197,7 +206,7 @@ Result<void> Connection::Feed(Parser& parser, std::size_t size) {
 }
 
 Response Connection::Refuse(const Error& error) {
-  request_id_ = security::RandomHex(kRequestIdBytes);
+  if (request_id_.empty()) request_id_ = security::RandomHex(kRequestIdBytes);
   log::Info("request refused",
             {{"request_id", request_id_}, {"status", StatusOf(error.code)}, {"client", client_}});
   return ToResponse(error);
@@ -209,18 +218,16 @@ Task<Response> Connection::Handle(Parser& parser) {
   const auto& message = parser.get();
   const std::string_view target = View(message.target());
   const std::size_t question = target.find('?');
-  Request request{
+  const Request request{
       .method = ToMethod(message.method()),
       .path = target.substr(0, question),
       .query =
           question == std::string_view::npos ? std::string_view() : target.substr(question + 1),
       .headers = headers_,
       .body = message.body(),
+      .id = request_id_,
       .client = client_,
   };
-  const std::string_view sent_id = request.Header("X-Request-ID").value_or("");
-  request_id_ = IsRequestId(sent_id) ? std::string(sent_id) : security::RandomHex(kRequestIdBytes);
-  request.id = request_id_;
   Response response = co_await handler_(request);
   LogRequest(request, response, Clock::now() - started);
   co_return response;
@@ -269,6 +276,7 @@ Task<bool> Connection::ReadMore() {
 
 void Connection::Enter(Phase phase) {
   phase_ = phase;
+  timed_out_ = false;
   const auto now = Clock::now();
   switch (phase) {
     case Phase::kIdle:
@@ -284,7 +292,6 @@ void Connection::Enter(Phase phase) {
       deadline_ = Clock::time_point::max();  // Every step of a handler has a deadline of its own.
       break;
     case Phase::kWriting:
-      timed_out_ = false;
       deadline_ = now + limits_.write_timeout;
       break;
     case Phase::kLingering:
@@ -295,16 +302,27 @@ void Connection::Enter(Phase phase) {
 
 void Connection::CheckDeadline(Clock::time_point now) {
   if (now < deadline_) return;
+  // Again and again until the phase ends: what had just completed cannot be cancelled, and the same
+  // phase may go on to wait for more.
   timed_out_ = true;
-  deadline_ = Clock::time_point::max();
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
 
 void Connection::Drain() {
   draining_ = true;
+  if (phase_ != Phase::kIdle) return;
+  if (has_asked_) {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  } else {
+    deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
+  }
+}
+
+void Connection::Abort() {
   boost::system::error_code ignored;
-  if (phase_ == Phase::kIdle) socket_.cancel(ignored);
+  socket_.close(ignored);
 }
 
 std::string_view Connection::Received() const {

@@ -25,8 +25,12 @@ class Connection {
   // cheaper than a timer for each step of each request.
   void CheckDeadline(Clock::time_point now);
 
-  // Closes the connection as soon as no request is in progress.
+  // Closes the connection as soon as no request is in progress. One that has not asked for anything
+  // yet gets a moment to do so: it was made while we still listened.
   void Drain();
+
+  // Cuts the connection, whatever it is doing; `Serve` returns as soon as its handler does.
+  void Abort();
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
@@ -66,6 +70,7 @@ class Connection {
   bool timed_out_ = false;
   bool closed_ = false;
   bool draining_ = false;
+  bool has_asked_ = false;
 };
 
 }  // namespace platform::http

@@ -18,8 +18,9 @@ bool IsDigits(std::string_view text) {
 
 // uri-host [ ":" port ] (RFC 3986), without checking the address itself.
 bool IsHost(std::string_view host) {
+  static constexpr std::string_view kPunctuation = "-._~!$&'()*+;=:[]%";
   return !host.empty() && std::ranges::all_of(host, [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::strchr("-._~!$&'()*+;=:[]%", c) != nullptr;
+    return std::isalnum(c) != 0 || kPunctuation.contains(static_cast<char>(c));
   });
 }
 
@@ -48,6 +49,12 @@ HeadScanner::State HeadScanner::Scan(std::string_view bytes) {
     if (length == 0) return State::kMalformed;
   }
   return State::kIncomplete;
+}
+
+bool IsOriginForm(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  return path.starts_with('/') &&
+         std::ranges::all_of(path, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 Result<Framing> CheckFraming(unsigned version, std::span<const HeaderField> headers) {

@@ -28,6 +28,12 @@ class HeadScanner {
   std::size_t size_ = 0;
 };
 
+// Whether a request's target is a path with an optional query (RFC 9112 section 3.2.1), the only
+// form that a server behind at most a reverse proxy is sent. A path is visible ASCII; in a query
+// other bytes than ASCII are taken as they are, as some clients send text there without encoding
+// it.
+bool IsOriginForm(std::string_view target);
+
 // How a request's body is delimited and what must be known before it is read.
 struct Framing {
   bool keep_alive = true;

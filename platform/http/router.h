@@ -58,8 +58,12 @@ struct Anyone {
 //
 // and gets by type what it asks for: the app, the access rule's grant, the path's parameter (any
 // ValueType of an int32), the request itself, and one described struct, which is read from the body
-// of a POST, PUT or PATCH and from the query string otherwise. Built once, then shared by all
-// threads.
+// of a POST, PUT or PATCH and from the query string otherwise. Where an optional member of it is
+// required of some callers only, the struct says so in
+//
+//   static schema::RequiredMembers RequiredFor(const App& app, const Grant& grant);
+//
+// Built once, then shared by all threads.
 template <class App>
 class Router {
  public:
@@ -228,8 +232,12 @@ void Router<App>::Add(Method method, std::string_view pattern, Access access,
         Input input;
         if constexpr (kHasInput) {
           const schema::Source source = detail::SourceOf(method);
+          schema::RequiredMembers required;
+          if constexpr (requires { Input::RequiredFor(app, *grant); }) {
+            required = Input::RequiredFor(app, *grant);
+          }
           Result<Input> parsed = schema::Parse<Input>(
-              source == schema::Source::kBody ? request.body : request.query, source);
+              source == schema::Source::kBody ? request.body : request.query, source, required);
           if (!parsed) co_return ToResponse(parsed.error());
           input = *std::move(parsed);
         }

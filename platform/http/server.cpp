@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
@@ -45,36 +46,41 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     asio::co_spawn(acceptor_.get_executor(), CheckDeadlines(shared_from_this()), asio::detached);
   }
 
-  Task<void> Stop(std::chrono::milliseconds grace) {
+  static Task<void> Stop(std::shared_ptr<Impl> self, std::chrono::milliseconds grace) {
     // What the kernel has accepted for us is ours to answer.
+    const asio::any_io_executor executor = self->acceptor_.get_executor();
     boost::system::error_code error;
-    acceptor_.non_blocking(true, error);
+    self->acceptor_.non_blocking(true, error);
     for (;;) {
-      tcp::socket socket(acceptor_.get_executor());
-      acceptor_.accept(socket, error);
+      tcp::socket socket(executor);
+      self->acceptor_.accept(socket, error);
       if (error) break;
-      Spawn(std::move(socket));
+      self->Spawn(std::move(socket));
     }
-    acceptor_.close(error);
-    for (Connection* connection : connections_) connection->Drain();
+    self->acceptor_.close(error);
+    // So is a connection that Accept is about to be handed.
+    co_await asio::post(executor, asio::use_awaitable);
+    for (Connection* connection : self->connections_) connection->Drain();
 
     const auto deadline = Connection::Clock::now() + grace;
-    asio::steady_timer timer(acceptor_.get_executor());
-    while (!connections_.empty() && Connection::Clock::now() < deadline) {
+    asio::steady_timer timer(executor);
+    while (!self->connections_.empty() && Connection::Clock::now() < deadline) {
       timer.expires_after(kStopCheckInterval);
       co_await timer.async_wait(kAwait);
     }
-    if (!connections_.empty()) {
+    if (!self->connections_.empty()) {
       log::Warning("connections cut at the end of the grace period",
-                   {{"connections", connections_.size()}});
+                   {{"connections", self->connections_.size()}});
     }
-    Close();
+    self->Close();
   }
 
   void Close() {
+    is_closed_ = true;
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     timer_.cancel();
+    for (Connection* connection : connections_) connection->Abort();
   }
 
  private:
@@ -108,6 +114,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
   static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
     Connection connection(std::move(socket), self->handler_, self->limits_);
+    if (self->is_closed_) co_return;
     struct Registration {
       std::unordered_set<Connection*>& connections;
       Connection* connection;
@@ -119,10 +126,10 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   static Task<void> CheckDeadlines(std::shared_ptr<Impl> self) {
-    for (;;) {
+    while (!self->is_closed_) {
       self->timer_.expires_after(kDeadlineCheckInterval);
       const auto [error] = co_await self->timer_.async_wait(kAwait);
-      if (error) co_return;
+      if (error) co_return;  // Closed.
       const auto now = Connection::Clock::now();
       for (Connection* connection : self->connections_) connection->CheckDeadline(now);
     }
@@ -133,6 +140,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   Handler handler_;
   Limits limits_;
   std::unordered_set<Connection*> connections_;
+  bool is_closed_ = false;
 };
 
 Server::Server(const asio::any_io_executor& executor, Listener listener, Handler handler,
@@ -143,6 +151,6 @@ Server::Server(const asio::any_io_executor& executor, Listener listener, Handler
 
 Server::~Server() { impl_->Close(); }
 
-Task<void> Server::Stop(std::chrono::milliseconds grace) { return impl_->Stop(grace); }
+Task<void> Server::Stop(std::chrono::milliseconds grace) { return Impl::Stop(impl_, grace); }
 
 }  // namespace platform::http

@@ -53,18 +53,21 @@ class Listener {
   int socket_;
 };
 
-// An HTTP/1.1 server (RFC 9112) on one event loop: keep-alive, pipelining, limits and deadlines.
-// Construct, start, stop and destroy it on that loop's thread.
+// An HTTP/1.1 server (RFC 9112) on one event loop: keep-alive, pipelining, limits and deadlines. It
+// is an origin server: a target that is not a path, such as `*` or a whole URL, is a bad request.
+// Construct, stop and destroy it on that loop's thread, or while the loop does not run.
 class Server {
  public:
   Server(const boost::asio::any_io_executor& executor, Listener listener, Handler handler,
          Limits limits = {});
+  // Cuts all connections. A request in progress keeps its copy of the handler until its task ends
+  // or is destroyed with the loop; what that copy refers to must last until then.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // Takes no new connections, closes idle ones, and returns when what is in flight has been
-  // answered or `grace` is over.
+  // answered, or cuts it when `grace` is over. Call it once.
   Task<void> Stop(std::chrono::milliseconds grace);
 
  private:

@@ -40,7 +40,9 @@ Result<boost::json::object> ParseJsonObject(std::string_view body) {
   return std::move(json.get_object());
 }
 
-Result<boost::json::object> ParseQueryObject(std::string_view query) {
+Result<boost::json::object> ParseQueryObject(std::string_view text) {
+  // Boost.URL 1.81 measures the text with strlen.
+  const std::string query(text);
   if (!boost::urls::parse_query(query)) {
     return std::unexpected(
         Error{.code = ErrorCode::kInvalidArgument, .reason = "Malformed query string"});

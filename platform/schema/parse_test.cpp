@@ -176,6 +176,19 @@ TEST(ParseQuery, DecodesAndIgnoresWhatItDoesNotKnow) {
   EXPECT_EQ(parsed->stars.value(), 3);
 }
 
+TEST(ParseQuery, ReadsAViewThatEndsNowhere) {
+  const std::string_view query("title=a&stars=3000");
+  EXPECT_EQ(Parse<Review>(query.substr(0, query.size() - 3), Source::kQuery)->stars.value(), 3);
+  EXPECT_EQ(Parse<Review>({}, Source::kQuery).error().code, ErrorCode::kUnprocessable);
+}
+
+TEST(ParseBody, AMemberCanBeRequiredOfSome) {
+  const auto parsed = Parse<Review>("{}", Source::kBody, {"key"});
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_EQ(parsed.error().fields.count("key"), 1U);
+  EXPECT_EQ(parsed.error().fields.count("anonymous"), 0U);
+}
+
 TEST(ParseQuery, TellsEveryBadParameter) {
   const auto parsed = Parse<Review>("title=%ff&stars=3x&key=-", Source::kQuery);
   ASSERT_FALSE(parsed.has_value());

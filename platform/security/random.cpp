@@ -15,6 +15,7 @@ void InitializeSodium() {
 }
 
 std::string RandomHex(std::size_t bytes) {
+  if (bytes == 0) return {};
   InitializeSodium();
   std::vector<unsigned char> random(bytes);
   randombytes_buf(random.data(), random.size());

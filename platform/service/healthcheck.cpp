@@ -19,10 +19,9 @@ namespace http = boost::beast::http;
 constexpr std::chrono::seconds kTimeout{5};
 
 // Where a server that listens on `address` is reached from its own machine.
-asio::ip::address Reachable(const std::string& address) {
-  const auto parsed = asio::ip::make_address(address);
-  if (!parsed.is_unspecified()) return parsed;
-  if (parsed.is_v6()) return asio::ip::address_v6::loopback();
+asio::ip::address Reachable(const asio::ip::address& address) {
+  if (!address.is_unspecified()) return address;
+  if (address.is_v6()) return asio::ip::address_v6::loopback();
   return asio::ip::address_v4::loopback();
 }
 
@@ -36,8 +35,12 @@ std::expected<void, std::string> AskReadiness(const std::string& address, std::u
   http::response<http::string_body> response;
   boost::system::error_code failure;
 
+  const auto listening = asio::ip::make_address(address, failure);
+  if (failure) {
+    return std::unexpected(fmt::format("\"{}\" is not an IP address", address));
+  }
   stream.expires_after(kTimeout);
-  const asio::ip::tcp::endpoint endpoint(Reachable(address), port);
+  const asio::ip::tcp::endpoint endpoint(Reachable(listening), port);
   request.set(http::field::host, "localhost");
   stream.async_connect(endpoint, [&](boost::system::error_code error) {
     if (failure = error; error) return;

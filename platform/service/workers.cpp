@@ -2,7 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_future.hpp>
 #include <csignal>
 #include <future>
@@ -11,24 +10,19 @@
 #include "platform/log/log.h"
 
 namespace platform::service {
-namespace {
 
-// Waits for a signal that asks to stop.
-void WaitForStopSignal() {
-  boost::asio::io_context loop;
-  boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
-  signals.async_wait([](const boost::system::error_code&, int signal) {
-    log::Info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-  });
-  loop.run();
-}
-
-}  // namespace
-
-Workers::Workers(std::size_t count) {
+Workers::Workers(std::size_t count) : signals_(signal_loop_, SIGTERM, SIGINT) {
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<boost::asio::io_context>(/*concurrency_hint=*/1));
   }
+}
+
+void Workers::WaitForStopSignal() {
+  signals_.async_wait([](const boost::system::error_code&, int signal) {
+    log::Info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  });
+  signal_loop_.run();
+  signals_.clear();
 }
 
 void Workers::RunUntilSignal(const std::function<Task<void>(std::size_t worker)>& stop,
@@ -39,6 +33,14 @@ void Workers::RunUntilSignal(const std::function<Task<void>(std::size_t worker)>
     guards.emplace_back(loop->get_executor());
     threads.emplace_back([&loop] { loop->run(); });
   }
+  // Before the threads are joined, also if something throws.
+  struct StopLoops {
+    const decltype(loops_)& loops;
+    ~StopLoops() {
+      for (const auto& loop : loops) loop->stop();
+    }
+  } const stop_loops{loops_};
+
   WaitForStopSignal();
 
   std::vector<std::future<void>> stopped;
@@ -48,7 +50,6 @@ void Workers::RunUntilSignal(const std::function<Task<void>(std::size_t worker)>
   }
   for (std::future<void>& worker : stopped) worker.get();
   finish();
-  for (const auto& loop : loops_) loop->stop();
 }
 
 }  // namespace platform::service

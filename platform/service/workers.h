@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -20,14 +21,20 @@ class Workers {
   std::size_t size() const { return loops_.size(); }
   Executor executor(std::size_t worker) const { return loops_[worker]->get_executor(); }
 
-  // Runs all loops until SIGTERM or SIGINT. Then runs `stop` once on each of them, waits for these
-  // tasks to end, and calls `finish` while the loops still run. Call it once.
+  // Runs all loops until SIGTERM or SIGINT, which may have come at any time since the construction;
+  // a second one ends the process at once. Then runs `stop` once on each of the loops, waits for
+  // these tasks to end, and calls `finish` while the loops still run. What they throw is thrown
+  // when the loops have ended. Call it once.
   void RunUntilSignal(
       const std::function<Task<void>(std::size_t worker)>& stop,
       const std::function<void()>& finish = [] {});
 
  private:
+  void WaitForStopSignal();
+
   std::vector<std::unique_ptr<boost::asio::io_context>> loops_;
+  boost::asio::io_context signal_loop_;
+  boost::asio::signal_set signals_;
 };
 
 }  // namespace platform::service

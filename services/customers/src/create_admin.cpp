@@ -80,9 +80,8 @@ int CreateAdmin(const std::string& email) {
                                       platform::service::MakeClientOptions("create-admin"));
   UserStore users(database);
   const NewUser admin{.email = *parsed_email, .password = *password, .is_admin = true};
-  auto created = boost::asio::co_spawn(
-      loop, users.Create(admin, platform::security::HashPassword(password->value())),
-      boost::asio::use_future);
+  const std::string hash = platform::security::HashPassword(password->value());
+  auto created = boost::asio::co_spawn(loop, users.Create(admin, hash), boost::asio::use_future);
   while (created.wait_for(std::chrono::seconds(0)) != std::future_status::ready) loop.run_one();
   const auto user = created.get();
   if (!user) return Fail(Explain(user.error()));

@@ -69,7 +69,11 @@ class Service:
             self.grpc_port = self._listening(first_line, "grpc")
             self.environment["GRPC_PORT"] = str(self.grpc_port)
         if until_ready:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except AssertionError:
+                self.kill()
+                raise
         return self
 
     def stop(self, seconds: float = 20) -> None:
@@ -90,9 +94,11 @@ class Service:
             self.process.wait()
             for reader in self._readers:
                 reader.join(timeout=5)
-            Service.running.remove(self)
+            if self in Service.running:
+                Service.running.remove(self)
 
     def kill(self) -> None:
+        """Ends it at once, if it has not ended."""
         self.process.kill()
         self.wait()
 

@@ -22,9 +22,18 @@ using platform::http::Page;
 using platform::http::Request;
 
 struct PasswordChange {
-  std::optional<Password> current_password;  // Not needed for another's account.
+  std::optional<Password> current_password;
   NewPassword new_password;
   std::string confirm_new_password;
+
+  // An administrator changes another's password without knowing it.
+  static bool NeedsCurrent(const App& app, const Subject& subject) {
+    return subject.IsSelf() && !app.config.legacy_api;
+  }
+  static platform::schema::RequiredMembers RequiredFor(const App& app, const Subject& subject) {
+    if (NeedsCurrent(app, subject)) return {"current_password"};
+    return {};
+  }
 
   void Check(platform::FieldErrors& errors) const {
     if (new_password.value() != confirm_new_password) {
@@ -89,16 +98,11 @@ Error WrongPassword() {
 }
 
 Task<Result<PasswordChanged>> ChangePassword(App& app, Subject subject, PasswordChange change) {
-  const bool needs_current = subject.IsSelf() && !app.config.legacy_api;
-  if (needs_current && !change.current_password) {
-    co_return std::unexpected(Error::Field(ErrorCode::kUnprocessable, "current_password",
-                                           "Missing data for required field."));
-  }
   const auto credentials = co_await app.users.FindCredentials(subject.user.id);
   if (!credentials) co_return std::unexpected(credentials.error());
   if (!*credentials) co_return std::unexpected(Error::NotFound());
   const std::string& old_hash = (*credentials)->password_hash;
-  if (needs_current) {
+  if (PasswordChange::NeedsCurrent(app, subject)) {
     const auto verified = co_await app.hashes.Verify(old_hash, change.current_password->value());
     if (!verified) co_return std::unexpected(verified.error());
     if (!verified->matches) co_return std::unexpected(WrongPassword());

@@ -27,8 +27,9 @@ bool IsAtom(std::string_view atom) {
 }
 
 bool IsDotAtom(std::string_view text) {
-  return std::ranges::all_of(text | std::views::split('.'),
-                             [](auto atom) { return IsAtom(std::string_view(atom)); });
+  return !text.empty() && std::ranges::all_of(text | std::views::split('.'), [](auto atom) {
+    return IsAtom(std::string_view(atom));
+  });
 }
 
 // RFC 5322 section 3.2.4, without white space.

@@ -21,6 +21,7 @@ TEST(Email, RefusesEverythingElse) {
   for (const char* address : {"",
                               "@",
                               "plain",
+                              "@b.co",
                               "a@",
                               "@b.co",
                               "a@b",
