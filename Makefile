@@ -6,7 +6,7 @@ CTEST = ctest --output-on-failure --no-tests=error --no-label-summary --parallel
 
 .PHONY: help
 help: ## Print this list (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and run both services with all they need, until Ctrl-C
@@ -49,6 +49,14 @@ reset: ## Delete .run/: the database of `make run`, its secrets, certificates an
 .PHONY: clean
 clean: ## Delete build/
 	rm -rf build
+
+.PHONY: images
+images: ## Build the container images, with docker or podman
+	@scripts/images
+
+.PHONY: compose-test
+compose-test: ## Test compose.yaml and the images as a deployment, from nothing to nothing
+	@scripts/compose-test
 
 .PHONY: packages
 packages: ## Install the Debian packages that are missing

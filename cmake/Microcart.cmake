@@ -58,11 +58,8 @@ endfunction()
 #                [ONE_PROCESS])
 #
 # A GoogleTest binary; each of its tests is a test of ctest, or the whole of it is ONE_PROCESS where
-# its tests share something costly, such as a PostgreSQL cluster. Nothing where BUILD_TESTING is OFF.
+# its tests share something costly, such as a PostgreSQL cluster.
 function(microcart_test name)
-  if(NOT BUILD_TESTING)
-    return()
-  endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "TIMEOUT" "SOURCES;LINK;LABELS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)

@@ -24,7 +24,7 @@ namespace beast_http = boost::beast::http;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::chrono::seconds kLingerTime{1};
-constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr std::size_t kLingerBytes = 256UZ * 1024;
 constexpr std::size_t kRequestIdBytes = 16;
 constexpr std::size_t kMaxRequestIdLength = 128;
 

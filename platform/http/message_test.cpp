@@ -18,10 +18,10 @@ using testing::IsEmpty;
 using testing::Pair;
 
 constexpr ErrorCode kCodes[] = {
-    ErrorCode::kInvalidArgument,      ErrorCode::kUnprocessable,    ErrorCode::kUnauthenticated,
-    ErrorCode::kPermissionDenied,     ErrorCode::kNotFound,         ErrorCode::kMethodNotAllowed,
-    ErrorCode::kRequestTimeout,       ErrorCode::kPayloadTooLarge,  ErrorCode::kExpectationFailed,
-    ErrorCode::kHeaderFieldsTooLarge, ErrorCode::kTooManyRequests,  ErrorCode::kNotImplemented,
+    ErrorCode::kInvalidArgument,      ErrorCode::kUnprocessable,   ErrorCode::kUnauthenticated,
+    ErrorCode::kPermissionDenied,     ErrorCode::kNotFound,        ErrorCode::kMethodNotAllowed,
+    ErrorCode::kRequestTimeout,       ErrorCode::kPayloadTooLarge, ErrorCode::kExpectationFailed,
+    ErrorCode::kHeaderFieldsTooLarge, ErrorCode::kTooManyRequests, ErrorCode::kNotImplemented,
     ErrorCode::kUnavailable,          ErrorCode::kInternal};
 
 TEST(ToResponse, NamesTheStatus) {
@@ -59,9 +59,8 @@ TEST(ToResponse, ChallengesWhomItDoesNotKnow) {
 }
 
 TEST(ToResponse, TellsNothingOfWhatIsBroken) {
-  EXPECT_EQ(
-      ToResponse(Error::Internal()).body,
-      R"({"error":{"code":"internal_server_error","message":"500: Internal Server Error"}})");
+  EXPECT_EQ(ToResponse(Error::Internal()).body,
+            R"({"error":{"code":"internal_server_error","message":"500: Internal Server Error"}})");
 }
 
 TEST(ToResponse, KnowsEveryCode) {

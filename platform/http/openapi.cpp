@@ -1,10 +1,14 @@
 #include "platform/http/openapi.h"
 
+#include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
 
+#include "platform/http/openapi_example.h"
 #include "platform/version/version.h"
 
 namespace platform::http {
@@ -12,7 +16,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kSecurityScheme = "JWT Authorization";
+// Component names have no spaces (OpenAPI 3.1, section 4.8.7.1).
+constexpr std::string_view kSecurityScheme = "JWT-Authorization";
 
 // By status, so that they are listed in that order.
 using Errors = std::map<unsigned, ErrorCode>;
@@ -21,8 +26,9 @@ json::object Reference(std::string_view section, std::string_view name) {
   return {{"$ref", "#/components/" + std::string(section) + "/" + std::string(name)}};
 }
 
-json::object JsonContent(json::object schema) {
-  return {{"application/json", json::object{{"schema", std::move(schema)}}}};
+json::object JsonContent(json::object schema, json::value example) {
+  return {{"application/json",
+           json::object{{"schema", std::move(schema)}, {"example", std::move(example)}}}};
 }
 
 // The name in the pattern's braces, if there is one.
@@ -32,13 +38,34 @@ std::optional<std::string_view> ParameterName(std::string_view pattern) {
   return pattern.substr(open + 1, pattern.find('}') - open - 1);
 }
 
+// "cart_id" → "The id of the cart."
+std::string DescribeId(std::string_view name) {
+  std::string text = "The id of the " + std::string(name.substr(0, name.rfind("_id"))) + ".";
+  std::ranges::replace(text, '_', ' ');
+  return text;
+}
+
 json::object PathParameter(std::string_view name) {
-  return {
-      {"name", name},
-      {"in", "path"},
-      {"required", true},
-      {"schema",
-       json::object{{"type", "integer"}, {"format", "int32"}, {"minimum", 0}, {"examples", {3}}}}};
+  return {{"name", name},
+          {"in", "path"},
+          {"description", DescribeId(name)},
+          {"required", true},
+          {"schema", json::object{{"type", "integer"},
+                                  {"format", "int32"},
+                                  {"minimum", 0},
+                                  {"maximum", std::numeric_limits<std::int32_t>::max()},
+                                  {"examples", {3}}}}};
+}
+
+// What is asked of the caller. Anybody may send a token to an operation that needs none but can
+// refuse one.
+json::array DescribeSecurity(const Route& route) {
+  const json::object token{{kSecurityScheme, json::array()}};
+  if (route.access.needs_token) return {token};
+  const bool looks_at_token =
+      std::ranges::find(route.operation.errors, ErrorCode::kUnauthenticated) !=
+      route.operation.errors.end();
+  return looks_at_token ? json::array{json::object(), token} : json::array();
 }
 
 Errors ErrorsOf(const Route& route) {
@@ -46,7 +73,10 @@ Errors ErrorsOf(const Route& route) {
   const auto add = [&](const std::vector<ErrorCode>& codes) {
     for (const ErrorCode code : codes) errors.emplace(StatusOf(code), code);
   };
-  add({ErrorCode::kInternal, ErrorCode::kUnavailable, ErrorCode::kHeaderFieldsTooLarge});
+  // A path's answer to a method that it does not have stands beside the methods that it has:
+  // OpenAPI knows no other place.
+  add({ErrorCode::kMethodNotAllowed, ErrorCode::kHeaderFieldsTooLarge, ErrorCode::kInternal,
+       ErrorCode::kUnavailable});
   add(route.operation.errors);
   add(route.access.errors);
   if (ParameterName(route.pattern)) add({ErrorCode::kNotFound});
@@ -62,10 +92,12 @@ Errors ErrorsOf(const Route& route) {
 // The component that describes an error's answer: "not_found".
 std::string_view ComponentName(ErrorCode code) { return NameOf(code).code; }
 
-json::object DescribeAnswers(const Route& route) {
+json::object DescribeAnswers(const Route& route, const schema::Components& components) {
   json::object headers{{"X-Request-ID", Reference("headers", "X-Request-ID")}};
   json::object success{{"description", ReasonPhrase(route.success)}, {"headers", headers}};
-  if (route.answer) success["content"] = JsonContent(*route.answer);
+  if (route.answer) {
+    success["content"] = JsonContent(*route.answer, MakeExample(*route.answer, components));
+  }
   json::object answers{{std::to_string(route.success), std::move(success)}};
   for (const auto& [status, code] : ErrorsOf(route)) {
     answers[std::to_string(status)] = Reference("responses", ComponentName(code));
@@ -73,7 +105,7 @@ json::object DescribeAnswers(const Route& route) {
   return answers;
 }
 
-json::object DescribeOperation(const Route& route) {
+json::object DescribeOperation(const Route& route, const schema::Components& components) {
   const Operation& operation = route.operation;
   json::object described{{"operationId", operation.id},
                          {"tags", {operation.tag}},
@@ -83,23 +115,56 @@ json::object DescribeOperation(const Route& route) {
   if (const auto name = ParameterName(route.pattern)) parameters.push_back(PathParameter(*name));
   if (!parameters.empty()) described["parameters"] = std::move(parameters);
   if (route.body) {
-    described["requestBody"] = {{"required", true}, {"content", JsonContent(*route.body)}};
+    described["requestBody"] = {
+        {"required", true},
+        {"content", JsonContent(*route.body, MakeExample(*route.body, components))}};
   }
-  described["responses"] = DescribeAnswers(route);
-  described["security"] = json::array();
-  if (route.access.needs_token) {
-    described["security"] = {json::object{{kSecurityScheme, json::array()}}};
-  }
+  described["responses"] = DescribeAnswers(route, components);
+  described["security"] = DescribeSecurity(route);
   return described;
+}
+
+// What a client has to know of an error.
+std::string_view Explain(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return "The request is malformed, or what it asks for cannot be done; `fields` tells why.";
+    case ErrorCode::kUnauthenticated:
+      return "The token is missing, expired or not ours.";
+    case ErrorCode::kPermissionDenied:
+      return "The token's user may not do this, or the token is not accepted.";
+    case ErrorCode::kNotFound:
+      return "There is nothing of that id.";
+    case ErrorCode::kMethodNotAllowed:
+      return "The path has other methods than the request's; `Allow` names them.";
+    case ErrorCode::kPayloadTooLarge:
+      return "The body is too large.";
+    case ErrorCode::kUnprocessable:
+      return "Fields of the request are not valid; `fields` names them all.";
+    case ErrorCode::kTooManyRequests:
+      return "Too many attempts; `Retry-After` tells when to try again.";
+    case ErrorCode::kHeaderFieldsTooLarge:
+      return "The header is too large.";
+    case ErrorCode::kInternal:
+      return "The service is at fault; its log tells more under the request's id.";
+    case ErrorCode::kUnavailable:
+      return "The service is too busy, or something that it needs does not answer.";
+    default:
+      return NameOf(code).reason;
+  }
+}
+
+bool HasFields(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnprocessable;
 }
 
 // The error object of the contract.
 json::object ErrorSchema(ErrorCode code) {
   json::object properties{
       {"code", json::object{{"const", NameOf(code).code}}},
-      {"message", json::object{{"type", "string"}}},
+      {"message", json::object{{"type", "string"}, {"description", "For people."}}},
   };
-  if (code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnprocessable) {
+  if (HasFields(code)) {
     properties["fields"] = {
         {"type", "object"},
         {"description", "What is wrong with each field of the request."},
@@ -116,21 +181,40 @@ json::object ErrorSchema(ErrorCode code) {
           {"additionalProperties", false}};
 }
 
-json::object DescribeError(ErrorCode code) {
-  json::object headers{{"X-Request-ID", Reference("headers", "X-Request-ID")}};
-  if (code == ErrorCode::kUnavailable || code == ErrorCode::kTooManyRequests) {
-    headers["Retry-After"] = Reference("headers", "Retry-After");
-  }
-  if (code == ErrorCode::kUnauthenticated) {
-    headers["WWW-Authenticate"] = Reference("headers", "WWW-Authenticate");
-  }
-  return {{"description", NameOf(code).reason},
-          {"headers", std::move(headers)},
-          {"content", JsonContent(ErrorSchema(code))}};
+// What ToResponse makes of such an error.
+json::value ErrorExample(ErrorCode code) {
+  Error error{.code = code};
+  if (code == ErrorCode::kInvalidArgument) error.fields["json"] = {"Invalid JSON body."};
+  if (code == ErrorCode::kUnprocessable) error.fields["email"] = {"Not a valid email address."};
+  return json::parse(ToResponse(error).body);
 }
 
-json::object Header(std::string_view description, std::string_view type) {
-  return {{"description", description}, {"schema", json::object{{"type", type}}}};
+json::object DescribeError(ErrorCode code) {
+  json::object headers{{"X-Request-ID", Reference("headers", "X-Request-ID")}};
+  const auto add = [&](std::string_view name) { headers[name] = Reference("headers", name); };
+  if (code == ErrorCode::kUnavailable || code == ErrorCode::kTooManyRequests) add("Retry-After");
+  if (code == ErrorCode::kUnauthenticated) add("WWW-Authenticate");
+  if (code == ErrorCode::kMethodNotAllowed) add("Allow");
+  return {{"description", Explain(code)},
+          {"headers", std::move(headers)},
+          {"content", JsonContent(ErrorSchema(code), ErrorExample(code))}};
+}
+
+json::object Header(std::string_view description, json::object schema, json::value example) {
+  return {{"description", description},
+          {"required", true},
+          {"schema", std::move(schema)},
+          {"example", std::move(example)}};
+}
+
+json::object DescribeHeaders() {
+  const json::object text{{"type", "string"}};
+  return {{"X-Request-ID", Header("The request's X-Request-ID, or one made for it.", text,
+                                  "4b0d1f5e9c3a47d28e6f0a1b2c3d4e5f")},
+          {"Retry-After",
+           Header("Seconds after which to try again.", {{"type", "integer"}, {"minimum", 1}}, 1)},
+          {"WWW-Authenticate", Header("The scheme to authenticate with.", text, "Bearer")},
+          {"Allow", Header("The methods that the path has.", text, "GET, HEAD, OPTIONS")}};
 }
 
 json::object DescribeComponents(const RouteTable& table) {
@@ -141,22 +225,17 @@ json::object DescribeComponents(const RouteTable& table) {
       responses[ComponentName(code)] = DescribeError(code);
     }
   }
-  return {
-      {"schemas", table.components()},
-      {"responses", std::move(responses)},
-      {"headers",
-       json::object{
-           {"X-Request-ID", Header("The request's X-Request-ID, or one made for it.", "string")},
-           {"Retry-After", Header("Seconds after which to try again.", "integer")},
-           {"WWW-Authenticate", Header("The scheme to authenticate with: Bearer.", "string")}}},
-      {"securitySchemes",
-       json::object{
-           {kSecurityScheme,
-            json::object{
-                {"type", "apiKey"},
-                {"in", "header"},
-                {"name", "Authorization"},
-                {"description", "The `token` of a login as it is: it begins with `Bearer `."}}}}}};
+  return {{"schemas", table.components()},
+          {"responses", std::move(responses)},
+          {"headers", DescribeHeaders()},
+          {"securitySchemes",
+           json::object{
+               {kSecurityScheme,
+                json::object{{"type", "apiKey"},
+                             {"in", "header"},
+                             {"name", "Authorization"},
+                             {"description",
+                              "The `token` of a login as it is: it begins with `Bearer `."}}}}}};
 }
 
 }  // namespace
@@ -173,7 +252,7 @@ std::string MakeOpenApi(const RouteTable& table, const ApiDescription& descripti
     if (path.is_null()) path.emplace_object();
     std::string method(Name(route.method));
     for (char& letter : method) letter = static_cast<char>(std::tolower(letter));
-    path.as_object()[method] = DescribeOperation(route);
+    path.as_object()[method] = DescribeOperation(route, table.components());
   }
   return json::serialize(json::object{
       {"openapi", "3.1.0"},

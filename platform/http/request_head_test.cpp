@@ -160,7 +160,8 @@ TEST(OriginForm, IsAPathAndAQuery) {
   for (const std::string_view good : {"/", "/a", "//", "/a?b=c?d", "/%00", "/?q=\xc3\xa9"}) {
     EXPECT_TRUE(IsOriginForm(good)) << good;
   }
-  for (const std::string_view bad : {"", "*", "?", "a", "http://a/", "a:80", "/\xc3\xa9", "/\x7f"}) {
+  for (const std::string_view bad :
+       {"", "*", "?", "a", "http://a/", "a:80", "/\xc3\xa9", "/\x7f"}) {
     EXPECT_FALSE(IsOriginForm(bad)) << bad;
   }
 }

@@ -62,15 +62,16 @@ TEST_P(UnknownPaths, AreUnknownToEveryMethod) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , UnknownPaths,
-    ::testing::Values("", "/", "/users", "/users/", "/users//", "/users/list", "/users/list//",
-                      "/users/1", "/users/1//", "//users/1/", "/users/x/", "/users/1x/",
-                      "/users/x1/", "/users/-1/", "/users/+1/", "/users/ 1/", "/users/1 /",
-                      "/users/1.0/", "/users/1e3/", "/users/0x1/", "/users/2147483648/",
-                      "/users/4294967297/", "/users/18446744073709551617/", "/users/%31/",
-                      "/users/1/../2/", "/users/../users/1/", "/Users/1/", "/items/1/create/",
-                      "/items//create", "/items/create", "/users/1/\n"));
+INSTANTIATE_TEST_SUITE_P(, UnknownPaths,
+                         ::testing::Values("", "/", "/users", "/users/", "/users//", "/users/list",
+                                           "/users/list//", "/users/1", "/users/1//", "//users/1/",
+                                           "/users/x/", "/users/1x/", "/users/x1/", "/users/-1/",
+                                           "/users/+1/", "/users/ 1/", "/users/1 /", "/users/1.0/",
+                                           "/users/1e3/", "/users/0x1/", "/users/2147483648/",
+                                           "/users/4294967297/", "/users/18446744073709551617/",
+                                           "/users/%31/", "/users/1/../2/", "/users/../users/1/",
+                                           "/Users/1/", "/items/1/create/", "/items//create",
+                                           "/items/create", "/users/1/\n"));
 
 TEST(RouteTable, ListsWhatAPathAllows) {
   const RouteTable routes = Routes();

@@ -69,7 +69,7 @@ class Router {
  public:
   template <class Access, class Answer, class... Args>
   void Add(Method method, std::string_view pattern, Access access,
-           Task<Result<Answer>> (*handler)(Args...), Operation operation);
+           Task<Result<Answer>> (*handler)(Args...), const Operation& operation);
 
   // An endpoint outside of the documented API, which anybody may call and which answers as it
   // likes.
@@ -203,14 +203,14 @@ struct Rendering<Page<T>> {
 template <class App>
 template <class Access, class Answer, class... Args>
 void Router<App>::Add(Method method, std::string_view pattern, Access access,
-                      Task<Result<Answer>> (*handler)(Args...), Operation operation) {
+                      Task<Result<Answer>> (*handler)(Args...), const Operation& operation) {
   using Grant = typename Access::Grant;
   using Input = typename detail::InputOf<App, Grant, Args...>::type;
   constexpr bool kHasInput = !std::same_as<Input, detail::NoInput>;
 
   Route route{.method = method,
               .pattern = pattern,
-              .operation = std::move(operation),
+              .operation = operation,
               .access = Access::Describe(),
               .success = detail::Rendering<Answer>::kStatus,
               .answer = detail::Rendering<Answer>::Describe(table_.components())};

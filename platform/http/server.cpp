@@ -47,6 +47,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   static Task<void> Stop(std::shared_ptr<Impl> self, std::chrono::milliseconds grace) {
+    self->is_stopping_ = true;
     // What the kernel has accepted for us is ours to answer.
     const asio::any_io_executor executor = self->acceptor_.get_executor();
     boost::system::error_code error;
@@ -58,9 +59,9 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       self->Spawn(std::move(socket));
     }
     self->acceptor_.close(error);
+    for (Connection* connection : self->connections_) connection->Drain();
     // So is a connection that Accept is about to be handed.
     co_await asio::post(executor, asio::use_awaitable);
-    for (Connection* connection : self->connections_) connection->Drain();
 
     const auto deadline = Connection::Clock::now() + grace;
     asio::steady_timer timer(executor);
@@ -121,7 +122,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       ~Registration() { connections.erase(connection); }
     } registration{self->connections_, &connection};
     self->connections_.insert(&connection);
-    if (!self->acceptor_.is_open()) connection.Drain();
+    if (self->is_stopping_) connection.Drain();
     co_await connection.Serve();
   }
 
@@ -140,6 +141,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   Handler handler_;
   Limits limits_;
   std::unordered_set<Connection*> connections_;
+  bool is_stopping_ = false;
   bool is_closed_ = false;
 };
 

@@ -18,8 +18,8 @@ namespace platform::http {
 
 // What one client may cost us. The defaults are the documented limits.
 struct Limits {
-  std::size_t head_bytes = 16 * 1024;
-  std::size_t body_bytes = 64 * 1024;
+  std::size_t head_bytes = 16UZ * 1024;
+  std::size_t body_bytes = 64UZ * 1024;
   std::size_t connections = 10'000;                 // Per worker.
   std::size_t requests_per_connection = 1'000'000;  // Then the connection is closed, politely.
   std::chrono::milliseconds head_timeout{10'000};   // From a head's first byte to its last.
@@ -41,6 +41,8 @@ class Listener {
                                                                 std::uint16_t port,
                                                                 std::size_t count);
   Listener(Listener&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
   Listener& operator=(Listener&&) = delete;
   ~Listener();
 

@@ -18,6 +18,9 @@ using Components = boost::json::object;
 // "#/components/schemas/<name>" as a reference object.
 boost::json::object Reference(std::string_view name);
 
+// The schema of a member, for a struct's Describe to add to.
+boost::json::object& Property(boost::json::object& schema, std::string_view name);
+
 // The type's name without its namespaces.
 template <class T>
 std::string NameOf() {
@@ -37,7 +40,9 @@ boost::json::object Describe(Components& components) {
   } else if constexpr (std::same_as<T, std::string>) {
     return {{"type", "string"}};
   } else if constexpr (std::same_as<T, Timestamp>) {
-    return {{"type", "string"}, {"format", "date-time"}};
+    return {{"type", "string"},
+            {"format", "date-time"},
+            {"examples", boost::json::array{"2026-11-22T23:00:27.304648+00:00"}}};
   } else if constexpr (IsValueType<T>) {
     boost::json::object schema = Describe<typename T::Base>(components);
     T::Describe(schema);

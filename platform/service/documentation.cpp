@@ -2,41 +2,105 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
+#include <functional>
+#include <stdexcept>
 #include <utility>
 
 #include "documentation_page.h"
-#include "platform/security/random.h"
 
 namespace platform::service {
 namespace {
 
-// The page loads what this service serves, and nothing else. Swagger UI shows images of its own
-// style sheet as `data:`.
+// The page loads what this service serves, and nothing else. Swagger UI's style sheet holds images
+// as `data:`.
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+constexpr std::string_view kPageName = "index.html";
+constexpr std::string_view kCompressedSuffix = ".gz";
 // Characters of a content's digest that tell one version from the next.
 constexpr std::size_t kVersionLength = 16;
 
-constexpr std::string_view kPage = R"(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Microcart API</title>
-<link rel="icon" type="image/png" href="{favicon}">
-<link rel="stylesheet" href="{style}">
-<script src="{bundle}" defer></script>
-<script src="{initializer}" defer></script>
-</head>
-<body>
-<noscript>This page needs JavaScript. The document that it shows: <a href="swagger.json">swagger.json</a></noscript>
-<div id="swagger-ui"></div>
-</body>
-</html>
-)";
+std::string_view FileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// The embedded file of that name.
+const embed::EmbeddedFile& Embedded(std::string_view name) {
+  for (const embed::EmbeddedFile& file : kDocumentationPage) {
+    if (FileName(file.name) == name) return file;
+  }
+  throw std::logic_error(fmt::format("{} is not embedded", name));
+}
+
+std::string_view ContentType(std::string_view name) {
+  if (name.ends_with(".html")) return "text/html; charset=utf-8";
+  if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
+  return "image/png";
+}
+
+// "swagger-ui.css" → "swagger-ui.0123456789abcdef.css".
+std::string Versioned(std::string_view name, std::string_view version) {
+  const std::size_t dot = name.rfind('.');
+  return fmt::format("{}.{}{}", name.substr(0, dot), version, name.substr(dot));
+}
+
+// The page, with `renamed` files instead of those that it names.
+std::string MakePage(const std::vector<std::pair<std::string_view, std::string>>& renamed) {
+  std::string page(Embedded(kPageName).content);
+  for (const auto& [name, versioned] : renamed) {
+    const std::string quoted = fmt::format("\"{}\"", name);
+    page.replace(page.find(quoted) + 1, name.size(), versioned);
+  }
+  return page;
+}
+
+std::string VersionOf(std::string_view text) {
+  return fmt::format("{:016x}", std::hash<std::string_view>()(text));
+}
+
+std::vector<PageFile> MakePageFiles() {
+  std::vector<PageFile> files;
+  std::vector<std::pair<std::string_view, std::string>> renamed;
+  for (const embed::EmbeddedFile& file : kDocumentationPage) {
+    const std::string_view name = FileName(file.name);
+    if (name == kPageName || name.ends_with(kCompressedSuffix)) continue;
+    const std::string version(file.sha256.substr(0, kVersionLength));
+    renamed.emplace_back(name, Versioned(name, version));
+    files.push_back({.path = std::string(kPagePath) + renamed.back().second,
+                     .file = {.content = file.content,
+                              .gzip = Embedded(std::string(name) + ".gz").content,
+                              .content_type = ContentType(name),
+                              .version = version,
+                              .is_immutable = true}});
+  }
+  static const std::string page = MakePage(renamed);
+  files.push_back({.path = std::string(kPagePath),
+                   .file = {.content = page,
+                            .content_type = ContentType(kPageName),
+                            .version = VersionOf(page),
+                            .policy = kPolicy}});
+  return files;
+}
 
 }  // namespace
+
+const std::vector<PageFile>& PageFiles() {
+  static const std::vector<PageFile> files = MakePageFiles();
+  return files;
+}
+
+http::Response AnswerToRoot() {
+  return {.body = fmt::format(R"({{"data":{{"documentation":"{}","openapi":"{}"}}}})", kPagePath,
+                              kDocumentPath)};
+}
+
+http::Response RedirectToPage() {
+  return {.status = 308, .headers = {{"Location", std::string(kPagePath)}}};
+}
+
+StaticFile DocumentFile(std::string_view document) {
+  return {.content = document, .content_type = "application/json", .version = VersionOf(document)};
+}
+
 }  // namespace platform::service

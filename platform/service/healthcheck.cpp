@@ -8,15 +8,12 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <chrono>
 
 namespace platform::service {
 namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
-
-constexpr std::chrono::seconds kTimeout{5};
 
 // Where a server that listens on `address` is reached from its own machine.
 asio::ip::address Reachable(const asio::ip::address& address) {
@@ -27,7 +24,8 @@ asio::ip::address Reachable(const asio::ip::address& address) {
 
 }  // namespace
 
-std::expected<void, std::string> AskReadiness(const std::string& address, std::uint16_t port) {
+std::expected<void, std::string> AskReadiness(const std::string& address, std::uint16_t port,
+                                              std::chrono::milliseconds timeout) {
   asio::io_context loop;
   boost::beast::tcp_stream stream(loop);
   boost::beast::flat_buffer buffer;
@@ -39,7 +37,7 @@ std::expected<void, std::string> AskReadiness(const std::string& address, std::u
   if (failure) {
     return std::unexpected(fmt::format("\"{}\" is not an IP address", address));
   }
-  stream.expires_after(kTimeout);
+  stream.expires_after(timeout);
   const asio::ip::tcp::endpoint endpoint(Reachable(listening), port);
   request.set(http::field::host, "localhost");
   stream.async_connect(endpoint, [&](boost::system::error_code error) {

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
 
 namespace platform::service {
 
-// Asks GET /readyz of a service on this machine that listens on `address`. Blocks, for five seconds
-// at most. The error says why it is not ready.
-std::expected<void, std::string> AskReadiness(const std::string& address, std::uint16_t port);
+// Asks GET /readyz of a service on this machine that listens on `address`. Blocks, for
+// `timeout` at most. The error says why it is not ready.
+std::expected<void, std::string> AskReadiness(
+    const std::string& address, std::uint16_t port,
+    std::chrono::milliseconds timeout = std::chrono::seconds(5));
 
 }  // namespace platform::service

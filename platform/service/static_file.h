@@ -12,9 +12,9 @@ struct StaticFile {
   std::string_view content;
   std::string_view gzip = {};  // The content compressed; empty where it is not worth it.
   std::string_view content_type;
-  std::string version;            // Changes with the content; letters and digits only.
-  bool is_immutable = false;      // Its address changes with its content: never ask again.
-  std::string_view policy = {};   // A Content-Security-Policy, for markup.
+  std::string version;           // Changes with the content; letters and digits only.
+  bool is_immutable = false;     // Its address changes with its content: never ask again.
+  std::string_view policy = {};  // A Content-Security-Policy, for markup.
 };
 
 // Answers GET or HEAD: compressed where the client accepts it, and 304 where he has it already

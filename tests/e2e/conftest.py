@@ -15,6 +15,7 @@ from support.carts import Carts  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
 from support.client import Client  # noqa: E402
 from support.cluster import Cluster  # noqa: E402
+from support.external import ExternalService, is_external, skip_if_external  # noqa: E402
 from support.service import Service, run  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -23,6 +24,7 @@ _numbers = itertools.count(1)
 
 
 def _binary(variable: str, default: str) -> pathlib.Path:
+    skip_if_external()
     path = pathlib.Path(os.environ.get(variable) or ROOT / "build/release" / default).resolve()
     assert path.is_file(), f"{path} does not exist: build it, or set {variable}"
     return path
@@ -50,6 +52,7 @@ def cart_binary() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def cluster():
+    skip_if_external()
     server = Cluster()
     yield server
     server.close()
@@ -105,7 +108,9 @@ def customers_environment(cluster, certificates):
     """Makes the variables of a customers service over a database."""
     def environment(database: str, **more: str) -> dict[str, str]:
         return {**cluster.environment(database), **certificates.customers.environment(),
-                "JWT_SECRET": tokens.SECRET, "GRPC_PORT": "0", **more}
+                "JWT_SECRET": tokens.SECRET, "GRPC_PORT": "0",
+                # All tests come from one address; test_throttle.py has limits of its own.
+                "LOGIN_FAILURES_PER_ADDRESS": "1000000", **more}
     return environment
 
 
@@ -126,14 +131,29 @@ def _serving(service: Service):
 
 
 @pytest.fixture(scope="module")
-def customers_service(customers_binary, customers_environment, customers_database):
+def own_customers_service(customers_binary, customers_environment, customers_database):
     yield from _serving(Service(customers_binary, customers_environment(customers_database)))
 
 
 @pytest.fixture(scope="module")
-def cart_service(cart_binary, cart_environment, cart_database, customers_service):
+def own_cart_service(cart_binary, cart_environment, cart_database, customers_service):
     yield from _serving(
         Service(cart_binary, cart_environment(cart_database, customers_service.grpc_port)))
+
+
+@pytest.fixture(scope="module")
+def customers_service(request):
+    """The service under test: one of our own, or of a deployment (see support.external)."""
+    if is_external():
+        return ExternalService("customers")
+    return request.getfixturevalue("own_customers_service")
+
+
+@pytest.fixture(scope="module")
+def cart_service(request):
+    if is_external():
+        return ExternalService("cart")
+    return request.getfixturevalue("own_cart_service")
 
 
 @pytest.fixture(scope="module")

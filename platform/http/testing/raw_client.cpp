@@ -12,7 +12,9 @@
 #include <bit>
 #include <cerrno>
 #include <charconv>
+#include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace platform::http::testing {
 namespace {
@@ -78,6 +80,7 @@ void RawClient::ResetOnClose() const {
 bool RawClient::Receive() {
   std::array<char, 65536> bytes{};
   const ssize_t size = recv(socket_, bytes.data(), bytes.size(), 0);
+  if (size < 0 && errno == EAGAIN) throw std::runtime_error("the server neither sent nor closed");
   if (size > 0) received_.append(bytes.data(), static_cast<std::size_t>(size));
   return size > 0;
 }

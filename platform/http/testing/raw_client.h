@@ -19,7 +19,7 @@ struct Answer {
   std::optional<std::string> Header(std::string_view name) const;
 };
 
-// A client that sends any bytes. Its socket blocks, for 10 s at most.
+// A client that sends any bytes. Its reads block, and throw when nothing happens for 10 s.
 class RawClient {
  public:
   // To a port of 127.0.0.1. Throws where nobody listens. With `receive_buffer`, the kernel takes

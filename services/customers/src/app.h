@@ -10,6 +10,7 @@
 #include "platform/service/health.h"
 #include "services/customers/src/auth/authenticator.h"
 #include "services/customers/src/config.h"
+#include "services/customers/src/store/login_throttle.h"
 #include "services/customers/src/store/user_store.h"
 
 namespace customers {
@@ -32,6 +33,7 @@ struct App {
   const platform::security::TokenCodec& tokens;
   platform::postgres::Client database;
   UserStore users{database};
+  LoginThrottle throttle{database, config.throttle};
   Authenticator authenticator{tokens, users};
 };
 

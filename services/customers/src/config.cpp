@@ -7,6 +7,8 @@ constexpr std::uint16_t kDefaultGrpcPort = 50051;
 constexpr std::size_t kMinSecretBytes = 32;
 constexpr int kDefaultLifetimeDays = 14;
 constexpr int kMaxLifetimeDays = 3650;
+constexpr int kMaxFailures = 1'000'000;
+constexpr int kMaxWindowSeconds = 24 * 60 * 60;
 
 }  // namespace
 
@@ -25,6 +27,24 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.token_lifetime =
       std::chrono::days(environment.Integer("JWT_EXPIRATION_DELTA_DAYS", kDefaultLifetimeDays,
                                             {1, kMaxLifetimeDays}, "days until a token expires"));
+  config.throttle.per_account = environment.Integer(
+      "LOGIN_FAILURES_PER_ACCOUNT", config.throttle.per_account, {1, kMaxFailures},
+      "wrong passwords for one account from one address in a window; then 429");
+  config.throttle.per_address = environment.Integer(
+      "LOGIN_FAILURES_PER_ADDRESS", config.throttle.per_address, {1, kMaxFailures},
+      "wrong passwords from one address in a window; then 429");
+  config.throttle.window =
+      environment.Seconds("LOGIN_FAILURE_WINDOW", config.throttle.window, {1, kMaxWindowSeconds},
+                          "seconds until a wrong password is forgotten");
+  const auto proxies = platform::http::TrustedProxies::Parse(environment.String(
+      "TRUSTED_PROXIES", "", "networks of the proxies whose X-Forwarded-For is believed"));
+  if (proxies) {
+    config.trusted_proxies = *proxies;
+  } else {
+    environment.AddMistake("TRUSTED_PROXIES",
+                           "has \"" + proxies.error() +
+                               "\"; it should be networks such as 10.0.0.0/8, separated by commas");
+  }
   config.legacy_api = environment.Boolean(
       "LEGACY_API", false,
       "restore the reference's open profiles and unchecked password change (not recommended)");

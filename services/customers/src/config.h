@@ -8,7 +8,9 @@
 #include "platform/config/environment.h"
 #include "platform/config/secret.h"
 #include "platform/config/settings.h"
+#include "platform/http/client_address.h"
 #include "platform/service/settings.h"
+#include "services/customers/src/store/login_throttle.h"
 
 namespace customers {
 
@@ -23,6 +25,8 @@ struct Config {
   std::uint16_t grpc_port = 0;
   platform::Secret jwt_secret;
   std::chrono::days token_lifetime{};
+  ThrottleLimits throttle;
+  platform::http::TrustedProxies trusted_proxies;
   // Restores what docs/api-differences.md marks so.
   bool legacy_api = false;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,37 +14,18 @@
 #include "platform/grpc/server.h"
 #include "platform/http/server.h"
 #include "platform/log/log.h"
-#include "platform/security/authorization.h"
 #include "platform/service/database.h"
 #include "platform/service/workers.h"
 #include "services/customers/src/api/routes.h"
 #include "services/customers/src/app.h"
+#include "services/customers/src/rpc/token_validation.h"
 #include "services/customers/src/rpc/user_auth.h"
 
 namespace customers {
 namespace {
 
-using platform::Error;
-using platform::Result;
-using platform::Task;
-using platform::security::AuthorizationError;
-
 // Hashes that may wait for each hash thread: about three seconds' work.
 constexpr std::size_t kHashQueuePerThread = 64;
-
-// The service's side of UserAuth.ValidateToken for one worker.
-Task<Result<Identity>> ValidateAuthorization(App& app, std::string authorization) {
-  const auto token = platform::security::ParseAuthorization(authorization);
-  if (!token) {
-    co_return std::unexpected(Error::PermissionDenied(
-        token.error() == AuthorizationError::kWrongScheme ? "Invalid token scheme"
-                                                          : "Invalid JWT token"));
-  }
-  const Result<User> user = co_await app.authenticator.Authenticate(*token);
-  if (!user) co_return std::unexpected(user.error());
-  co_return Identity{
-      .id = user->id.value(), .email = user->email.value(), .is_admin = user->is_admin};
-}
 
 int Fail(const std::string& problem) {
   fmt::print(stderr, "customers: {}\n", problem);
@@ -75,16 +57,17 @@ int Serve(const Config& config) {
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
         [&](const platform::http::Request& request) { return routes.Dispatch(app, request); }));
-    validation_workers.push_back(
-        {.executor = workers.executor(i), .validate = [&app](std::string authorization) {
-           return ValidateAuthorization(app, std::move(authorization));
-         }});
+    validation_workers.push_back({.executor = workers.executor(i),
+                                  .validate = [&app](std::vector<std::string_view> authorizations) {
+                                    return app.authenticator.Validate(std::move(authorizations));
+                                  }});
   }
 
-  const auto user_auth = MakeUserAuthService(std::move(validation_workers));
+  const auto user_auth = MakeUserAuthService(validation_workers);
+  TokenValidationService token_validation(std::move(validation_workers));
   platform::grpc::Server rpc_server(
       {.address = config.grpc_address, .port = config.grpc_port, .tls = config.tls});
-  grpc::Service* const services[] = {user_auth.get()};
+  grpc::Service* const services[] = {user_auth.get(), &token_validation.service()};
   const auto grpc_port = rpc_server.Start(services);
   if (!grpc_port) return Fail(grpc_port.error());
 
@@ -94,7 +77,10 @@ int Serve(const Config& config) {
       "listening", {{"protocol", "grpc"}, {"address", config.grpc_address}, {"port", *grpc_port}});
   workers.RunUntilSignal(
       [&](std::size_t worker) { return servers[worker]->Stop(config.service.shutdown_grace); },
-      [&] { rpc_server.Shutdown(config.service.shutdown_grace); });
+      [&] {
+        token_validation.EndStreams();
+        rpc_server.Shutdown(config.service.shutdown_grace);
+      });
   platform::log::Info("stopped");
   return 0;
 }

@@ -4,7 +4,9 @@ import time
 
 import jwt
 
-SECRET = "marked-jwt-secret-0123456789abcdef-0123456789"
+from support.external import JWT_SECRET
+
+SECRET = JWT_SECRET or "marked-jwt-secret-0123456789abcdef-0123456789"
 OTHER_SECRET = "another-secret-0123456789abcdef-0123456789"
 HOUR = 3600
 

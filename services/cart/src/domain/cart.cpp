@@ -1,21 +1,24 @@
 #include "services/cart/src/domain/cart.h"
 
+#include "platform/schema/describe.h"
+
 namespace cart {
 namespace {
+
+using platform::schema::Property;
 
 constexpr std::int32_t kMinQuantity = 1;
 constexpr std::int32_t kMaxQuantity = 5;
 
 }  // namespace
 
-std::optional<std::string_view> ProductId::Check(std::int32_t value) {
-  if (value >= 0) return std::nullopt;
-  return "Must be greater than or equal to 0.";
+void CartId::Describe(boost::json::object& schema) {
+  schema["description"] = "The cart's id is its user's.";
+  schema["examples"] = boost::json::array{3};
 }
 
-void ProductId::Describe(boost::json::object& schema) {
-  schema["minimum"] = 0;
-  schema["examples"] = boost::json::array{1};
+void CartItemId::Describe(boost::json::object& schema) {
+  schema["examples"] = boost::json::array{3};
 }
 
 std::optional<std::string_view> Quantity::Check(std::int32_t value) {
@@ -27,6 +30,19 @@ void Quantity::Describe(boost::json::object& schema) {
   schema["minimum"] = kMinQuantity;
   schema["maximum"] = kMaxQuantity;
   schema["examples"] = boost::json::array{2};
+}
+
+void CartItem::Describe(boost::json::object& schema) {
+  Property(schema, "created")["description"] = "When the product was put into the cart.";
+}
+
+void Cart::Describe(boost::json::object& schema) {
+  Property(schema, "total_price")["description"] = "The sum of price times quantity.";
+  Property(schema, "cart_items")["description"] = "By id.";
+}
+
+void ItemChange::Describe(boost::json::object& schema) {
+  schema["description"] = "What is missing stays as it is.";
 }
 
 }  // namespace cart

@@ -18,13 +18,13 @@ namespace cart {
 class CartId : public platform::schema::ValueType<CartId, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
-  static void Describe(boost::json::object&) {}
+  static void Describe(boost::json::object& schema);
 };
 
 class CartItemId : public platform::schema::ValueType<CartItemId, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
-  static void Describe(boost::json::object&) {}
+  static void Describe(boost::json::object& schema);
 };
 
 // How many of one product a cart holds: 1 to 5.
@@ -40,6 +40,8 @@ struct CartItem {
   CartId cart_id;
   ProductId product_id;
   Quantity quantity;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(CartItem, (), (id, created, cart_id, product_id, quantity))
 
@@ -47,6 +49,8 @@ struct Cart {
   CartId user_id;
   Money total_price;
   std::vector<CartItem> cart_items;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(Cart, (), (user_id, total_price, cart_items))
 
@@ -59,6 +63,8 @@ BOOST_DESCRIBE_STRUCT(NewItem, (), (product_id, quantity))
 // What is missing stays as it is.
 struct ItemChange {
   std::optional<Quantity> quantity;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(ItemChange, (), (quantity))
 

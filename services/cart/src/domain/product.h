@@ -25,6 +25,8 @@ struct Product {
   std::string name;
   std::string description;
   Money price;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(Product, (), (id, created, name, description, price))
 

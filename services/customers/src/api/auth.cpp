@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "platform/log/log.h"
+#include "services/customers/src/api/guess.h"
 #include "services/customers/src/api/routes.h"
 
 namespace customers {
@@ -14,16 +15,28 @@ using platform::Result;
 using platform::Task;
 using platform::http::Anyone;
 using platform::http::Method;
+using platform::http::Request;
 
 struct LoginRequest {
   Email email;
   Password password;
+
+  static void Describe(boost::json::object& schema) {
+    platform::schema::Property(schema, "email")["description"] = "In any case.";
+  }
 };
 BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
 
 struct Login {
   std::string token;  // Goes as a whole into the Authorization header.
   User user;
+
+  static void Describe(boost::json::object& schema) {
+    boost::json::object& token = platform::schema::Property(schema, "token");
+    token["description"] = "Goes as a whole into the Authorization header.";
+    token["pattern"] = "^Bearer ";
+    token["examples"] = boost::json::array{"Bearer eyJhbGciOiJIUzI1NiJ9.eyJpZCI6M30.c2lnbmF0dXJl"};
+  }
 };
 BOOST_DESCRIBE_STRUCT(Login, (), (token, user))
 
@@ -54,14 +67,15 @@ std::string MakeToken(const App& app, const User& user, std::int32_t token_versi
                                       .version = token_version});
 }
 
-Task<Result<Login>> LogIn(App& app, LoginRequest request) {
+Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest request) {
   const auto credentials = co_await app.users.FindCredentials(request.email);
   if (!credentials) co_return std::unexpected(credentials.error());
 
   // An unknown email takes as long as a known one.
   const std::string& hash =
       *credentials ? (*credentials)->password_hash : platform::security::DummyHash();
-  const auto verified = co_await app.hashes.Verify(hash, request.password.value());
+  const auto verified = co_await VerifyGuess(app, http_request, request.email.value(), hash,
+                                             request.password.value());
   if (!verified) co_return std::unexpected(verified.error());
   if (!*credentials || !verified->matches) co_return std::unexpected(WrongCredentials());
   if (verified->needs_rehash) co_await Rehash(app, **credentials, request.password.value());
@@ -84,7 +98,7 @@ void AddAuthRoutes(Routes& routes) {
        .summary = "Log in",
        .description = "Answers a token, to be sent as it is in the Authorization header, and "
                       "the account.",
-       .errors = {ErrorCode::kInvalidArgument}});
+       .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
 }  // namespace customers

@@ -5,6 +5,7 @@
 
 #include "platform/http/paging.h"
 #include "services/customers/src/api/access.h"
+#include "services/customers/src/api/guess.h"
 #include "services/customers/src/api/routes.h"
 
 namespace customers {
@@ -39,6 +40,15 @@ struct PasswordChange {
     if (new_password.value() != confirm_new_password) {
       errors["confirm_new_password"] = {"The two password fields didn't match."};
     }
+  }
+
+  static void Describe(boost::json::object& schema) {
+    using platform::schema::Property;
+    Property(schema, "current_password")["description"] = "Needed to change one's own password.";
+    Property(schema, "confirm_new_password")["description"] = "The same as `new_password`.";
+    schema["examples"] = boost::json::array{{{"current_password", "testPass123"},
+                                             {"new_password", "better than before"},
+                                             {"confirm_new_password", "better than before"}}};
   }
 };
 BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confirm_new_password))
@@ -97,13 +107,15 @@ Error WrongPassword() {
   return Error::Field(ErrorCode::kInvalidArgument, "current_password", "Wrong password.");
 }
 
-Task<Result<PasswordChanged>> ChangePassword(App& app, Subject subject, PasswordChange change) {
+Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, Subject subject,
+                                             PasswordChange change) {
   const auto credentials = co_await app.users.FindCredentials(subject.user.id);
   if (!credentials) co_return std::unexpected(credentials.error());
   if (!*credentials) co_return std::unexpected(Error::NotFound());
   const std::string& old_hash = (*credentials)->password_hash;
   if (PasswordChange::NeedsCurrent(app, subject)) {
-    const auto verified = co_await app.hashes.Verify(old_hash, change.current_password->value());
+    const auto verified = co_await VerifyGuess(app, request, subject.user.email.value(), old_hash,
+                                               change.current_password->value());
     if (!verified) co_return std::unexpected(verified.error());
     if (!verified->matches) co_return std::unexpected(WrongPassword());
   }
@@ -158,7 +170,7 @@ void AddUserRoutes(Routes& routes) {
        .summary = "Change a password",
        .description = "One's own needs `current_password`. All earlier tokens of the account "
                       "are refused from then on.",
-       .errors = {ErrorCode::kInvalidArgument}});
+       .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
 }  // namespace customers

@@ -1,23 +1,86 @@
 #include "services/customers/src/auth/authenticator.h"
 
+#include <algorithm>
 #include <chrono>
+#include <ranges>
 #include <utility>
+
+#include "platform/security/authorization.h"
 
 namespace customers {
 
 using platform::Error;
 using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::security::AuthorizationError;
 
-platform::Task<platform::Result<User>> Authenticator::Authenticate(std::string_view token) {
-  const auto claims = tokens_.Verify(token, std::chrono::system_clock::now());
-  if (!claims) {
-    co_return std::unexpected(Error{.code = ErrorCode::kUnauthenticated,
-                                    .reason = "Invalid authorization token, " + claims.error()});
-  }
-  auto user = co_await users_.FindSignedIn(UserId::FromPostgres(claims->id), claims->version);
+namespace {
+
+Error Revoked() { return Error::PermissionDenied("Token is revoked"); }
+
+}  // namespace
+
+Task<Result<User>> Authenticator::Authenticate(std::string_view token) {
+  const auto verified = Verify(token);
+  if (!verified) co_return std::unexpected(verified.error());
+  auto user =
+      co_await users_.FindSignedIn(UserId::FromPostgres(verified->user_id), verified->version);
   if (!user) co_return std::unexpected(std::move(user).error());
-  if (!*user) co_return std::unexpected(Error::PermissionDenied("Token is revoked"));
+  if (!*user) co_return std::unexpected(Revoked());
   co_return **std::move(user);
+}
+
+Task<std::vector<Result<Identity>>> Authenticator::Validate(
+    std::vector<std::string_view> authorizations) {
+  // The tokens themselves.
+  std::vector<Result<VerifiedToken>> tokens;
+  std::vector<std::int32_t> ids;
+  tokens.reserve(authorizations.size());
+  ids.reserve(authorizations.size());
+  for (const std::string_view authorization : authorizations) {
+    tokens.push_back(ReadAuthorization(authorization));
+    if (tokens.back()) ids.push_back(tokens.back()->user_id);
+  }
+
+  // Their users, by id.
+  Result<std::vector<Account>> accounts;
+  if (!ids.empty()) accounts = co_await users_.FindAccounts(ids);
+  const auto id_of = [](const Account& account) { return account.id.value(); };
+  if (accounts) std::ranges::sort(*accounts, {}, id_of);
+
+  const auto judge = [&](const Result<VerifiedToken>& token) -> Result<Identity> {
+    if (!token) return std::unexpected(token.error());
+    if (!accounts) return std::unexpected(accounts.error());
+    const auto account = std::ranges::lower_bound(*accounts, token->user_id, {}, id_of);
+    if (account == accounts->end() || account->id.value() != token->user_id ||
+        account->token_version != token->version) {
+      return std::unexpected(Revoked());
+    }
+    return Identity{
+        .id = account->id.value(), .email = account->email.value(), .is_admin = account->is_admin};
+  };
+  std::vector<Result<Identity>> verdicts;
+  verdicts.reserve(tokens.size());
+  std::ranges::transform(tokens, std::back_inserter(verdicts), judge);
+  co_return verdicts;
+}
+
+Result<VerifiedToken> Authenticator::Verify(std::string_view token) {
+  auto verified = tokens_.Verify(token, std::chrono::system_clock::now());
+  if (!verified) {
+    return std::unexpected(Error{.code = ErrorCode::kUnauthenticated,
+                                 .reason = "Invalid authorization token, " + verified.error()});
+  }
+  return *verified;
+}
+
+Result<VerifiedToken> Authenticator::ReadAuthorization(std::string_view authorization) {
+  const auto token = platform::security::ParseAuthorization(authorization);
+  if (token) return Verify(*token);
+  return std::unexpected(Error::PermissionDenied(token.error() == AuthorizationError::kWrongScheme
+                                                     ? "Invalid token scheme"
+                                                     : "Invalid JWT token"));
 }
 
 }  // namespace customers

@@ -32,17 +32,16 @@ bool IsDotAtom(std::string_view text) {
   });
 }
 
-// RFC 5322 section 3.2.4, without white space.
+// RFC 5322 section 3.2.4, without bare white space.
 bool IsQuotedString(std::string_view text) {
   if (text.size() < 2 || !text.starts_with('"') || !text.ends_with('"')) return false;
-  text = text.substr(1, text.size() - 2);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && ++i == text.size()) return false;
-    const bool is_escaped = i > 0 && text[i - 1] == '\\';
-    if (text[i] == '\n' || text[i] == '\r' || (text[i] == '"' && !is_escaped)) return false;
-    if ((text[i] == ' ' || text[i] == '\t') && !is_escaped) return false;
+  bool is_escaped = false;
+  for (const char c : text.substr(1, text.size() - 2)) {
+    if (c == '\n' || c == '\r') return false;
+    if (!is_escaped && (c == '"' || c == ' ' || c == '\t')) return false;
+    is_escaped = c == '\\' && !is_escaped;
   }
-  return true;
+  return !is_escaped;
 }
 
 bool IsIpv4Number(std::string_view digits) {

@@ -18,7 +18,7 @@ namespace customers {
 class UserId : public platform::schema::ValueType<UserId, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
-  static void Describe(boost::json::object&) {}
+  static void Describe(boost::json::object& schema);
 };
 
 // A first or last name, of 1 to 256 characters.
@@ -36,6 +36,8 @@ struct User {
   std::string first_name;  // May be empty.
   std::string last_name;
   bool is_admin = false;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(User, (), (id, created, email, first_name, last_name, is_admin))
 
@@ -45,6 +47,8 @@ struct NewUser {
   std::optional<PersonName> first_name;
   std::optional<PersonName> last_name;
   std::optional<bool> is_admin;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(NewUser, (), (email, password, first_name, last_name, is_admin))
 
@@ -54,6 +58,8 @@ struct UserChange {
   std::optional<PersonName> first_name;
   std::optional<PersonName> last_name;
   std::optional<bool> is_admin;
+
+  static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(UserChange, (), (email, first_name, last_name, is_admin))
 

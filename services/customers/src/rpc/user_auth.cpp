@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include "platform/grpc/status.h"
@@ -16,19 +15,11 @@
 namespace customers {
 namespace {
 
-using platform::ErrorCode;
-
 ::grpc::Status ToStatus(const platform::Error& error) {
-  switch (error.code) {
-    // The wire's word for a refused token.
-    case ErrorCode::kUnauthenticated:
-    case ErrorCode::kPermissionDenied:
-      return {::grpc::StatusCode::INVALID_ARGUMENT, error.reason};
-    case ErrorCode::kUnavailable:
-      return platform::grpc::ToStatus(error);
-    default:
-      return platform::grpc::ToStatus(platform::Error::Internal());
-  }
+  // The wire's word for a refused token.
+  if (IsRefusal(error)) return {::grpc::StatusCode::INVALID_ARGUMENT, error.reason};
+  return platform::grpc::ToStatus(
+      error.code == platform::ErrorCode::kUnavailable ? error : platform::Error::Internal());
 }
 
 // An open call. Answers it exactly once: when it is dropped unanswered, because its worker is gone,
@@ -89,23 +80,24 @@ class OpenCall {
   ::grpc::ServerUnaryReactor* reactor_;
 };
 
-platform::Task<void> Answer(const ValidateToken& validate, OpenCall call,
+platform::Task<void> Answer(const ValidateTokens& validate, OpenCall call,
                             std::string authorization) {
   if (call.IsCancelled()) {
     call.Fail(::grpc::Status::CANCELLED);
     co_return;
   }
-  std::optional<platform::Result<Identity>> identity;
+  platform::Result<Identity> identity;
   try {
-    identity = co_await validate(std::move(authorization));
+    auto verdicts = co_await validate({authorization});
+    identity = std::move(verdicts.front());
   } catch (const std::exception& fault) {
     platform::log::Error("validating a token failed", {{"reason", fault.what()}});
     identity = std::unexpected(platform::Error::Internal());
   }
-  if (identity->has_value()) {
-    call.Succeed(**std::move(identity));
+  if (identity) {
+    call.Succeed(*std::move(identity));
   } else {
-    call.Fail(ToStatus(identity->error()));
+    call.Fail(ToStatus(identity.error()));
   }
 }
 

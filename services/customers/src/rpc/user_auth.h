@@ -1,32 +1,16 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
-#include "services/customers/src/domain/identity.h"
+#include "services/customers/src/rpc/validation.h"
 
 namespace grpc {
 class Service;
 }  // namespace grpc
 
 namespace customers {
-
-// Tells whose token it is. `authorization` is the value of the Authorization header, unparsed.
-// A refused token is kUnauthenticated or kPermissionDenied with a reason.
-using ValidateToken =
-    std::function<platform::Task<platform::Result<Identity>>(std::string authorization)>;
-
-// One worker: where its validations run, and how.
-struct ValidationWorker {
-  boost::asio::any_io_executor executor;
-  ValidateToken validate;
-};
 
 // Calls open at once; further ones end with RESOURCE_EXHAUSTED.
 inline constexpr std::size_t kMaxUserAuthCalls = 4096;

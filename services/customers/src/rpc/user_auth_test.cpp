@@ -83,6 +83,18 @@ Task<Result<Identity>> Validate(std::string authorization) {
   throw std::runtime_error("secret detail");
 }
 
+// The same for each of several tokens.
+ValidateTokens Each(std::function<Task<Result<Identity>>(std::string)> validate) {
+  return [validate](
+             std::vector<std::string_view> authorizations) -> Task<std::vector<Result<Identity>>> {
+    std::vector<Result<Identity>> verdicts;
+    for (const std::string_view authorization : authorizations) {
+      verdicts.push_back(co_await validate(std::string(authorization)));
+    }
+    co_return verdicts;
+  };
+}
+
 class UserAuthTest : public ::testing::Test {
  protected:
   void Start(std::vector<ValidationWorker> workers, std::size_t max_calls = kMaxUserAuthCalls) {
@@ -117,7 +129,7 @@ class UserAuthTest : public ::testing::Test {
 };
 
 TEST_F(UserAuthTest, TellsWhoseTokenItIs) {
-  Start({{worker_.executor(), Validate}});
+  Start({{worker_.executor(), Each(Validate)}});
   const ::grpc::Status status = Call("Bearer good");
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response_.payload().user_id(), 7);
@@ -134,7 +146,7 @@ struct Row {
 class UserAuthFailureTest : public UserAuthTest, public ::testing::WithParamInterface<Row> {};
 
 TEST_P(UserAuthFailureTest, EndsWithTheWiresStatus) {
-  Start({{worker_.executor(), Validate}});
+  Start({{worker_.executor(), Each(Validate)}});
   const ::grpc::Status status = Call(GetParam().authorization);
   EXPECT_EQ(status.error_code(), GetParam().code);
   EXPECT_EQ(status.error_message(), GetParam().message);
@@ -157,11 +169,11 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(UserAuthTest, WorkersTakeTurns) {
   std::array<std::atomic<int>, 2> calls{};
-  const auto count = [&calls](std::size_t worker) -> ValidateToken {
-    return [&calls, worker](std::string authorization) {
+  const auto count = [&calls](std::size_t worker) {
+    return Each([&calls, worker](std::string authorization) {
       ++calls.at(worker);
       return Validate(std::move(authorization));
-    };
+    });
   };
   Start({{worker_.executor(), count(0)}, {second_worker_.executor(), count(1)}});
   for (int i = 0; i < 10; ++i) {
@@ -174,8 +186,7 @@ TEST_F(UserAuthTest, WorkersTakeTurns) {
 TEST_F(UserAuthTest, RefusesCallsOverTheLimitUntilOneEnds) {
   std::atomic<bool> started = false;
   std::atomic<bool> finish = false;
-  Start({{worker_.executor(),
-          [&](std::string) -> Task<Result<Identity>> {
+  Start({{worker_.executor(), Each([&](const std::string&) -> Task<Result<Identity>> {
             started = true;
             asio::steady_timer timer(co_await asio::this_coro::executor);
             while (!finish) {
@@ -183,7 +194,7 @@ TEST_F(UserAuthTest, RefusesCallsOverTheLimitUntilOneEnds) {
               co_await timer.async_wait(asio::use_awaitable);
             }
             co_return Identity{};
-          }}},
+          })}},
         1);
   ::grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + 20s);
@@ -200,7 +211,7 @@ TEST_F(UserAuthTest, RefusesCallsOverTheLimitUntilOneEnds) {
 }
 
 TEST_F(UserAuthTest, AWorkerThatIsGoneLeavesNoCallOpen) {
-  Start({{worker_.executor(), Validate}});
+  Start({{worker_.executor(), Each(Validate)}});
   StatusCode code = StatusCode::OK;
   std::jthread caller([&] { code = Call("slow", 20s).error_code(); });
   std::this_thread::sleep_for(200ms);

@@ -21,6 +21,11 @@ SELECT id, created, email, first_name, last_name, is_admin
 FROM users
 WHERE id = $1 AND token_version = $2)"};
 
+constexpr Statement<Account, std::vector<std::int32_t>> kFindAccounts{"find_accounts", R"(
+SELECT id, email, is_admin, token_version
+FROM users
+WHERE id = ANY($1))"};
+
 constexpr Statement<Credentials, Email> kFindCredentialsByEmail{"find_credentials_by_email", R"(
 SELECT id, password, token_version
 FROM users
@@ -101,6 +106,11 @@ UserStore::Reply<std::optional<User>> UserStore::Find(UserId id) {
 UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id,
                                                               std::int32_t token_version) {
   co_return co_await client_.QueryOne(kFindSignedIn, id, token_version);
+}
+
+UserStore::Reply<std::vector<Account>> UserStore::FindAccounts(
+    const std::vector<std::int32_t>& ids) {
+  co_return co_await client_.Query(kFindAccounts, ids);
 }
 
 UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(const Email& email) {

@@ -22,6 +22,15 @@ struct Credentials {
 };
 BOOST_DESCRIBE_STRUCT(Credentials, (), (id, password_hash, token_version))
 
+// What a token is checked against, and answered with.
+struct Account {
+  UserId id;
+  Email email;
+  bool is_admin = false;
+  std::int32_t token_version = 0;
+};
+BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version))
+
 // The accounts in PostgreSQL: each call is one statement. For the event loop of its client.
 class UserStore {
  public:
@@ -33,6 +42,8 @@ class UserStore {
   Reply<std::optional<User>> Find(UserId id);
   // The user, unless deleted or given a new password since a token of `token_version` was signed.
   Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version);
+  // Those of the ids that there are, each once, in any order.
+  Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
   // By email, whatever its case.
   Reply<std::optional<Credentials>> FindCredentials(const Email& email);
   Reply<std::optional<Credentials>> FindCredentials(UserId id);

@@ -1,0 +1,105 @@
+#include "platform/http/client_address.h"
+
+#include <boost/asio/ip/network_v6.hpp>
+#include <boost/beast/core/string.hpp>
+#include <charconv>
+#include <optional>
+#include <ranges>
+
+namespace platform::http {
+namespace {
+
+namespace ip = boost::asio::ip;
+
+constexpr unsigned kMappedBits = 96;  // Before the IPv4 part of an IPv4-mapped address.
+constexpr unsigned kAddressBits = 128;
+constexpr unsigned kCustomerBits = 64;  // What a provider assigns at least (RFC 6177).
+
+std::string_view Trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+std::optional<ip::address> ParseAddress(std::string_view text) {
+  boost::system::error_code error;
+  const ip::address address = ip::make_address(text, error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+ip::address_v6 Mapped(const ip::address& address) {
+  return address.is_v4() ? ip::make_address_v6(ip::v4_mapped, address.to_v4()) : address.to_v6();
+}
+
+ip::address_v6 NetworkOf(const ip::address_v6& address, unsigned prefix_length) {
+  return ip::network_v6(address, static_cast<unsigned short>(prefix_length)).network();
+}
+
+}  // namespace
+
+std::expected<TrustedProxies, std::string> TrustedProxies::Parse(std::string_view text) {
+  TrustedProxies proxies;
+  for (const auto part : text | std::views::split(',')) {
+    const std::string_view network = Trim(std::string_view(part));
+    if (network.empty()) continue;
+    const std::size_t slash = network.find('/');
+    const auto address = ParseAddress(network.substr(0, slash));
+    const unsigned bits = address && address->is_v4() ? kAddressBits - kMappedBits : kAddressBits;
+    unsigned length = bits;
+    bool is_good = address.has_value();
+    if (slash != std::string_view::npos) {
+      const std::string_view digits = network.substr(slash + 1);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), length);
+      is_good =
+          is_good && error == std::errc() && end == digits.data() + digits.size() && length <= bits;
+    }
+    if (!is_good) return std::unexpected(std::string(network));
+    proxies.networks_.push_back(
+        {.address = Mapped(*address), .prefix_length = length + (kAddressBits - bits)});
+  }
+  return proxies;
+}
+
+std::string TrustedProxies::ClientOf(const Request& request) const {
+  std::string client(request.client);
+  auto address = ParseAddress(client);
+  if (!address || !Contains(*address)) return client;
+  // Nearest first: the last entry of the last header.
+  for (const HeaderField& field : request.headers | std::views::reverse) {
+    if (!boost::beast::iequals(field.name, "X-Forwarded-For")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.rfind(',');
+      const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
+      address = ParseAddress(Trim(rest.substr(begin)));
+      if (!address) return client;
+      client = address->to_string();
+      if (!Contains(*address)) return client;
+      rest = rest.substr(0, begin == 0 ? 0 : comma);
+    }
+  }
+  return client;
+}
+
+bool TrustedProxies::Contains(const ip::address& address) const {
+  const ip::address_v6 mapped = Mapped(address);
+  for (const Network& network : networks_) {
+    if (NetworkOf(mapped, network.prefix_length) ==
+        NetworkOf(network.address, network.prefix_length)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string ThrottleKey(const std::string& address) {
+  const auto parsed = ParseAddress(address);
+  if (!parsed || parsed->is_v4()) return address;
+  const ip::address_v6 v6 = parsed->to_v6();
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  return NetworkOf(v6, kCustomerBits).to_string() + "/64";
+}
+
+}  // namespace platform::http

@@ -1,0 +1,56 @@
+#include "platform/http/client_address.h"
+
+#include <gtest/gtest.h>
+
+namespace platform::http {
+namespace {
+
+std::string ClientOf(std::string_view proxies, std::string_view peer,
+                     std::vector<HeaderField> headers) {
+  const Request request{.headers = headers, .client = peer};
+  return TrustedProxies::Parse(proxies)->ClientOf(request);
+}
+
+TEST(TrustedProxies, NobodyIsBelievedByDefault) {
+  EXPECT_EQ(ClientOf("", "127.0.0.1", {{"X-Forwarded-For", "1.2.3.4"}}), "127.0.0.1");
+}
+
+TEST(TrustedProxies, TheNearestStrangerIsTheClient) {
+  const char* proxies = "10.0.0.0/8, 127.0.0.1,fd00::/8";
+  EXPECT_EQ(ClientOf(proxies, "127.0.0.1", {{"x-forwarded-for", "1.2.3.4"}}), "1.2.3.4");
+  EXPECT_EQ(ClientOf(proxies, "127.0.0.1", {{"X-Forwarded-For", "6.6.6.6, 1.2.3.4, 10.1.2.3"}}),
+            "1.2.3.4");
+  EXPECT_EQ(ClientOf(proxies, "fd00::1",
+                     {{"X-Forwarded-For", "6.6.6.6"}, {"X-Forwarded-For", "2001:db8::1"}}),
+            "2001:db8::1");
+  EXPECT_EQ(ClientOf(proxies, "::ffff:10.0.0.1", {{"X-Forwarded-For", "1.2.3.4"}}), "1.2.3.4");
+}
+
+TEST(TrustedProxies, AStrangersHeaderIsNotBelieved) {
+  EXPECT_EQ(ClientOf("10.0.0.0/8", "11.0.0.1", {{"X-Forwarded-For", "1.2.3.4"}}), "11.0.0.1");
+}
+
+TEST(TrustedProxies, StopsAtWhatIsNoAddress) {
+  EXPECT_EQ(ClientOf("10.0.0.0/8", "10.0.0.1", {{"X-Forwarded-For", "1.2.3.4, unknown"}}),
+            "10.0.0.1");
+  EXPECT_EQ(ClientOf("10.0.0.0/8", "10.0.0.1", {{"X-Forwarded-For", ""}}), "10.0.0.1");
+  EXPECT_EQ(ClientOf("10.0.0.0/8", "10.0.0.1", {{"X-Forwarded-For", "10.0.0.2"}}), "10.0.0.2");
+}
+
+TEST(TrustedProxies, NamesWhatIsNoNetwork) {
+  for (const char* text :
+       {"10.0.0.0/33", "10.0.0/8", "proxy", "::/129", "10.0.0.0/", "1.2.3.4/x"}) {
+    EXPECT_EQ(TrustedProxies::Parse("127.0.0.1," + std::string(text)).error(), text);
+  }
+}
+
+TEST(ThrottleKey, PutsAnIpv6NetworkTogether) {
+  EXPECT_EQ(ThrottleKey("192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(ThrottleKey("::ffff:192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(ThrottleKey("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+  EXPECT_EQ(ThrottleKey("2001:db8:1:2::9"), ThrottleKey("2001:db8:1:2:ffff::1"));
+  EXPECT_EQ(ThrottleKey("nonsense"), "nonsense");
+}
+
+}  // namespace
+}  // namespace platform::http

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include "platform/schema/describe.h"
+
+namespace platform::http {
+
+// A value that the schema allows, put together from the `examples` of its parts. Optional members
+// without an example are left out.
+boost::json::value MakeExample(const boost::json::object& schema,
+                               const schema::Components& components);
+
+}  // namespace platform::http

@@ -1,0 +1,151 @@
+#include "platform/http/openapi.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/describe/class.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <set>
+
+#include "platform/http/paging.h"
+#include "platform/http/router.h"
+
+namespace platform::http {
+
+struct Pot {
+  AfterId id;
+  std::string colour;
+  std::optional<bool> has_lid;
+
+  static void Describe(boost::json::object& schema) {
+    schema::Property(schema, "colour")["examples"] = boost::json::array{"green"};
+  }
+};
+BOOST_DESCRIBE_STRUCT(Pot, (), (id, colour, has_lid))
+
+namespace {
+
+namespace json = boost::json;
+using testing::ElementsAre;
+
+struct Kitchen {};
+
+struct CookOnly {
+  struct Grant {};
+  static AccessDescription Describe() {
+    return {.needs_token = true, .errors = {ErrorCode::kUnauthenticated}};
+  }
+  Task<Result<Grant>> operator()(Kitchen&, const Request&, std::int32_t) const {
+    co_return Grant();
+  }
+};
+
+Task<Result<Page<Pot>>> ListPots(ListQuery) { co_return Page<Pot>(); }
+Task<Result<Created<Pot>>> MakePot(Pot pot) { co_return Created<Pot>{std::move(pot)}; }
+Task<Result<NoContent>> BreakPot(AfterId) { co_return NoContent(); }
+
+json::object Document() {
+  Router<Kitchen> routes;
+  routes.Add(Method::kGet, "/pots/", Anyone(), ListPots, {.id = "listPots", .tag = "pots"});
+  routes.Add(Method::kPost, "/pots/", Anyone(), MakePot,
+             {.id = "makePot",
+              .tag = "pots",
+              .summary = "Make a pot",
+              .errors = {ErrorCode::kUnauthenticated, ErrorCode::kTooManyRequests}});
+  routes.Add(Method::kDelete, "/pots/{old_pot_id}/", CookOnly(), BreakPot, {.id = "breakPot"});
+  routes.AddRaw(Method::kGet, "/hidden",
+                [](Kitchen&, const Request&) -> Task<Response> { co_return Response(); });
+  return json::parse(MakeOpenApi(routes.table(), {.title = "Kitchen",
+                                                  .description = "Of pots.",
+                                                  .tags = {{"pots", "Round"}}}))
+      .as_object();
+}
+
+// What a JSON pointer leads to, as text; "" where that is nothing.
+std::string At(std::string_view pointer) {
+  static const json::value document = Document();
+  boost::system::error_code error;
+  const json::value* found = document.find_pointer(pointer, error);
+  return found == nullptr ? "" : json::serialize(*found);
+}
+
+std::set<std::string> Keys(std::string_view pointer) {
+  std::set<std::string> keys;
+  const json::value found = json::parse(At(pointer));
+  for (const auto& entry : found.as_object()) keys.insert(entry.key());
+  return keys;
+}
+
+TEST(OpenApi, DescribesTheApiAsAWhole) {
+  EXPECT_EQ(At("/openapi"), R"("3.1.0")");
+  EXPECT_EQ(At("/info/title"), R"("Kitchen")");
+  EXPECT_EQ(At("/servers"), R"([{"url":"/"}])");
+  EXPECT_EQ(At("/tags"), R"([{"name":"pots","description":"Round"}])");
+  EXPECT_THAT(Keys("/paths"), ElementsAre("/pots/", "/pots/{old_pot_id}/"));
+  EXPECT_THAT(Keys("/paths/~1pots~1"), ElementsAre("get", "post"));
+}
+
+TEST(OpenApi, DescribesParameters) {
+  EXPECT_EQ(At("/paths/~1pots~1/get/parameters/1"),
+            R"({"name":"limit","in":"query","description":"At most so many rows.",)"
+            R"("schema":{"type":"integer","format":"int32","minimum":1,"maximum":1000,)"
+            R"("default":1000}})");
+  EXPECT_EQ(At("/paths/~1pots~1{old_pot_id}~1/delete/parameters"),
+            R"([{"name":"old_pot_id","in":"path","description":"The id of the old pot.",)"
+            R"("required":true,"schema":{"type":"integer","format":"int32","minimum":0,)"
+            R"("maximum":2147483647,"examples":[3]}}])");
+}
+
+TEST(OpenApi, DescribesBodiesWithExamples) {
+  const std::string body = "/paths/~1pots~1/post/requestBody";
+  EXPECT_EQ(At(body + "/required"), "true");
+  EXPECT_EQ(At(body + "/content/application~1json/schema/$ref"), R"("#/components/schemas/Pot")");
+  EXPECT_EQ(At(body + "/content/application~1json/example"), R"({"id":1,"colour":"green"})");
+  EXPECT_EQ(At("/components/schemas/Pot/required"), R"(["id","colour"])");
+  EXPECT_EQ(At("/paths/~1pots~1/get/responses/200/content/application~1json/example"),
+            R"({"data":[{"id":1,"colour":"green"}],"next":null})");
+  EXPECT_EQ(At("/paths/~1pots~1{old_pot_id}~1/delete/responses/204/content"), "");
+}
+
+TEST(OpenApi, ListsTheErrorsThatCanHappen) {
+  EXPECT_THAT(Keys("/paths/~1pots~1/get/responses"),
+              ElementsAre("200", "400", "405", "422", "431", "500", "503"));
+  EXPECT_THAT(Keys("/paths/~1pots~1/post/responses"),
+              ElementsAre("201", "400", "401", "405", "413", "422", "429", "431", "500", "503"));
+  EXPECT_THAT(Keys("/paths/~1pots~1{old_pot_id}~1/delete/responses"),
+              ElementsAre("204", "401", "404", "405", "431", "500", "503"));
+}
+
+TEST(OpenApi, DescribesEachErrorOnce) {
+  const std::string error = "/components/responses/unprocessable_entity/content/application~1json";
+  EXPECT_EQ(At(error + "/schema/properties/error/properties/code"),
+            R"({"const":"unprocessable_entity"})");
+  EXPECT_EQ(At(error + "/example/error/message"), R"("Request validation has failed")");
+  EXPECT_EQ(At("/components/responses/not_found/content/application~1json/schema/properties/error"
+               "/properties/fields"),
+            "");
+  EXPECT_EQ(At("/components/responses/forbidden"), "");  // Nothing here answers it.
+}
+
+TEST(OpenApi, DescribesHeaders) {
+  const auto headers_of = [](const std::string& response) {
+    return Keys("/components/responses/" + response + "/headers");
+  };
+  EXPECT_THAT(headers_of("method_not_allowed"), ElementsAre("Allow", "X-Request-ID"));
+  EXPECT_THAT(headers_of("service_unavailable"), ElementsAre("Retry-After", "X-Request-ID"));
+  EXPECT_THAT(headers_of("too_many_requests"), ElementsAre("Retry-After", "X-Request-ID"));
+  EXPECT_THAT(headers_of("unauthorized"), ElementsAre("WWW-Authenticate", "X-Request-ID"));
+  EXPECT_THAT(headers_of("not_found"), ElementsAre("X-Request-ID"));
+  EXPECT_THAT(Keys("/paths/~1pots~1/get/responses/200/headers"), ElementsAre("X-Request-ID"));
+}
+
+TEST(OpenApi, TellsWhoNeedsAToken) {
+  EXPECT_EQ(At("/paths/~1pots~1/get/security"), "[]");
+  EXPECT_EQ(At("/paths/~1pots~1/post/security"), R"([{},{"JWT-Authorization":[]}])");
+  EXPECT_EQ(At("/paths/~1pots~1{old_pot_id}~1/delete/security"), R"([{"JWT-Authorization":[]}])");
+  EXPECT_EQ(At("/components/securitySchemes/JWT-Authorization/name"), R"("Authorization")");
+}
+
+}  // namespace
+}  // namespace platform::http

@@ -1,0 +1,248 @@
+#include "platform/http/router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/describe/class.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace platform::http {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+class ShelfId : public schema::ValueType<ShelfId, std::int32_t> {
+ public:
+  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
+  static void Describe(boost::json::object&) {}
+};
+
+struct Book {
+  std::int32_t id = 0;
+  std::string title;
+};
+BOOST_DESCRIBE_STRUCT(Book, (), (id, title))
+
+struct NewBook {
+  std::string title;
+};
+BOOST_DESCRIBE_STRUCT(NewBook, (), (title))
+
+struct Filter {
+  std::optional<std::string> title;
+};
+BOOST_DESCRIBE_STRUCT(Filter, (), (title))
+
+// What happened to a request, in order.
+struct App {
+  std::vector<std::string> steps;
+};
+
+// Lets in who sends "Name", to any shelf but the one numbered 13.
+struct Readers {
+  struct Grant {
+    std::string name;
+  };
+  static AccessDescription Describe() { return {.needs_token = true}; }
+  Task<Result<Grant>> operator()(App& app, const Request& request, std::int32_t shelf) const {
+    app.steps.push_back("access to " + std::to_string(shelf));
+    const auto name = request.Header("Name");
+    if (!name) co_return std::unexpected(Error{.code = ErrorCode::kUnauthenticated});
+    if (shelf == 13) co_return std::unexpected(Error::PermissionDenied("Not this one"));
+    co_return Grant{std::string(*name)};
+  }
+};
+
+Task<Result<Created<Book>>> AddBook(App& app, ShelfId shelf, NewBook book) {
+  app.steps.push_back("add " + book.title);
+  if (book.title == "burnt") co_return std::unexpected(Error::NotFound());
+  co_return Created<Book>{{.id = shelf.value(), .title = book.title}};
+}
+
+Task<Result<Book>> EveryArgument(NewBook book, const Request& request, Readers::Grant reader,
+                                 App& app, ShelfId shelf) {
+  app.steps.push_back("all");
+  co_return Book{.id = shelf.value(),
+                 .title = book.title + " for " + reader.name + " as " + std::string(request.id)};
+}
+
+Task<Result<Page<Book>>> ListBooks(Filter filter) {
+  co_return Page<Book>{.items = {{1, filter.title.value_or("any")}}, .next = 5};
+}
+
+Task<Result<NoContent>> RemoveBooks() { co_return NoContent(); }
+
+Task<Result<NoContent>> Break(App&) {
+  throw std::runtime_error("password=hunter2");
+  co_return NoContent();
+}
+
+Router<App> Routes() {
+  Router<App> routes;
+  routes.Add(Method::kPost, "/shelves/{shelf_id}/", Readers(), AddBook, {.id = "addBook"});
+  routes.Add(Method::kPatch, "/shelves/{shelf_id}/", Readers(), EveryArgument, {});
+  routes.Add(Method::kGet, "/books/", Anyone(), ListBooks, {});
+  routes.Add(Method::kDelete, "/books/", Anyone(), RemoveBooks, {});
+  routes.Add(Method::kPut, "/books/", Anyone(), Break, {});
+  routes.AddRaw(Method::kGet, "/raw", [](App&, const Request& request) -> Task<Response> {
+    if (request.query == "break") throw std::runtime_error("secret");
+    co_return Response{.status = 418, .body = "tea", .content_type = "text/plain"};
+  });
+  return routes;
+}
+
+class RouterTest : public testing::Test {
+ protected:
+  Response Ask(const Request& request) {
+    boost::asio::io_context loop;
+    auto response =
+        boost::asio::co_spawn(loop, routes_.Dispatch(app_, request), boost::asio::use_future);
+    loop.run();
+    return response.get();
+  }
+
+  const HeaderField name_[1] = {{"Name", "Ada"}};
+  const Router<App> routes_ = Routes();
+  App app_;
+};
+
+TEST_F(RouterTest, ParsesExecutesResponds) {
+  const Response response = Ask({.method = Method::kPost,
+                                 .path = "/shelves/7/",
+                                 .headers = name_,
+                                 .body = R"({"title": "Emma"})"});
+  EXPECT_EQ(response.status, 201U);
+  EXPECT_EQ(response.body, R"({"data":{"id":7,"title":"Emma"}})");
+  EXPECT_EQ(response.route, "/shelves/{shelf_id}/");
+  EXPECT_EQ(response.content_type, "application/json");
+  EXPECT_THAT(app_.steps, ElementsAre("access to 7", "add Emma"));
+}
+
+TEST_F(RouterTest, ChecksAccessBeforeTheBody) {
+  for (const std::string_view body : {"no json", "{}", R"({"title": "Emma"})"}) {
+    const Response stranger = Ask({.method = Method::kPost, .path = "/shelves/7/", .body = body});
+    EXPECT_EQ(stranger.status, 401U);
+    EXPECT_THAT(stranger.headers, ElementsAre(Pair("WWW-Authenticate", "Bearer")));
+    EXPECT_EQ(Ask({.method = Method::kPost, .path = "/shelves/13/", .headers = name_, .body = body})
+                  .status,
+              403U);
+  }
+  EXPECT_THAT(app_.steps, testing::Each(testing::StartsWith("access")));
+}
+
+TEST_F(RouterTest, ChecksTheBodyBeforeTheHandler) {
+  const auto status = [&](std::string_view body) {
+    return Ask({.method = Method::kPost, .path = "/shelves/7/", .headers = name_, .body = body})
+        .status;
+  };
+  EXPECT_EQ(status("no json"), 400U);
+  EXPECT_EQ(status("[]"), 422U);
+  EXPECT_EQ(status(""), 422U);
+  EXPECT_EQ(status(R"({"title": 1})"), 422U);
+  EXPECT_EQ(status(R"({"title": "a", "other": 1})"), 422U);
+  EXPECT_THAT(app_.steps, testing::Each(testing::StartsWith("access")));
+}
+
+TEST_F(RouterTest, AnswersTheHandlersError) {
+  const Response response = Ask({.method = Method::kPost,
+                                 .path = "/shelves/7/",
+                                 .headers = name_,
+                                 .body = R"({"title": "burnt"})"});
+  EXPECT_EQ(response.status, 404U);
+  EXPECT_EQ(response.route, "/shelves/{shelf_id}/");
+}
+
+TEST_F(RouterTest, GivesAHandlerWhatItAsksForInAnyOrder) {
+  const Response response = Ask({.method = Method::kPatch,
+                                 .path = "/shelves/7/",
+                                 .headers = name_,
+                                 .body = R"({"title": "Emma"})",
+                                 .id = "r1"});
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(response.body, R"({"data":{"id":7,"title":"Emma for Ada as r1"}})");
+}
+
+TEST_F(RouterTest, ReadsTheInputOfAGetFromItsQuery) {
+  const Response response = Ask({.path = "/books/", .query = "title=a%26b&x=1", .body = "ignored"});
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(response.body, R"({"data":[{"id":1,"title":"a&b"}],"next":5})");
+  EXPECT_EQ(Ask({.path = "/books/", .query = "title=%ff"}).status, 422U);
+}
+
+TEST_F(RouterTest, AnswersHeadLikeGet) {
+  const Response response = Ask({.method = Method::kHead, .path = "/books/"});
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(response.body, Ask({.path = "/books/"}).body);
+}
+
+TEST_F(RouterTest, AnswersNothingWith204) {
+  const Response response = Ask({.method = Method::kDelete, .path = "/books/"});
+  EXPECT_EQ(response.status, 204U);
+  EXPECT_EQ(response.body, "");
+}
+
+TEST_F(RouterTest, KeepsTheDetailsOfAnExceptionToItself) {
+  for (const Request& request :
+       {Request{.method = Method::kPut, .path = "/books/"}, {.path = "/raw", .query = "break"}}) {
+    const Response response = Ask(request);
+    EXPECT_EQ(response.status, 500U);
+    EXPECT_EQ(response.body, ToResponse(Error::Internal()).body);
+    EXPECT_EQ(response.route, request.path);
+  }
+}
+
+TEST_F(RouterTest, TellsWhyThereIsNoRoute) {
+  const Response unknown = Ask({.path = "/shelves/x/"});
+  EXPECT_EQ(unknown.status, 404U);
+  EXPECT_EQ(unknown.route, "");
+  EXPECT_THAT(unknown.headers, IsEmpty());
+
+  const Response other_method = Ask({.method = Method::kGet, .path = "/shelves/7/"});
+  EXPECT_EQ(other_method.status, 405U);
+  EXPECT_THAT(other_method.body, HasSubstr("405: Method Not Allowed"));
+  EXPECT_THAT(other_method.headers, ElementsAre(Pair("Allow", "POST, PATCH, OPTIONS")));
+
+  EXPECT_EQ(Ask({.method = Method::kOptions, .path = "/nothing"}).status, 404U);
+  EXPECT_THAT(app_.steps, IsEmpty());
+}
+
+TEST_F(RouterTest, AnswersOptions) {
+  const Response response = Ask({.method = Method::kOptions, .path = "/books/"});
+  EXPECT_EQ(response.status, 204U);
+  EXPECT_EQ(response.body, "");
+  EXPECT_THAT(response.headers, ElementsAre(Pair("Allow", "GET, HEAD, PUT, DELETE, OPTIONS")));
+}
+
+TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
+  const Response response = Ask({.path = "/raw"});
+  EXPECT_EQ(response.status, 418U);
+  EXPECT_EQ(response.body, "tea");
+  EXPECT_EQ(response.content_type, "text/plain");
+  EXPECT_EQ(response.route, "/raw");
+}
+
+TEST_F(RouterTest, DescribesWhatItRoutes) {
+  const std::vector<Route>& routes = routes_.table().routes();
+  ASSERT_EQ(routes.size(), 6U);
+  EXPECT_EQ(routes[0].operation.id, "addBook");
+  EXPECT_EQ(routes[0].success, 201U);
+  EXPECT_TRUE(routes[0].access.needs_token);
+  EXPECT_TRUE(routes[0].body);
+  EXPECT_FALSE(routes[2].body);
+  ASSERT_EQ(routes[2].query_parameters.size(), 1U);
+  EXPECT_EQ(routes[2].query_parameters[0].at("name").as_string(), "title");
+  EXPECT_FALSE(routes[3].answer);
+  EXPECT_TRUE(routes[4].is_documented);
+  EXPECT_FALSE(routes[5].is_documented);
+}
+
+}  // namespace
+}  // namespace platform::http

@@ -1,0 +1,220 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "platform/http/server.h"
+#include "platform/http/testing/handler.h"
+#include "platform/http/testing/raw_client.h"
+#include "platform/http/testing/running_server.h"
+
+namespace platform::http {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Answer;
+using testing::MakeHandler;
+using testing::RawClient;
+using testing::RunningServer;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kGet = "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// The server looks at its deadlines a few times a second.
+constexpr milliseconds kShort{100};
+constexpr milliseconds kAtMost{5000};
+
+// Sends `bytes` again and again, until there is an answer or the end.
+void Trickle(const RawClient& client, std::string_view bytes) {
+  const auto end = Clock::now() + std::chrono::seconds(5);
+  while (Clock::now() < end && !client.Wait(milliseconds(20))) client.Send(bytes);
+}
+
+// The answer is the last one, and names the status.
+void ExpectRefused(RawClient& client, int status) {
+  const Answer answer = client.Read();
+  EXPECT_EQ(answer.status, status);
+  EXPECT_EQ(answer.Header("Connection"), "close");
+  EXPECT_TRUE(answer.body.starts_with(R"({"error":{"code":")")) << answer.body;
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+std::string Head(std::size_t size) {
+  const std::string start = "GET /echo HTTP/1.1\r\nHost: a\r\nX: ";
+  return start + std::string(size - start.size() - 4, 'x') + "\r\n\r\n";
+}
+
+TEST(Limits, OfTheHead) {
+  RunningServer server(MakeHandler(), {.head_bytes = 1000});
+  RawClient client(server.port());
+  EXPECT_EQ(client.Ask(Head(1000) + Head(1000)).status, 200);
+  EXPECT_EQ(client.Read().status, 200);
+  client.Send(Head(1001));
+  ExpectRefused(client, 431);
+
+  RawClient endless(server.port());
+  Trickle(endless, std::string(100, 'x'));
+  ExpectRefused(endless, 431);
+}
+
+TEST(Limits, OfTheHeadByDefault) {
+  RunningServer server(MakeHandler());
+  RawClient client(server.port());
+  EXPECT_EQ(client.Ask(Head(16 * 1024)).status, 200);
+  client.Send(Head(16 * 1024 + 1));
+  ExpectRefused(client, 431);
+}
+
+TEST(Limits, OfABodyByItsLength) {
+  RunningServer server(MakeHandler(), {.body_bytes = 1000});
+  RawClient client(server.port());
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ";
+  const std::string body(1000, 'x');
+  EXPECT_EQ(client.Ask(head + "1000\r\n\r\n" + body).body, "POST /echo  " + body);
+  client.Send(head + "1001\r\n\r\n");  // Refused before it comes.
+  ExpectRefused(client, 413);
+}
+
+TEST(Limits, OfABodyByItsChunks) {
+  RunningServer server(MakeHandler(), {.head_bytes = 200, .body_bytes = 1000});
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string chunk = "1f4\r\n" + std::string(500, 'x') + "\r\n";
+  RawClient client(server.port());
+  EXPECT_EQ(client.Ask(head + chunk + chunk + "0\r\n\r\n").status, 200);
+  client.Send(head + chunk + chunk + "1\r\nx\r\n0\r\n\r\n");
+  ExpectRefused(client, 413);
+
+  RawClient announced(server.port());
+  announced.Send(head + "3e9\r\n");
+  ExpectRefused(announced, 413);
+
+  RawClient endless(server.port());
+  endless.Send(head);
+  Trickle(endless, chunk);
+  ExpectRefused(endless, 413);
+}
+
+TEST(Limits, OfChunkExtensionsAndTrailers) {
+  RunningServer server(MakeHandler(), {.head_bytes = 1000});
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string start : {"1;a=", "0\r\nTrailer: ", "0\r\n"}) {
+    RawClient client(server.port());
+    client.Send(head + start);
+    Trickle(client, start == "0\r\n" ? "T: xxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n" : "xxxxxxxxxxxxxxxx");
+    ExpectRefused(client, 400);
+  }
+}
+
+TEST(Limits, OfALargeBodyAfterARefusal) {
+  // The answer arrives although the client goes on sending for a while.
+  RunningServer server(MakeHandler());
+  RawClient client(server.port());
+  client.Send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" +
+              std::string(200'000, 'x'));
+  ExpectRefused(client, 413);
+}
+
+TEST(Limits, OfRequestsPerConnection) {
+  RunningServer server(MakeHandler(), {.requests_per_connection = 3});
+  RawClient client(server.port());
+  EXPECT_EQ(client.Ask(kGet).Header("Connection"), "keep-alive");
+  EXPECT_EQ(client.Ask(kGet).Header("Connection"), "keep-alive");
+  EXPECT_EQ(client.Ask(kGet).Header("Connection"), "close");
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST(Limits, OfConnections) {
+  RunningServer server(MakeHandler(), {.connections = 2});
+  std::optional<RawClient> first(std::in_place, server.port());
+  RawClient second(server.port());
+  EXPECT_EQ(first->Ask(kGet).status, 200);
+  EXPECT_EQ(second.Ask(kGet).status, 200);
+  EXPECT_EQ(RawClient(server.port()).ReadToEnd(), "");
+  EXPECT_EQ(second.Ask(kGet).status, 200);
+
+  first.reset();
+  int status = 0;  // The server has yet to learn that the first has gone.
+  for (int i = 0; i < 100 && status != 200; ++i) {
+    status = RawClient(server.port()).Ask(kGet).status;
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST(Timeouts, CloseIdleConnectionsSilently) {
+  RunningServer server(MakeHandler(), {.idle_timeout = kShort});
+  RawClient fresh(server.port());
+  RawClient used(server.port());
+  EXPECT_EQ(used.Ask(kGet).status, 200);
+  const auto began = Clock::now();
+  EXPECT_EQ(fresh.ReadToEnd(), "");
+  EXPECT_EQ(used.ReadToEnd(), "");
+  EXPECT_LT(Clock::now() - began, kAtMost);
+}
+
+TEST(Timeouts, EndSlowHeads) {
+  RunningServer server(MakeHandler(), {.head_timeout = kShort});
+  RawClient silent(server.port());
+  silent.Send("G");
+  RawClient pipelined(server.port());
+  pipelined.Send(std::string(kGet) + "G");
+  EXPECT_EQ(pipelined.Read().status, 200);
+  RawClient slow(server.port());
+  slow.Send("GET /");
+  const auto began = Clock::now();
+  Trickle(slow, "x");
+  ExpectRefused(slow, 408);
+  ExpectRefused(silent, 408);
+  ExpectRefused(pipelined, 408);
+  EXPECT_LT(Clock::now() - began, kAtMost);
+}
+
+TEST(Timeouts, EndSlowBodies) {
+  RunningServer server(MakeHandler(), {.body_timeout = kShort});
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\n";
+  RawClient silent(server.port());
+  silent.Send(head + "Content-Length: 2\r\n\r\n1");
+  RawClient waiting(server.port());
+  EXPECT_EQ(waiting.Ask(head + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n").status, 100);
+  RawClient slow(server.port());
+  slow.Send(head + "Transfer-Encoding: chunked\r\n\r\n");
+  const auto began = Clock::now();
+  Trickle(slow, "1\r\nx\r\n");
+  for (RawClient* client : {&slow, &silent, &waiting}) ExpectRefused(*client, 408);
+  EXPECT_LT(Clock::now() - began, kAtMost);
+}
+
+TEST(Timeouts, DoNotBindHandlers) {
+  RunningServer server(MakeHandler(), {.head_timeout = kShort,
+                                       .body_timeout = kShort,
+                                       .idle_timeout = kShort,
+                                       .write_timeout = kShort});
+  RawClient client(server.port());
+  EXPECT_EQ(client.Ask("GET /later?600 HTTP/1.1\r\nHost: a\r\n\r\n").body, "late");
+}
+
+TEST(Timeouts, EndSlowReaders) {
+  constexpr std::size_t kSize = 30'000'000;
+  RunningServer server(MakeHandler(), {.write_timeout = kShort});
+  RawClient client(server.port(), /*receive_buffer=*/4096);
+  client.Send("GET /large?" + std::to_string(kSize) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::this_thread::sleep_for(milliseconds(800));
+  EXPECT_LT(client.ReadToEnd().size(), kSize);
+  EXPECT_EQ(RawClient(server.port()).Ask(kGet).status, 200);
+}
+
+TEST(Timeouts, EndLingering) {
+  // Refused, but it neither reads nor closes.
+  RunningServer server(MakeHandler());
+  const RawClient client(server.port());
+  client.Send("\r\n");
+  std::this_thread::sleep_for(milliseconds(200));
+  const auto began = Clock::now();
+  server.Stop(std::chrono::seconds(10)).get();
+  EXPECT_LT(Clock::now() - began, kAtMost);
+}
+
+}  // namespace
+}  // namespace platform::http

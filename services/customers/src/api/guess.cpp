@@ -1,0 +1,36 @@
+#include "services/customers/src/api/guess.h"
+
+#include <utility>
+
+#include "platform/log/log.h"
+
+namespace customers {
+
+using platform::Result;
+using platform::Task;
+using platform::security::Verification;
+
+Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& request,
+                                       std::string account, std::string hash,
+                                       std::string password) {
+  const std::string address =
+      platform::http::ThrottleKey(app.config.trusted_proxies.ClientOf(request));
+  const auto begun = co_await app.throttle.Begin(account, address);
+  if (!begun) {
+    if (begun.error().code == platform::ErrorCode::kTooManyRequests) {
+      platform::log::Warning("login throttled", {{"request_id", request.id}, {"client", address}});
+    }
+    co_return std::unexpected(begun.error());
+  }
+  const Result<Verification> verified =
+      co_await app.hashes.Verify(std::move(hash), std::move(password));
+  if (!verified || verified->matches) {
+    const auto outcome =
+        verified ? LoginThrottle::Outcome::kSucceeded : LoginThrottle::Outcome::kUndecided;
+    const Result<void> forgiven = co_await app.throttle.Forgive(account, address, *begun, outcome);
+    if (!forgiven) co_return std::unexpected(forgiven.error());
+  }
+  co_return verified;
+}
+
+}  // namespace customers

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "platform/http/message.h"
+#include "platform/security/password.h"
+#include "services/customers/src/app.h"
+
+namespace customers {
+
+// Verifies a password that somebody claims to know, throttled by `account` (an email) and the address
+// the request comes from. Errors: kTooManyRequests, kUnavailable.
+platform::Task<platform::Result<platform::security::Verification>> VerifyGuess(
+    App& app, const platform::http::Request& request, std::string account, std::string hash,
+    std::string password);
+
+}  // namespace customers

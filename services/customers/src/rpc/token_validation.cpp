@@ -1,0 +1,332 @@
+#include "services/customers/src/rpc/token_validation.h"
+
+#include <grpcpp/support/server_callback.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+#include "platform/log/log.h"
+#include "proto/customers/v1/token_validation.grpc.pb.h"
+
+namespace customers {
+namespace {
+
+using Request = v1::ValidateTokensRequest;
+using Response = v1::ValidateTokensResponse;
+using platform::Result;
+using platform::Task;
+
+// Of token_validation.proto.
+constexpr int kMaxQueries = 1024;
+// Verdicts of one message, in bytes: far below the limit of a message.
+constexpr std::size_t kMaxResponseBytes = std::size_t{256} << 10;
+
+v1::Verdict ToVerdict(std::uint64_t id, Result<Identity> result) {
+  v1::Verdict verdict;
+  verdict.set_id(id);
+  if (result) {
+    v1::Identity& identity = *verdict.mutable_identity();
+    identity.set_user_id(result->id);
+    identity.set_email(std::move(result->email));
+    identity.set_is_admin(result->is_admin);
+  } else if (IsRefusal(result.error())) {
+    verdict.mutable_refusal()->set_message(std::move(result.error().reason));
+  } else {
+    const auto retry_after = result.error().retry_after.value_or(std::chrono::seconds{0});
+    verdict.mutable_unavailable()->set_retry_after_seconds(
+        static_cast<std::uint32_t>(retry_after.count()));
+  }
+  return verdict;
+}
+
+// One verdict for each query, in as many messages as their size asks for.
+std::vector<Response> ToResponses(const Request& request, std::vector<Result<Identity>> results) {
+  std::vector<Response> responses(1);
+  std::size_t bytes = 0;
+  auto result = results.begin();
+  for (const v1::TokenQuery& query : request.queries()) {
+    v1::Verdict verdict = ToVerdict(query.id(), std::move(*result++));
+    const std::size_t size = verdict.ByteSizeLong();
+    if (bytes != 0 && bytes + size > kMaxResponseBytes) {
+      responses.emplace_back();
+      bytes = 0;
+    }
+    bytes += size;
+    *responses.back().add_verdicts() = std::move(verdict);
+  }
+  return responses;
+}
+
+class Stream;
+
+// The open streams of a service.
+class Streams {
+ public:
+  explicit Streams(std::size_t limit) : limit_(limit) {}
+
+  // Why the stream cannot be opened, if so.
+  ::grpc::Status Add(const std::shared_ptr<Stream>& stream) {
+    const std::lock_guard lock(mutex_);
+    if (is_ending_) return {::grpc::StatusCode::UNAVAILABLE, "Shutting down"};
+    if (streams_.size() >= limit_) {
+      return {::grpc::StatusCode::RESOURCE_EXHAUSTED, "Too many open streams"};
+    }
+    streams_.insert(stream);
+    return ::grpc::Status::OK;
+  }
+
+  void Remove(const std::shared_ptr<Stream>& stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.erase(stream);
+  }
+
+  // Refuses further streams; those that are open.
+  std::unordered_set<std::shared_ptr<Stream>> End() {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
+    return streams_;
+  }
+
+ private:
+  const std::size_t limit_;
+  std::mutex mutex_;
+  bool is_ending_ = false;
+  std::unordered_set<std::shared_ptr<Stream>> streams_;
+};
+
+// One stream. gRPC calls its reactions on threads of its own; the answers come from the worker's.
+// gRPC runs no reaction within a call that starts an operation, so that these are made with the
+// lock held: that keeps them before Finish().
+class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
+                     public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(const ValidationWorker& worker, std::size_t max_open)
+      : worker_(worker), max_open_(max_open) {}
+
+  // To be called once, before gRPC has the stream.
+  void Open(std::shared_ptr<Streams> streams) {
+    self_ = shared_from_this();
+    streams_ = std::move(streams);
+    const ::grpc::Status refused = streams_->Add(self_);
+    const std::lock_guard lock(mutex_);
+    if (refused.ok()) {
+      StartRead(&request_);
+    } else {
+      FinishOnce(refused);
+    }
+  }
+
+  // Answers what is open, then ends the stream.
+  void End() {
+    const std::lock_guard lock(mutex_);
+    EndWith({::grpc::StatusCode::UNAVAILABLE, "Shutting down"});
+  }
+
+  // The worker's answer.
+  void Answer(const Request& request, std::vector<Result<Identity>> results) {
+    std::vector<Response> responses = ToResponses(request, std::move(results));
+    const std::lock_guard lock(mutex_);
+    if (is_finished_) return;
+    for (const v1::TokenQuery& query : request.queries()) open_ids_.erase(query.id());
+    const bool is_writing = !outbox_.empty();
+    std::ranges::move(responses, std::back_inserter(outbox_));
+    if (!is_writing) StartWrite(&outbox_.front());
+  }
+
+  // The worker is gone.
+  void Abandon() {
+    const std::lock_guard lock(mutex_);
+    FinishOnce({::grpc::StatusCode::UNAVAILABLE, "Temporarily unavailable"});
+  }
+
+ private:
+  void OnReadDone(bool ok) override;
+
+  void OnWriteDone(bool ok) override {
+    const std::lock_guard lock(mutex_);
+    if (!ok || is_finished_) return;
+    unwritten_ -= static_cast<std::size_t>(outbox_.front().verdicts_size());
+    outbox_.pop_front();
+    if (!outbox_.empty()) StartWrite(&outbox_.front());
+    if (end_) {
+      FinishWhenAnswered();
+    } else if (is_paused_ && unwritten_ < max_open_) {
+      is_paused_ = false;
+      StartRead(&request_);
+    }
+  }
+
+  void OnCancel() override {
+    const std::lock_guard lock(mutex_);
+    FinishOnce(::grpc::Status::CANCELLED);
+  }
+
+  void OnDone() override {
+    streams_->Remove(self_);
+    self_.reset();
+  }
+
+  // Reads no further: ends with `status` when all is answered. The following need the lock.
+  void EndWith(::grpc::Status status) {
+    if (!end_) end_ = std::move(status);
+    FinishWhenAnswered();
+  }
+
+  void FinishWhenAnswered() {
+    if (unwritten_ == 0) FinishOnce(*end_);
+  }
+
+  void FinishOnce(const ::grpc::Status& status) {
+    if (!std::exchange(is_finished_, true)) Finish(status);
+  }
+
+  // What is wrong with a message, if anything; else its queries are open.
+  ::grpc::Status Register(const Request& request);
+
+  const ValidationWorker& worker_;
+  const std::size_t max_open_;
+  std::shared_ptr<Streams> streams_;
+  std::shared_ptr<Stream> self_;  // For as long as gRPC uses it.
+
+  Request request_;  // Being read.
+
+  std::mutex mutex_;
+  boost::unordered_flat_set<std::uint64_t> open_ids_;  // Not handed to gRPC yet.
+  std::size_t unwritten_ = 0;                          // Queries whose verdict is not yet written.
+  std::deque<Response> outbox_;                        // The first one is being written.
+  bool is_paused_ = false;                             // No read is under way.
+  std::optional<::grpc::Status> end_;                  // Set when no more is to be read.
+  bool is_finished_ = false;
+};
+
+// A message on its way through the worker. When it is dropped unanswered, because the worker is
+// gone, its stream ends.
+class OpenBatch {
+ public:
+  OpenBatch(std::shared_ptr<Stream> stream, Request request)
+      : stream_(std::move(stream)), request_(std::move(request)) {}
+  OpenBatch(OpenBatch&&) = default;
+  OpenBatch(const OpenBatch&) = delete;
+  OpenBatch& operator=(const OpenBatch&) = delete;
+  OpenBatch& operator=(OpenBatch&&) = delete;
+  ~OpenBatch() {
+    if (stream_ != nullptr) stream_->Abandon();
+  }
+
+  std::vector<std::string_view> Authorizations() const {
+    const auto& queries = request_.queries();
+    std::vector<std::string_view> authorizations;
+    authorizations.reserve(static_cast<std::size_t>(queries.size()));
+    std::ranges::transform(queries, std::back_inserter(authorizations),
+                           &v1::TokenQuery::authorization);
+    return authorizations;
+  }
+
+  void Answer(std::vector<Result<Identity>> results) {
+    std::exchange(stream_, nullptr)->Answer(request_, std::move(results));
+  }
+
+ private:
+  std::shared_ptr<Stream> stream_;
+  Request request_;
+};
+
+Task<void> Validate(const ValidateTokens& validate, OpenBatch batch) {
+  std::vector<std::string_view> authorizations = batch.Authorizations();
+  const std::size_t count = authorizations.size();
+  std::vector<Result<Identity>> results;
+  try {
+    results = co_await validate(std::move(authorizations));
+  } catch (const std::exception& fault) {
+    platform::log::Error("validating tokens failed", {{"reason", fault.what()}});
+    results.assign(count, std::unexpected(platform::Error::Internal()));
+  }
+  batch.Answer(std::move(results));
+}
+
+::grpc::Status Stream::Register(const Request& request) {
+  if (request.queries_size() > kMaxQueries) {
+    return {::grpc::StatusCode::INVALID_ARGUMENT, "Too many queries in a message"};
+  }
+  for (const v1::TokenQuery& query : request.queries()) {
+    if (!open_ids_.insert(query.id()).second) {
+      return {::grpc::StatusCode::INVALID_ARGUMENT, "The id of a query is still open"};
+    }
+  }
+  unwritten_ += static_cast<std::size_t>(request.queries_size());
+  return ::grpc::Status::OK;
+}
+
+void Stream::OnReadDone(bool ok) {
+  const std::lock_guard lock(mutex_);
+  if (is_finished_) return;
+  if (!ok) {
+    // Half-closed; if the connection broke, OnCancel() tells.
+    EndWith(::grpc::Status::OK);
+    return;
+  }
+  // Nothing that came after the end is read; a client asks again on another stream.
+  if (end_) return;
+  if (const ::grpc::Status status = Register(request_); !status.ok()) {
+    FinishOnce(status);
+    return;
+  }
+  if (request_.queries_size() > 0) {
+    boost::asio::co_spawn(
+        worker_.executor,
+        Validate(worker_.validate, OpenBatch(shared_from_this(), std::exchange(request_, {}))),
+        boost::asio::detached);
+  }
+  is_paused_ = unwritten_ >= max_open_;
+  if (!is_paused_) StartRead(&request_);
+}
+
+}  // namespace
+
+class TokenValidationService::Impl final : public v1::TokenValidation::CallbackService {
+ public:
+  Impl(std::vector<ValidationWorker> workers, TokenValidationLimits limits)
+      : workers_(std::move(workers)),
+        limits_(limits),
+        streams_(std::make_shared<Streams>(limits.streams)) {}
+
+  ::grpc::ServerBidiReactor<Request, Response>* ValidateTokens(
+      ::grpc::CallbackServerContext*) override {
+    const std::size_t turn = next_worker_.fetch_add(1, std::memory_order_relaxed);
+    const auto stream =
+        std::make_shared<Stream>(workers_[turn % workers_.size()], limits_.open_queries);
+    stream->Open(streams_);
+    return stream.get();
+  }
+
+  void EndStreams() {
+    for (const auto& stream : streams_->End()) stream->End();
+  }
+
+ private:
+  const std::vector<ValidationWorker> workers_;
+  const TokenValidationLimits limits_;
+  const std::shared_ptr<Streams> streams_;
+  std::atomic<std::size_t> next_worker_ = 0;
+};
+
+TokenValidationService::TokenValidationService(std::vector<ValidationWorker> workers,
+                                               TokenValidationLimits limits)
+    : impl_(std::make_unique<Impl>(std::move(workers), limits)) {}
+
+TokenValidationService::~TokenValidationService() = default;
+
+::grpc::Service& TokenValidationService::service() { return *impl_; }
+
+void TokenValidationService::EndStreams() { impl_->EndStreams(); }
+
+}  // namespace customers

@@ -1,0 +1,53 @@
+#include "services/customers/src/store/login_throttle.h"
+
+#include <boost/describe/class.hpp>
+
+namespace customers {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::postgres::Lane;
+using platform::postgres::Statement;
+using platform::postgres::Timestamp;
+
+struct AttemptRow {
+  std::int32_t wait_seconds = 0;
+  Timestamp begun;
+};
+BOOST_DESCRIBE_STRUCT(AttemptRow, (), (wait_seconds, begun))
+
+constexpr Statement<AttemptRow, std::string, std::string, std::int32_t, std::int32_t, std::int32_t>
+    kBegin{"begin_login", "SELECT wait_seconds, begun FROM begin_login($1, $2, $3, $4, $5)",
+           Lane::kSlow};
+
+constexpr Statement<void, std::string, std::string, Timestamp, bool> kForgive{
+    "forgive_login", "SELECT forgive_login($1, $2, $3, $4)", Lane::kSlow};
+
+}  // namespace
+
+Task<Result<Timestamp>> LoginThrottle::Begin(const std::string& account,
+                                             const std::string& address) {
+  const auto attempt =
+      co_await client_.QueryOne(kBegin, account, address, limits_.per_account, limits_.per_address,
+                                static_cast<std::int32_t>(limits_.window.count()));
+  if (!attempt) co_return std::unexpected(attempt.error());
+  const auto& [wait_seconds, begun] = **attempt;
+  if (wait_seconds > 0) {
+    co_return std::unexpected(Error{.code = ErrorCode::kTooManyRequests,
+                                    .retry_after = std::chrono::seconds(wait_seconds)});
+  }
+  co_return begun;
+}
+
+Task<Result<void>> LoginThrottle::Forgive(const std::string& account, const std::string& address,
+                                          Timestamp begun, Outcome outcome) {
+  const auto done = co_await client_.Execute(kForgive, account, address, begun,
+                                             outcome == Outcome::kSucceeded);
+  if (!done) co_return std::unexpected(done.error());
+  co_return Result<void>();
+}
+
+}  // namespace customers

@@ -1,0 +1,167 @@
+// The documentation pages in a real browser, as a newcomer uses them. Each step leaves a screenshot
+// in $ARTIFACTS; docs/images/swagger-ui.png is the copy of one.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, afterEach, test } from 'node:test';
+import { join } from 'node:path';
+
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core';
+
+const CUSTOMERS = process.env['CUSTOMERS_URL']!;
+const CART = process.env['CART_URL']!;
+const ARTIFACTS = process.env['ARTIFACTS']!;
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+
+const ADMIN = 'admin1@email.com';
+const USER = 'nonadmin3@email.com';
+const USER_ID = '3';
+const PASSWORD = 'testPass123';
+
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let origin: string;
+// What must not happen: requests to another origin, messages of trouble in the console.
+let complaints: string[];
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    ],
+  });
+});
+after(() => browser.close());
+
+beforeEach(async () => {
+  complaints = [];
+  context = await browser.newContext({ viewport: { width: 1280, height: 1000 } });
+  context.setDefaultTimeout(20_000);
+  page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    const isOwn = url.origin === origin || url.protocol === 'data:' || url.protocol === 'blob:';
+    if (!isOwn) complaints.push(`request to ${request.url()}`);
+  });
+});
+afterEach(() => context.close());
+
+async function open(service: string): Promise<void> {
+  origin = new URL(service).origin;
+  await page.goto(`${service}/api/v1/docs`);
+  assert.equal(page.url(), `${service}/api/v1/docs/`, 'redirected to the page');
+  await page.locator('.opblock').first().waitFor();
+}
+
+// Opens an operation of the page.
+async function operation(id: string): Promise<Locator> {
+  const block = page.locator(`.opblock[id$="-${id}"]`);
+  if (!(await block.getAttribute('class'))?.includes('is-open')) {
+    await block.locator('.opblock-summary-control').click();
+  }
+  await block.locator('.execute').waitFor();
+  return block;
+}
+
+// Executes it; what the page shows of the answer.
+async function execute(block: Locator): Promise<{ status: string; body: any }> {
+  await block.locator('.execute').click();
+  const answer = block.locator('.live-responses-table .response').first();
+  await answer.waitFor();
+  await block.locator('.loading-container').waitFor({ state: 'detached' });
+  const status = await answer.locator('.response-col_status').innerText();
+  const text = await answer.locator('.highlight-code').first().innerText();
+  return { status: status.trim().split(/\s/)[0]!, body: JSON.parse(text) };
+}
+
+async function authorize(token: string): Promise<void> {
+  await page.locator('.scheme-container .authorize').click();
+  const dialog = page.locator('.modal-ux');
+  await dialog.locator('input').fill(token);
+  await dialog.locator('button.authorize').click();
+  await dialog.getByText('Authorized').waitFor();
+  await dialog.locator('.btn-done').click();
+}
+
+async function screenshot(name: string, block: Locator): Promise<void> {
+  await block.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
+}
+
+// Logs in on customers' page; what goes into Authorize.
+async function logIn(email: string): Promise<string> {
+  await open(CUSTOMERS);
+  const login = await operation('logIn');
+  await login.locator('.body-param__text').fill(JSON.stringify({ email, password: PASSWORD }));
+  const { status, body } = await execute(login);
+  assert.equal(status, '200');
+  await screenshot(`login-${email.split('@')[0]}`, login);
+  return body.data.token;
+}
+
+test('an administrator logs in and lists the users', async () => {
+  await authorize(await logIn(ADMIN));
+  const list = await operation('listUsers');
+  const { status, body } = await execute(list);
+  assert.equal(status, '200');
+  assert.ok(body.data.some((user: { email: string }) => user.email === USER));
+  await screenshot('list-users', list);
+  assert.deepEqual(complaints, []);
+});
+
+test('the token stays when the page is loaded again', async () => {
+  await authorize(await logIn(ADMIN));
+  await page.reload();
+  assert.equal((await execute(await operation('listUsers'))).status, '200');
+  assert.deepEqual(complaints, []);
+});
+
+test('a user fills his cart', async () => {
+  const token = await logIn(USER);
+  await open(CART);
+  await authorize(token);
+
+  const get = await operation('getCart');
+  await get.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  const shown = await execute(get);
+  assert.equal(shown.status, '200');
+  await screenshot('get-cart', get);
+  const taken = shown.body.data.cart_items.map((item: { product_id: number }) => item.product_id);
+
+  const products = await execute(await operation('listProducts'));
+  const product = products.body.data.find(({ id }: { id: number }) => !taken.includes(id));
+
+  const create = await operation('createCartItem');
+  await create.locator('tr[data-param-name="cart_id"] input').fill(USER_ID);
+  await create
+    .locator('.body-param__text')
+    .fill(JSON.stringify({ product_id: product.id, quantity: 2 }, null, 2));
+  const created = await execute(create);
+  assert.equal(created.status, '201');
+  const total = (Number(shown.body.data.total_price) + 2 * Number(product.price)).toFixed(2);
+  assert.equal(created.body.data.total_price, total);
+  await create.locator('.live-responses-table').getByText(`"${total}"`).first().waitFor();
+  await screenshot('create-item', create);
+  assert.deepEqual(complaints, []);
+});
+
+test('a wrong token is refused', async () => {
+  await open(CART);
+  await authorize('Bearer not.a.token');
+  const get = await operation('getCart');
+  await get.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  const { status, body } = await execute(get);
+  assert.equal(status, '403');
+  assert.match(body.error.message, /^403: Invalid authorization token, /);
+  await screenshot('wrong-token', get);
+  // The browser reports the 403 itself.
+  assert.equal(complaints.length, 1);
+  assert.match(complaints[0]!, /status of 403/);
+});

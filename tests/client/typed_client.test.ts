@@ -1,0 +1,94 @@
+// The clients that openapi-typescript and openapi-fetch make of the documents, against running
+// services. Half of this test is that it compiles: paths, parameters, bodies and answers are
+// checked against docs/openapi/.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import createClient from 'openapi-fetch';
+
+import type { components, paths as CartPaths } from './api/cart.js';
+import type { paths as CustomersPaths } from './api/customers.js';
+
+const customers = createClient<CustomersPaths>({ baseUrl: process.env['CUSTOMERS_URL']! });
+const cart = createClient<CartPaths>({ baseUrl: process.env['CART_URL']! });
+
+const USER = 'nonadmin4@email.com';
+const PASSWORD = 'testPass123';
+const USER_ID = 4;
+
+async function logIn(email: string): Promise<{ Authorization: string }> {
+  const { data, error } = await customers.POST('/api/v1/auth/login/', {
+    body: { email, password: PASSWORD },
+  });
+  assert.ok(data, JSON.stringify(error));
+  return { Authorization: data.data.token };
+}
+
+test('an administrator lists users, page by page', async () => {
+  const headers = await logIn('admin1@email.com');
+  const ids: number[] = [];
+  for (let after: number | null = 0; after !== null; ) {
+    const { data } = await customers.GET('/api/v1/users/list/', {
+      params: { query: { limit: 3, after } },
+      headers,
+    });
+    assert.ok(data);
+    ids.push(...data.data.map((user) => user.id));
+    after = data.next;
+  }
+  assert.deepEqual(ids, [1, 2, 3, 4]);
+});
+
+test('a user is told what he may not do, and what is wrong', async () => {
+  const headers = await logIn(USER);
+  const list = await customers.GET('/api/v1/users/list/', { headers });
+  assert.equal(list.response.status, 403);
+  assert.equal(list.error?.error.code, 'forbidden');
+
+  const change = await customers.PATCH('/api/v1/users/{user_id}/', {
+    params: { path: { user_id: USER_ID } },
+    body: { first_name: '' },
+    headers,
+  });
+  assert.ok(change.error && 'fields' in change.error.error);
+  assert.deepEqual(change.error.error.fields, {
+    first_name: ['Length must be between 1 and 256.'],
+  });
+});
+
+test('a user buys', async () => {
+  const headers = await logIn(USER);
+  const { data: products } = await cart.GET('/api/v1/products/list/', {
+    params: { query: { search: 'product' } },
+  });
+  assert.ok(products);
+
+  const path = { user_id: USER_ID };
+  const { data: before } = await cart.GET('/api/v1/cart/{user_id}/', { params: { path }, headers });
+  assert.ok(before);
+  const taken = new Set(before.data.cart_items.map((item) => item.product_id));
+  const product = products.data.find(({ id }) => !taken.has(id));
+  assert.ok(product);
+
+  const created = await cart.POST('/api/v1/cart-item/{cart_id}/create', {
+    params: { path: { cart_id: USER_ID } },
+    body: { product_id: product.id, quantity: 2 },
+    headers,
+  });
+  assert.equal(created.response.status, 201);
+  const filled: components['schemas']['Cart'] | undefined = created.data?.data;
+  assert.ok(filled);
+  assert.equal(
+    Number(filled.total_price).toFixed(2),
+    (Number(before.data.total_price) + 2 * Number(product.price)).toFixed(2),
+  );
+
+  const item = filled.cart_items.find(({ product_id }) => product_id === product.id);
+  assert.ok(item);
+  const removed = await cart.DELETE('/api/v1/cart-item/{item_id}/', {
+    params: { path: { item_id: item.id } },
+    headers,
+  });
+  assert.equal(removed.response.status, 204);
+});

@@ -1,0 +1,219 @@
+"""deploy/nginx.conf, with Debian's nginx in front of the two services."""
+
+import http.server
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+
+import httpx
+import pytest
+
+from conftest import ROOT
+from support.accounts import DEMO_PASSWORD
+from support.cluster import free_port
+from support.waiting import eventually
+
+CUSTOMERS = "customers.store.example.com"
+CART = "cart.store.example.com"
+SCAFFOLD = """
+pid {directory}/pid;
+error_log {directory}/error.log;
+worker_processes 1;
+daemon off;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    include {directory}/microcart.conf;
+}}
+"""
+
+
+class Nginx:
+    """nginx with the example's configuration, its ports, paths and upstreams replaced."""
+
+    def __init__(self, customers_port: int, cart_port: int):
+        # Readable for nginx's workers, which are not root.
+        self._directory = pathlib.Path(tempfile.mkdtemp(prefix="microcart-nginx-", dir="/tmp"))
+        self._directory.chmod(0o755)
+        self.http, self.https = free_port(), free_port()
+        key, certificate = self._directory / "key.pem", self._directory / "certificate.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-noenc", "-days", "1", "-subj", "/CN=test", "-addext",
+             "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+            check=True, capture_output=True)
+        self.certificate = str(certificate)
+        self.access_log = self._directory / "microcart.log"
+        text = (ROOT / "deploy/nginx.conf").read_text(encoding="utf-8")
+        for found, used in (
+                (r"127\.0\.0\.1:8081", f"127.0.0.1:{customers_port}"),
+                (r"127\.0\.0\.1:8082", f"127.0.0.1:{cart_port}"),
+                (r"listen 80;", f"listen 127.0.0.1:{self.http};"),
+                (r"listen 443 ", f"listen 127.0.0.1:{self.https} "),
+                (r"/etc/letsencrypt/\S+/fullchain.pem", str(certificate)),
+                (r"/etc/letsencrypt/\S+/privkey.pem", str(key)),
+                (r"/var/log/nginx/microcart.log", str(self.access_log))):
+            text, count = re.subn(found, used, text)
+            assert count, f"deploy/nginx.conf no longer has {found}"
+        (self._directory / "microcart.conf").write_text(text, encoding="utf-8")
+        (self._directory / "nginx.conf").write_text(SCAFFOLD.format(directory=self._directory),
+                                                    encoding="utf-8")
+        command = ["/usr/sbin/nginx", "-p", str(self._directory), "-c",
+                   str(self._directory / "nginx.conf"), "-e", str(self._directory / "error.log")]
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
+        assert "[warn]" not in checked.stderr, checked.stderr
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig=TERM", "--", *command])
+        eventually(lambda: self._answers(), 10)
+
+    def call(self, method: str, host: str, path: str, **options) -> httpx.Response:
+        """A request over TLS to one of the names."""
+        headers = {"Host": host, **options.pop("headers", {})}
+        with httpx.Client(verify=self.certificate, trust_env=False) as client:
+            return client.request(method, f"https://127.0.0.1:{self.https}{path}", headers=headers,
+                                  **options)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+        shutil.rmtree(self._directory)
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, "nginx has ended"
+        try:
+            httpx.get(f"http://127.0.0.1:{self.http}/", trust_env=False)
+            return True
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def nginx(customers_service, cart_service):
+    server = Nginx(customers_service.port, cart_service.port)
+    yield server
+    server.close()
+
+
+class Recorder:
+    """An upstream that answers with the headers it got, and counts its connections."""
+
+    def __init__(self):
+        recorder = self
+        self.connections = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                recorder.connections += 1
+                super().setup()
+
+            def do_GET(self):
+                body = json.dumps({name.lower(): self.headers.get_all(name)
+                                   for name in self.headers}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """nginx in front of one recorder, and the recorder."""
+    recorder = Recorder()
+    server = Nginx(recorder.port, recorder.port)
+    yield server, recorder
+    server.close()
+    recorder.close()
+
+
+def test_each_name_leads_to_its_service(nginx):
+    login = nginx.call("POST", CUSTOMERS, "/api/v1/auth/login/",
+                       json={"email": "nonadmin3@email.com", "password": DEMO_PASSWORD})
+    assert login.status_code == 200
+    token = login.json()["data"]["token"]
+    cart = nginx.call("GET", CART, "/api/v1/cart/3/", headers={"Authorization": token})
+    assert cart.status_code == 200 and cart.json()["data"]["user_id"] == 3
+    assert nginx.call("GET", CUSTOMERS, "/api/v1/cart/3/").status_code == 404
+    for host in (CUSTOMERS, CART):
+        assert nginx.call("GET", host, "/api/v1/docs/swagger.json").status_code == 200
+
+
+def test_plain_http_is_sent_to_https(nginx):
+    answer = httpx.get(f"http://127.0.0.1:{nginx.http}/api/v1/products/list/?search=a",
+                       headers={"Host": CART}, trust_env=False)
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"https://{CART}/api/v1/products/list/?search=a"
+
+
+@pytest.mark.parametrize("host", [CUSTOMERS, CART])
+def test_answers_say_to_stay_with_https_and_not_what_is_missing(nginx, host):
+    answer = nginx.call("GET", host, "/healthz")
+    assert answer.status_code == 200
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert nginx.call("GET", host, "/readyz").status_code == 404
+
+
+def test_a_request_id_is_the_same_everywhere(nginx, cart_service):
+    sent = "from-the-client-1234"
+    answer = nginx.call("GET", CART, "/api/v1/products/list/", headers={"X-Request-ID": sent})
+    assert answer.headers.get_list("X-Request-ID") == [sent]
+    made = nginx.call("GET", CART, "/api/v1/products/list/").headers["X-Request-ID"]
+    assert re.fullmatch(r"[0-9a-f]{32}", made)
+    eventually(lambda: all(id in nginx.access_log.read_text() for id in (sent, made)), 5)
+
+
+def test_a_large_body_gets_the_services_answer(nginx):
+    answer = nginx.call("POST", CUSTOMERS, "/api/v1/auth/login/", content=b" " * 70_000,
+                        headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"].startswith("413: ")
+
+
+def test_the_client_address_cannot_be_forged(recorded):
+    nginx, _ = recorded
+    seen = nginx.call("GET", CART, "/", headers={"X-Forwarded-For": "203.0.113.9",
+                                                 "X-Forwarded-Proto": "gopher"}).json()
+    assert seen["x-forwarded-for"] == ["127.0.0.1"]
+    assert seen["x-forwarded-proto"] == ["https"]
+    assert seen["host"] == [CART]
+    assert "connection" not in seen
+
+
+def test_connections_to_the_service_are_kept(recorded):
+    nginx, recorder = recorded
+    nginx.call("GET", CUSTOMERS, "/")
+    before = recorder.connections
+    for _ in range(20):
+        assert nginx.call("GET", CUSTOMERS, "/").status_code == 200
+    assert recorder.connections == before
+
+
+def test_a_service_that_is_away_is_a_502(customers_service):
+    server = Nginx(customers_service.port, free_port())
+    try:
+        assert server.call("GET", CART, "/api/v1/products/list/").status_code == 502
+        assert server.call("GET", CUSTOMERS, "/healthz").status_code == 200
+    finally:
+        server.close()

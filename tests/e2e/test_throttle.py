@@ -1,0 +1,159 @@
+"""Guessing passwords is slow (contract 6): limits per account and address, and per address."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support.accounts import PASSWORD, Accounts, fresh_email
+from support.client import Client
+from support.waiting import eventually
+
+LOGIN = "/api/v1/auth/login/"
+PER_ACCOUNT, PER_ADDRESS, WINDOW = 4, 12, 900
+
+
+@pytest.fixture(scope="module")
+def start_throttled(customers_binary, customers_environment, customers_database, start_service):
+    """Starts a replica with low limits that believes the X-Forwarded-For of this machine."""
+    clients = []
+
+    def start(**more: str) -> Client:
+        clients.append(Client(start_service(customers_binary, customers_environment(
+            customers_database, TRUSTED_PROXIES="127.0.0.0/8",
+            **{"LOGIN_FAILURES_PER_ACCOUNT": str(PER_ACCOUNT),
+               "LOGIN_FAILURES_PER_ADDRESS": str(PER_ADDRESS),
+               "LOGIN_FAILURE_WINDOW": str(WINDOW)} | more)).url))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def throttled(start_throttled) -> Client:
+    return start_throttled()
+
+
+@pytest.fixture(scope="module")
+def new_accounts(throttled) -> Accounts:
+    return Accounts(throttled)
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def address() -> str:
+    """An address of its own for every test."""
+    return f"198.51.100.{next(_NUMBERS)}"
+
+
+def login(client, address, email, password="wrong password"):
+    return client.post(LOGIN, body={"email": email, "password": password},
+                       headers={"X-Forwarded-For": address})
+
+
+def assert_throttled(answer):
+    answer.refused(429, "429: Too Many Requests")
+    assert 0 < int(answer.headers["Retry-After"]) <= WINDOW
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known email", "unknown email"])
+def test_an_account_from_one_address(throttled, new_accounts, address, known):
+    email = new_accounts.create().email if known else fresh_email()
+    for _ in range(PER_ACCOUNT):
+        assert login(throttled, address, email).status == 400
+    assert_throttled(login(throttled, address, email))
+    # In another case it is the same account, and even the right password is not looked at.
+    assert_throttled(login(throttled, address, email.upper(), PASSWORD))
+
+
+def test_a_stranger_never_locks_the_owner_out(throttled, new_accounts, address):
+    account = new_accounts.create()
+    for _ in range(PER_ACCOUNT + 1):
+        login(throttled, address, account.email)
+    assert login(throttled, "203.0.113.7", account.email, PASSWORD).status == 200
+
+
+def test_a_success_clears_the_pair(throttled, new_accounts, address):
+    account = new_accounts.create()
+    for _ in range(2):
+        for _ in range(PER_ACCOUNT - 1):
+            assert login(throttled, address, account.email).status == 400
+        assert login(throttled, address, account.email, PASSWORD).status == 200
+
+
+def test_successes_do_not_count(throttled, new_accounts, address):
+    account = new_accounts.create()
+    for _ in range(PER_ADDRESS + 1):
+        assert login(throttled, address, account.email, PASSWORD).status == 200
+
+
+def test_many_accounts_from_one_address(throttled, address):
+    for _ in range(PER_ADDRESS):
+        assert login(throttled, address, fresh_email()).status == 400
+    assert_throttled(login(throttled, address, fresh_email()))
+
+
+def test_holds_across_replicas_and_restarts(throttled, start_throttled, new_accounts, address):
+    account = new_accounts.create()
+    replica = start_throttled()
+    for turn in range(PER_ACCOUNT):
+        assert login((throttled, replica)[turn % 2], address, account.email).status == 400
+    assert_throttled(login(replica, address, account.email))
+    assert_throttled(login(start_throttled(), address, account.email))
+
+
+def test_parallel_guesses_get_no_more(throttled, new_accounts, address):
+    account = new_accounts.create()
+
+    def guess(_):
+        client = Client(throttled.url)
+        try:
+            return login(client, address, account.email).status
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(16) as threads:
+        statuses = list(threads.map(guess, range(16)))
+    assert statuses.count(400) == PER_ACCOUNT
+    assert statuses.count(429) == 16 - PER_ACCOUNT
+
+
+def test_is_forgotten_after_the_window(start_throttled, new_accounts, address):
+    account = new_accounts.create()
+    client = start_throttled(LOGIN_FAILURE_WINDOW="1")
+    for _ in range(PER_ACCOUNT):
+        login(client, address, account.email)
+    eventually(lambda: login(client, address, account.email, PASSWORD).status == 200, 10)
+
+
+def test_guesses_of_the_current_password_count_too(throttled, new_accounts, address):
+    account = new_accounts.create()
+    path = f"/api/v1/users/{account.id}/change-password/"
+    body = {"current_password": "wrong password", "new_password": "quite another password",
+            "confirm_new_password": "quite another password"}
+    headers = {"X-Forwarded-For": address}
+    for _ in range(PER_ACCOUNT):
+        throttled.patch(path, account.token, body, headers=headers).invalid(
+            {"current_password": ["Wrong password."]}, 400)
+    assert_throttled(throttled.patch(path, account.token, body, headers=headers))
+    assert_throttled(login(throttled, address, account.email, PASSWORD))
+
+
+def test_a_clients_own_header_is_not_believed(throttled, new_accounts, address):
+    """Only what the trusted proxy added counts, not what came before it."""
+    account = new_accounts.create()
+    for turn in range(PER_ACCOUNT):
+        login(throttled, f"203.0.113.{turn}, {address}", account.email)
+    assert_throttled(login(throttled, f"203.0.113.99, {address}", account.email))
+
+
+def test_keeps_no_email(cluster, customers_database, throttled, address):
+    email = fresh_email("marked")
+    login(throttled, address, email)
+    rows = cluster.query(customers_database, "SELECT * FROM login_failures")
+    assert rows
+    assert email not in str(rows) and address not in str(rows)

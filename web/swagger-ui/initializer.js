@@ -1,0 +1,12 @@
+'use strict';
+
+// Shows the document beside this page. The token given to Authorize stays in the browser's storage.
+SwaggerUIBundle({
+  url: 'swagger.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  displayRequestDuration: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  validatorUrl: null, // No badge of another host.
+});
