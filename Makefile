@@ -27,6 +27,10 @@ lint: build-release ## Check format, clang-tidy, scripts; any warning is an erro
 format: packages ## Format all C++ sources in place
 	@scripts/lint --fix-format
 
+.PHONY: openapi
+openapi: build-release ## Renew docs/openapi/ after an intended change of the API
+	@scripts/openapi
+
 .PHONY: coverage
 coverage: build-coverage ## Run every test, report line coverage; at least 90 %
 	@scripts/coverage

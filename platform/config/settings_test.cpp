@@ -57,7 +57,7 @@ TEST(TlsFiles, AreRead) {
   Environment environment({{"TLS_CA_FILE", "/proc/version"},
                            {"TLS_CERT_FILE", "/proc/uptime"},
                            {"TLS_KEY_FILE", "/proc/meminfo"}});
-  const TlsFiles files = ReadTlsFiles(environment);
+  const grpc::TlsFiles files = ReadTlsFiles(environment);
   EXPECT_EQ(files.ca, "/proc/version");
   EXPECT_EQ(files.certificate, "/proc/uptime");
   EXPECT_EQ(files.key, "/proc/meminfo");

@@ -23,7 +23,7 @@ std::string_view Trim(std::string_view text) {
 
 std::optional<ip::address> ParseAddress(std::string_view text) {
   boost::system::error_code error;
-  const ip::address address = ip::make_address(text, error);
+  ip::address address = ip::make_address(text, error);
   if (error) return std::nullopt;
   return address;
 }

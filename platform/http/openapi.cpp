@@ -18,6 +18,7 @@ namespace json = boost::json;
 
 // Component names have no spaces (OpenAPI 3.1, section 4.8.7.1).
 constexpr std::string_view kSecurityScheme = "JWT-Authorization";
+constexpr std::string_view kRequestId = "X-Request-ID";
 
 // By status, so that they are listed in that order.
 using Errors = std::map<unsigned, ErrorCode>;
@@ -93,7 +94,7 @@ Errors ErrorsOf(const Route& route) {
 std::string_view ComponentName(ErrorCode code) { return NameOf(code).code; }
 
 json::object DescribeAnswers(const Route& route, const schema::Components& components) {
-  json::object headers{{"X-Request-ID", Reference("headers", "X-Request-ID")}};
+  json::object headers{{kRequestId, Reference("headers", kRequestId)}};
   json::object success{{"description", ReasonPhrase(route.success)}, {"headers", headers}};
   if (route.answer) {
     success["content"] = JsonContent(*route.answer, MakeExample(*route.answer, components));
@@ -189,12 +190,24 @@ json::value ErrorExample(ErrorCode code) {
   return json::parse(ToResponse(error).body);
 }
 
+// The headers of an error's answer, beside what every answer has.
+std::vector<std::string_view> HeadersOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTooManyRequests:
+      return {"Retry-After"};
+    case ErrorCode::kUnauthenticated:
+      return {"WWW-Authenticate"};
+    case ErrorCode::kMethodNotAllowed:
+      return {"Allow"};
+    default:
+      return {};
+  }
+}
+
 json::object DescribeError(ErrorCode code) {
-  json::object headers{{"X-Request-ID", Reference("headers", "X-Request-ID")}};
-  const auto add = [&](std::string_view name) { headers[name] = Reference("headers", name); };
-  if (code == ErrorCode::kUnavailable || code == ErrorCode::kTooManyRequests) add("Retry-After");
-  if (code == ErrorCode::kUnauthenticated) add("WWW-Authenticate");
-  if (code == ErrorCode::kMethodNotAllowed) add("Allow");
+  json::object headers{{kRequestId, Reference("headers", kRequestId)}};
+  for (const std::string_view name : HeadersOf(code)) headers[name] = Reference("headers", name);
   return {{"description", Explain(code)},
           {"headers", std::move(headers)},
           {"content", JsonContent(ErrorSchema(code), ErrorExample(code))}};
@@ -207,27 +220,32 @@ json::object Header(std::string_view description, json::object schema, json::val
           {"example", std::move(example)}};
 }
 
-json::object DescribeHeaders() {
+json::object DescribeHeader(std::string_view name) {
   const json::object text{{"type", "string"}};
-  return {{"X-Request-ID", Header("The request's X-Request-ID, or one made for it.", text,
-                                  "4b0d1f5e9c3a47d28e6f0a1b2c3d4e5f")},
-          {"Retry-After",
-           Header("Seconds after which to try again.", {{"type", "integer"}, {"minimum", 1}}, 1)},
-          {"WWW-Authenticate", Header("The scheme to authenticate with.", text, "Bearer")},
-          {"Allow", Header("The methods that the path has.", text, "GET, HEAD, OPTIONS")}};
+  if (name == kRequestId) {
+    return Header("The request's X-Request-ID, or one made for it.", text,
+                  "4b0d1f5e9c3a47d28e6f0a1b2c3d4e5f");
+  }
+  if (name == "Retry-After") {
+    return Header("Seconds after which to try again.", {{"type", "integer"}, {"minimum", 1}}, 1);
+  }
+  if (name == "Allow") return Header("The methods that the path has.", text, "GET, HEAD, OPTIONS");
+  return Header("The scheme to authenticate with.", text, "Bearer");
 }
 
 json::object DescribeComponents(const RouteTable& table) {
   json::object responses;
+  json::object headers{{kRequestId, DescribeHeader(kRequestId)}};
   for (const Route& route : table.routes()) {
     if (!route.is_documented) continue;
     for (const auto& [status, code] : ErrorsOf(route)) {
       responses[ComponentName(code)] = DescribeError(code);
+      for (const std::string_view name : HeadersOf(code)) headers[name] = DescribeHeader(name);
     }
   }
   return {{"schemas", table.components()},
           {"responses", std::move(responses)},
-          {"headers", DescribeHeaders()},
+          {"headers", std::move(headers)},
           {"securitySchemes",
            json::object{
                {kSecurityScheme,

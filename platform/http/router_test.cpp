@@ -69,7 +69,7 @@ Task<Result<Created<Book>>> AddBook(App& app, ShelfId shelf, NewBook book) {
 
 Task<Result<Book>> EveryArgument(NewBook book, const Request& request, Readers::Grant reader,
                                  App& app, ShelfId shelf) {
-  app.steps.push_back("all");
+  app.steps.emplace_back("all");
   co_return Book{.id = shelf.value(),
                  .title = book.title + " for " + reader.name + " as " + std::string(request.id)};
 }

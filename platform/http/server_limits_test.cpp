@@ -63,8 +63,8 @@ TEST(Limits, OfTheHead) {
 TEST(Limits, OfTheHeadByDefault) {
   RunningServer server(MakeHandler());
   RawClient client(server.port());
-  EXPECT_EQ(client.Ask(Head(16 * 1024)).status, 200);
-  client.Send(Head(16 * 1024 + 1));
+  EXPECT_EQ(client.Ask(Head(std::size_t{16} * 1024)).status, 200);
+  client.Send(Head((std::size_t{16} * 1024) + 1));
   ExpectRefused(client, 431);
 }
 

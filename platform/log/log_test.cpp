@@ -38,9 +38,6 @@ class LogTest : public testing::Test {
     ::dup2(saved_, STDOUT_FILENO);
     ::close(saved_);
   }
-  LogTest(const LogTest&) = delete;
-  LogTest& operator=(const LogTest&) = delete;
-
   // What has been written so far.
   std::string Written() const {
     std::string text;

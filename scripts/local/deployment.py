@@ -36,12 +36,14 @@ def engine() -> tuple[list[str], list[str]]:
 class Deployment:
     """One project of compose, with volumes, networks and images of its own.
 
-    `variables` are those of compose.yaml; they can be changed between calls.
+    `variables` are those of compose.yaml, and `root` is where that is; both can be changed between
+    calls.
     """
 
     def __init__(self, project: str, variables: dict[str, str], log: Path):
         self.project = project
         self.variables = variables
+        self.root = ROOT
         self._compose_command, self._container_command = engine()
         self._log = log
 
@@ -54,7 +56,7 @@ class Deployment:
             log.write(f"\n$ compose {shlex.join(arguments)}\n".encode())
             log.flush()
             status = subprocess.run([*self._compose_command, "-p", self.project, *arguments],
-                                    cwd=ROOT, env=environment,
+                                    cwd=self.root, env=environment,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                     check=False).returncode
         if status != 0:
@@ -105,9 +107,12 @@ class Deployment:
         return ["--filter", f"label=com.docker.compose.project={self.project}"]
 
 
-def request(method: str, url: str, body: dict | None = None, token: str = "") -> tuple[int, dict]:
+def request(method: str, url: str, body: dict | None = None, token: str = "",
+            headers: dict[str, str] | None = None) -> tuple[int, dict]:
     """Status and parsed body of an answer; (0, {}) if there was none."""
-    headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    if token:
+        headers["Authorization"] = token
     content = None if body is None else json.dumps(body).encode()
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
@@ -119,12 +124,14 @@ def request(method: str, url: str, body: dict | None = None, token: str = "") ->
         return 0, {}
 
 
-def wait_for_status(url: str, status: int, seconds: float) -> None:
+def wait_for_status(url: str, status: int, seconds: float, token: str = "") -> tuple[int, dict]:
+    """Asks until the answer has this status; the answer."""
     deadline = time.monotonic() + seconds
-    while (last := request("GET", url)) and last[0] != status:
+    while (answer := request("GET", url, token=token))[0] != status:
         if time.monotonic() > deadline:
-            raise Failure(f"{url} answers {last}, not {status}, for {seconds:g} s")
+            raise Failure(f"{url} answers {answer}, not {status}, for {seconds:g} s")
         time.sleep(0.2)
+    return answer
 
 
 def step(text: str) -> None:

@@ -1,5 +1,5 @@
 // The documentation pages in a real browser, as a newcomer uses them. Each step leaves a screenshot
-// in $ARTIFACTS; docs/images/swagger-ui.png is the copy of one.
+// in $ARTIFACTS; docs/images/swagger-ui.png is a copy of overview.png.
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, afterEach, test } from 'node:test';
@@ -51,7 +51,10 @@ beforeEach(async () => {
     if (!isOwn) complaints.push(`request to ${request.url()}`);
   });
 });
-afterEach(() => context.close());
+afterEach(async () => {
+  await page.screenshot({ path: join(ARTIFACTS, 'last.png') });
+  await context.close();
+});
 
 async function open(service: string): Promise<void> {
   origin = new URL(service).origin;
@@ -77,7 +80,7 @@ async function execute(block: Locator): Promise<{ status: string; body: any }> {
   await answer.waitFor();
   await block.locator('.loading-container').waitFor({ state: 'detached' });
   const status = await answer.locator('.response-col_status').innerText();
-  const text = await answer.locator('.highlight-code').first().innerText();
+  const text = await answer.locator('.highlight-code code').first().innerText();
   return { status: status.trim().split(/\s/)[0]!, body: JSON.parse(text) };
 }
 
@@ -90,8 +93,9 @@ async function authorize(token: string): Promise<void> {
   await dialog.locator('.btn-done').click();
 }
 
+// Of the answer that an operation got.
 async function screenshot(name: string, block: Locator): Promise<void> {
-  await block.scrollIntoViewIfNeeded();
+  await block.locator('.execute-wrapper, .btn-group').first().evaluate((e) => e.scrollIntoView());
   await page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
 }
 
@@ -127,6 +131,8 @@ test('a user fills his cart', async () => {
   const token = await logIn(USER);
   await open(CART);
   await authorize(token);
+
+  await page.screenshot({ path: join(ARTIFACTS, 'overview.png') });
 
   const get = await operation('getCart');
   await get.locator('tr[data-param-name="user_id"] input').fill(USER_ID);

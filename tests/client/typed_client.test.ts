@@ -8,10 +8,12 @@ import { test } from 'node:test';
 import createClient from 'openapi-fetch';
 
 import type { components, paths as CartPaths } from './api/cart.js';
-import type { paths as CustomersPaths } from './api/customers.js';
+import type { operations, paths as CustomersPaths } from './api/customers.js';
 
 const customers = createClient<CustomersPaths>({ baseUrl: process.env['CUSTOMERS_URL']! });
 const cart = createClient<CartPaths>({ baseUrl: process.env['CART_URL']! });
+
+type UserPage = operations['listUsers']['responses']['200']['content']['application/json'];
 
 const USER = 'nonadmin4@email.com';
 const PASSWORD = 'testPass123';
@@ -27,15 +29,20 @@ async function logIn(email: string): Promise<{ Authorization: string }> {
 
 test('an administrator lists users, page by page', async () => {
   const headers = await logIn('admin1@email.com');
-  const ids: number[] = [];
-  for (let after: number | null = 0; after !== null; ) {
+  const listUsers = async (after: number): Promise<UserPage> => {
     const { data } = await customers.GET('/api/v1/users/list/', {
       params: { query: { limit: 3, after } },
       headers,
     });
     assert.ok(data);
-    ids.push(...data.data.map((user) => user.id));
-    after = data.next;
+    return data;
+  };
+
+  const ids: number[] = [];
+  for (let after: number | null = 0; after !== null; ) {
+    const page = await listUsers(after);
+    ids.push(...page.data.map((user) => user.id));
+    after = page.next;
   }
   assert.deepEqual(ids, [1, 2, 3, 4]);
 });

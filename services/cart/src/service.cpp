@@ -12,6 +12,7 @@
 #include "platform/service/workers.h"
 #include "services/cart/src/api/routes.h"
 #include "services/cart/src/app.h"
+#include "services/cart/src/clients/customers_client.h"
 
 namespace cart {
 
@@ -30,9 +31,9 @@ int Serve(const Config& config) {
   std::vector<std::unique_ptr<App>> apps;
   std::vector<std::unique_ptr<platform::http::Server>> servers;
   for (std::size_t i = 0; i < worker_count; ++i) {
-    apps.push_back(std::make_unique<App>(workers.executor(i), config.database,
-                                         platform::service::MakeClientOptions("cart"),
-                                         MakeUserAuthClient(config.customers)));
+    apps.push_back(std::make_unique<App>(
+        workers.executor(i), config.database, platform::service::MakeClientOptions("cart"),
+        MakeTokenValidator(workers.executor(i), {.stream = {.customers = config.customers}})));
     App& app = *apps.back();
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),

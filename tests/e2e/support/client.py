@@ -9,6 +9,8 @@ from threading import Barrier
 
 import httpx
 
+from support import documents
+
 NOTHING = object()
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 MONEY = re.compile(r"(0|[1-9]\d*)\.\d\d")
@@ -62,6 +64,7 @@ def check(response: httpx.Response) -> Answer:
     assert response.headers.get("Content-Type", "").split(";")[0] == "application/json", (
         response.request.url, response.status_code, response.headers)
     assert response.headers.get("X-Request-ID"), response.headers
+    documents.check(response)
     bodiless = response.status_code == 204 or response.request.method in ("HEAD", "OPTIONS")
     if bodiless and response.status_code < 400 or response.request.method == "HEAD":
         assert response.content == b"", response.content

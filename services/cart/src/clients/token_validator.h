@@ -25,4 +25,11 @@ class TokenValidator {
   virtual platform::Task<bool> IsReachable() = 0;
 };
 
+// Whether the value of an Authorization header is worth a question: not empty, ASCII (UserAuth's
+// string must be UTF-8, a header need not be) and at most 64 KiB. The answer to any other is
+// kInvalidHeader.
+bool MayBeAuthorization(std::string_view authorization);
+
+inline constexpr const char* kInvalidHeader = "Invalid authorization header";
+
 }  // namespace cart

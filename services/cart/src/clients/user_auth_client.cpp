@@ -2,7 +2,6 @@
 
 #include <grpcpp/channel.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "platform/grpc/channel.h"
@@ -32,10 +31,6 @@ constexpr const char* kServiceConfig = R"({
   "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}
 })";
 
-bool IsAscii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 bool IsAnswer(::grpc::StatusCode code) {
   return code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;
 }
@@ -51,9 +46,8 @@ class UserAuthClient final : public TokenValidator {
         stub_(UserAuth::NewStub(channel_)) {}
 
   platform::Task<platform::Result<Caller>> Validate(std::string_view authorization) override {
-    // The wire's string is UTF-8, a header need not be.
-    if (authorization.empty() || !IsAscii(authorization)) {
-      co_return std::unexpected(platform::Error::PermissionDenied("Invalid authorization header"));
+    if (!MayBeAuthorization(authorization)) {
+      co_return std::unexpected(platform::Error::PermissionDenied(kInvalidHeader));
     }
     AuthRequest request;
     request.mutable_token()->set_value(std::string(authorization));

@@ -6,20 +6,13 @@
 #include <array>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/asio/write.hpp>
-#include <list>
-#include <mutex>
 #include <thread>
 
 #include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/proxy.h"
 #include "proto/auth.grpc.pb.h"
 
 namespace cart {
@@ -28,10 +21,8 @@ namespace {
 using ::grpc::StatusCode;
 using platform::ErrorCode;
 using platform::Result;
-using platform::Task;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 // customers, as scripted: says what the token's text asks for.
 class FakeUserAuth final : public UserAuth::CallbackService {
@@ -68,64 +59,6 @@ class FakeUserAuth final : public UserAuth::CallbackService {
   };
 
   std::atomic<int> calls_ = 0;
-};
-
-// Passes bytes on to a port of localhost, until told to break every connection.
-class Proxy {
- public:
-  explicit Proxy(std::uint16_t target) : target_(target) {
-    asio::co_spawn(io_, Accept(), asio::detached);
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~Proxy() {
-    io_.stop();
-    thread_.join();
-  }
-  Proxy(const Proxy&) = delete;
-  Proxy& operator=(const Proxy&) = delete;
-
-  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-
-  void BreakConnections() {
-    asio::post(io_, asio::use_future([this] {
-                 for (tcp::socket& socket : sockets_) {
-                   boost::system::error_code ignored;
-                   socket.close(ignored);
-                 }
-               }))
-        .get();
-  }
-
- private:
-  Task<void> Accept() {
-    for (;;) {
-      tcp::socket& client =
-          sockets_.emplace_back(co_await acceptor_.async_accept(asio::use_awaitable));
-      tcp::socket& server = sockets_.emplace_back(io_);
-      const tcp::endpoint target(asio::ip::address_v4::loopback(), target_);
-      co_await server.async_connect(target, asio::use_awaitable);
-      asio::co_spawn(io_, Pass(client, server), asio::detached);
-      asio::co_spawn(io_, Pass(server, client), asio::detached);
-    }
-  }
-
-  static Task<void> Pass(tcp::socket& from, tcp::socket& to) try {
-    std::array<char, 4096> buffer{};
-    for (;;) {
-      const std::size_t count =
-          co_await from.async_read_some(asio::buffer(buffer), asio::use_awaitable);
-      co_await asio::async_write(to, asio::buffer(buffer, count), asio::use_awaitable);
-    }
-  } catch (const boost::system::system_error&) {
-    boost::system::error_code ignored;
-    to.close(ignored);
-  }
-
-  const std::uint16_t target_;
-  asio::io_context io_;
-  std::list<tcp::socket> sockets_;
-  tcp::acceptor acceptor_{io_, {asio::ip::address_v4::loopback(), 0}};
-  std::thread thread_;
 };
 
 class UserAuthClientTest : public ::testing::Test {
@@ -217,7 +150,7 @@ TEST_F(UserAuthClientTest, AnOverloadedServerIsNotAskedAgain) {
 }
 
 TEST_F(UserAuthClientTest, AskedAgainOnceWhenTheConnectionBreaks) {
-  Proxy proxy(port_);
+  platform::grpc::testing::Proxy proxy(port_);
   client_ = Connect(proxy.port());
   std::jthread breaker([&] {
     while (customers_.calls() == 0) {

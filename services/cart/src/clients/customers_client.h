@@ -1,0 +1,25 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <memory>
+
+#include "services/cart/src/clients/token_validation_stream.h"
+#include "services/cart/src/clients/token_validator.h"
+
+namespace cart {
+
+struct TokenValidatorOptions {
+  TokenValidationStreamOptions stream;
+  // How long a customers that has no stream is asked one call at a time before the stream is tried
+  // again.
+  std::chrono::milliseconds unary_period{60'000};
+};
+
+// The validator for one worker's event loop: asks over a stream, or with unary calls where
+// customers has no stream. Destroyed on that loop's thread, or after it has ended; what waits then
+// is kUnavailable.
+std::unique_ptr<TokenValidator> MakeTokenValidator(const boost::asio::any_io_executor& executor,
+                                                   TokenValidatorOptions options);
+
+}  // namespace cart

@@ -1,0 +1,365 @@
+#include "services/cart/src/clients/customers_client.h"
+
+#include <grpcpp/server_context.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <optional>
+#include <ranges>
+#include <thread>
+
+#include "platform/grpc/server.h"
+#include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/proxy.h"
+#include "proto/auth.grpc.pb.h"
+#include "proto/customers/v1/token_validation.grpc.pb.h"
+
+namespace cart {
+namespace {
+
+using platform::ErrorCode;
+using platform::Result;
+using platform::grpc::testing::Proxy;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+namespace v1 = customers::v1;
+using Clock = std::chrono::steady_clock;
+
+// customers without a stream.
+class FakeUnary final : public UserAuth::Service {
+ public:
+  ::grpc::Status ValidateToken(::grpc::ServerContext*, const AuthRequest* request,
+                               AuthResponse* response) override {
+    ++calls;
+    response->mutable_payload()->set_user_id(7);
+    response->mutable_payload()->set_email(request->token().value());
+    return ::grpc::Status::OK;
+  }
+
+  std::atomic<int> calls = 0;
+};
+
+// customers with a stream, as scripted: does what a token's text asks for.
+class FakeStream final : public v1::TokenValidation::Service {
+ public:
+  ::grpc::Status ValidateTokens(
+      ::grpc::ServerContext*,
+      ::grpc::ServerReaderWriter<v1::ValidateTokensResponse, v1::ValidateTokensRequest>* stream)
+      override {
+    const int number = ++streams;
+    v1::ValidateTokensRequest request;
+    while (stream->Read(&request)) {
+      ++messages;
+      v1::ValidateTokensResponse response;
+      // Backwards, as any order will do.
+      for (const v1::TokenQuery& query : std::views::reverse(request.queries())) {
+        const std::string& text = query.authorization();
+        ++queries;
+        if (text == "silent" || (text == "silent at first" && number == 1)) continue;
+        if (text == "end") return {::grpc::StatusCode::INTERNAL, ""};
+        v1::Verdict& verdict = *response.add_verdicts();
+        verdict.set_id(text == "wrong id" ? query.id() + 1000 : query.id());
+        if (text.empty() || text == "revoked") {
+          verdict.mutable_refusal()->set_message("Token is revoked");
+        } else if (text == "busy") {
+          verdict.mutable_unavailable()->set_retry_after_seconds(3);
+        } else if (text != "newer server") {
+          verdict.mutable_identity()->set_user_id(8);
+          verdict.mutable_identity()->set_email(text);
+          verdict.mutable_identity()->set_is_admin(true);
+        }
+        if (text == "twice") *response.add_verdicts() = response.verdicts(0);
+      }
+      stream->Write(response);
+    }
+    return ::grpc::Status::OK;
+  }
+
+  std::atomic<int> streams = 0;
+  std::atomic<int> messages = 0;
+  std::atomic<int> queries = 0;
+};
+
+class CustomersClientTest : public ::testing::Test {
+ protected:
+  ~CustomersClientTest() override {
+    if (client_) Disconnect();
+    work_.reset();
+    worker_.join();
+  }
+
+  // Starts customers, on the same port each time.
+  void Serve(std::vector<::grpc::Service*> services) {
+    server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = files_.files()});
+    const auto port = server_->Start(services);
+    ASSERT_TRUE(port) << port.error();
+    port_ = *port;
+  }
+
+  void StopServing() {
+    server_->Shutdown(0ms);
+    server_.reset();
+  }
+
+  void Connect(TokenValidatorOptions options = {}, std::uint16_t port = 0) {
+    options.stream.customers.host = "localhost";
+    options.stream.customers.port = port == 0 ? port_ : port;
+    options.stream.customers.tls = files_.files();
+    OnWorker([&] { client_ = MakeTokenValidator(io_.get_executor(), options); });
+  }
+
+  void Disconnect() {
+    OnWorker([&] { client_.reset(); });
+  }
+
+  std::future<Result<Caller>> Ask(std::string authorization) {
+    return asio::co_spawn(
+        io_,
+        [](TokenValidator& client, std::string text) -> platform::Task<Result<Caller>> {
+          co_return co_await client.Validate(text);
+        }(*client_, std::move(authorization)),
+        asio::use_future);
+  }
+
+  Result<Caller> Validate(std::string authorization) { return Ask(std::move(authorization)).get(); }
+
+  bool IsReachable() { return asio::co_spawn(io_, client_->IsReachable(), asio::use_future).get(); }
+
+  void OnWorker(const std::function<void()>& task) {
+    asio::post(io_, asio::use_future(task)).get();
+  }
+
+  static void ExpectUnavailable(const Result<Caller>& result) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
+  }
+
+  // Whether it comes true within five seconds.
+  static bool Eventually(const std::function<bool()>& condition) {
+    const auto end = Clock::now() + 5s;
+    while (!condition()) {
+      if (Clock::now() > end) return false;
+      std::this_thread::sleep_for(5ms);
+    }
+    return true;
+  }
+
+  platform::grpc::testing::Authority authority_;
+  platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
+  FakeUnary unary_;
+  FakeStream stream_;
+  std::uint16_t port_ = 0;
+  std::optional<platform::grpc::Server> server_;
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  std::thread worker_{[this] { io_.run(); }};
+  std::unique_ptr<TokenValidator> client_;
+};
+
+TEST_F(CustomersClientTest, EachOutcomeOverOneStream) {
+  Serve({&unary_, &stream_});
+  Connect();
+  EXPECT_EQ(Validate("Bearer  a.b.c "),
+            (Caller{.id = 8, .email = "Bearer  a.b.c ", .is_admin = true}));
+
+  const auto revoked = Validate("revoked");
+  ASSERT_FALSE(revoked);
+  EXPECT_EQ(revoked.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(revoked.error().reason, "Token is revoked");
+
+  const auto busy = Validate("busy");
+  ExpectUnavailable(busy);
+  EXPECT_EQ(busy.error().retry_after, 3s);
+  ExpectUnavailable(Validate("newer server"));
+
+  EXPECT_TRUE(IsReachable());
+  EXPECT_EQ(stream_.streams, 1);
+  EXPECT_EQ(unary_.calls, 0);
+}
+
+TEST_F(CustomersClientTest, WhatCannotBeATokenIsNotAsked) {
+  Serve({&stream_});
+  Connect();
+  for (const std::string& header :
+       {std::string(), std::string("Bearer t\xc3\xb6ken"), std::string(70'000, 'x')}) {
+    const auto caller = Validate(header);
+    ASSERT_FALSE(caller);
+    EXPECT_EQ(caller.error().reason, "Invalid authorization header");
+  }
+  EXPECT_EQ(stream_.queries, 0);
+}
+
+TEST_F(CustomersClientTest, WhatIsAskedTogetherTravelsTogether) {
+  constexpr int kCount = 2000;
+  Serve({&stream_});
+  Connect();
+  std::vector<std::future<Result<Caller>>> answers;
+  OnWorker([&] {
+    for (int i = 0; i < kCount; ++i) answers.push_back(Ask("user " + std::to_string(i)));
+  });
+  for (int i = 0; i < kCount; ++i) {
+    const auto caller = answers[static_cast<std::size_t>(i)].get();
+    ASSERT_TRUE(caller);
+    EXPECT_EQ(caller->email, "user " + std::to_string(i));
+  }
+  // No message has more than 1024.
+  EXPECT_LE(stream_.messages, 10);
+}
+
+TEST_F(CustomersClientTest, LargeHeadersTravelInSeveralMessages) {
+  Serve({&stream_});
+  Connect();
+  std::vector<std::future<Result<Caller>>> answers;
+  const std::string padding(60'000, 'x');
+  OnWorker([&] {
+    for (int i = 0; i < 100; ++i) answers.push_back(Ask(std::to_string(i) + padding));
+  });
+  // The answers are as long as the questions, so the fake's may be too long for a message.
+  for (auto& answer : answers) answer.wait();
+  EXPECT_GE(stream_.queries, 100);
+}
+
+TEST_F(CustomersClientTest, UnaryWhereThereIsNoStreamUntilThereIs) {
+  Serve({&unary_});
+  Connect({.unary_period = 300ms});
+  EXPECT_EQ(Validate("one").value_or(Caller{}).id, 7);
+  EXPECT_EQ(Validate("two").value_or(Caller{}).id, 7);
+  EXPECT_TRUE(IsReachable());
+  EXPECT_EQ(unary_.calls, 3);
+
+  StopServing();
+  Serve({&unary_, &stream_});
+  EXPECT_TRUE(Eventually([&] { return Validate("three").value_or(Caller{}).id == 8; }));
+  const int calls = unary_.calls;
+  EXPECT_EQ(Validate("four").value_or(Caller{}).id, 8);
+  EXPECT_EQ(unary_.calls, calls);
+}
+
+TEST_F(CustomersClientTest, UnaryWhereTheStreamIsGone) {
+  Serve({&unary_, &stream_});
+  Connect();
+  EXPECT_EQ(Validate("one").value_or(Caller{}).id, 8);
+  StopServing();
+  Serve({&unary_});
+  EXPECT_TRUE(Eventually([&] { return Validate("two").value_or(Caller{}).id == 7; }));
+  EXPECT_TRUE(IsReachable());
+}
+
+TEST_F(CustomersClientTest, ASilentCustomersIsUnavailableAtTheDeadline) {
+  Serve({&stream_});
+  Connect({.stream = {.customers = {.timeout = 300ms}}});
+  const auto start = Clock::now();
+  ExpectUnavailable(Validate("silent"));
+  EXPECT_GE(Clock::now() - start, 290ms);
+  EXPECT_LT(Clock::now() - start, 1500ms);
+  // On another stream.
+  EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
+  EXPECT_EQ(stream_.streams, 2);
+}
+
+TEST_F(CustomersClientTest, OneLostVerdictHurtsNobodyElse) {
+  Serve({&stream_});
+  Connect({.stream = {.customers = {.timeout = 300ms}}});
+  auto lost = Ask("silent");
+  while (lost.wait_for(10ms) != std::future_status::ready) EXPECT_TRUE(Validate("good"));
+  ExpectUnavailable(lost.get());
+  EXPECT_TRUE(Validate("good"));
+  EXPECT_EQ(stream_.streams, 1);
+}
+
+TEST_F(CustomersClientTest, TooManyInFlightAreUnavailableAtOnce) {
+  Serve({&stream_});
+  Connect({.stream = {.customers = {.timeout = 1000ms}, .max_in_flight = 4}});
+  std::vector<std::future<Result<Caller>>> waiting;
+  for (int i = 0; i < 4; ++i) waiting.push_back(Ask("silent"));
+  ASSERT_TRUE(Eventually([&] { return stream_.queries == 4; }));
+  const auto start = Clock::now();
+  ExpectUnavailable(Validate("good"));
+  EXPECT_LT(Clock::now() - start, 500ms);
+  EXPECT_EQ(stream_.queries, 4);
+  for (auto& answer : waiting) ExpectUnavailable(answer.get());
+  EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
+}
+
+TEST_F(CustomersClientTest, AVerdictThatNobodyAskedForEndsTheStream) {
+  Serve({&stream_});
+  Connect();
+  // Asked once more, then given up.
+  ExpectUnavailable(Validate("wrong id"));
+  EXPECT_EQ(stream_.queries, 2);
+  EXPECT_EQ(stream_.streams, 2);
+  EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
+  const int streams = stream_.streams;
+  EXPECT_TRUE(Validate("twice"));
+  EXPECT_TRUE(Eventually([&] { return Validate("good") && stream_.streams == streams + 1; }));
+}
+
+TEST_F(CustomersClientTest, AskedAgainOnceWhenTheStreamBreaks) {
+  Serve({&stream_});
+  Connect();
+  ASSERT_TRUE(Validate("good"));
+  ExpectUnavailable(Validate("end"));
+  EXPECT_EQ(stream_.queries, 3);
+  EXPECT_EQ(stream_.streams, 3 - 1);
+}
+
+TEST_F(CustomersClientTest, AskedAgainOnceWhenTheConnectionBreaks) {
+  Serve({&stream_});
+  Proxy proxy(port_);
+  Connect({}, proxy.port());
+  auto answer = Ask("silent at first");
+  ASSERT_TRUE(Eventually([&] { return stream_.queries == 1; }));
+  proxy.BreakConnections();
+  EXPECT_TRUE(answer.get());
+  EXPECT_EQ(stream_.queries, 2);
+}
+
+TEST_F(CustomersClientTest, FailsAtOnceWhileAwayAndComesBackByItself) {
+  Serve({&stream_});
+  Connect();
+  ASSERT_TRUE(Validate("good"));
+  StopServing();
+  ExpectUnavailable(Validate("good"));
+  for (const auto end = Clock::now() + 2s; Clock::now() < end;) {
+    const auto start = Clock::now();
+    ExpectUnavailable(Validate("good"));
+    EXPECT_FALSE(IsReachable());
+    EXPECT_LT(Clock::now() - start, 1s);
+    std::this_thread::sleep_for(10ms);
+  }
+  Serve({&stream_});
+  // A probe alone is enough to connect.
+  EXPECT_TRUE(Eventually([&] { return IsReachable(); }));
+  EXPECT_TRUE(Validate("good"));
+}
+
+TEST_F(CustomersClientTest, DestroyedWithCallsWaiting) {
+  Serve({&stream_});
+  Connect();
+  std::vector<std::future<Result<Caller>>> waiting;
+  for (int i = 0; i < 100; ++i) waiting.push_back(Ask("silent"));
+  ASSERT_TRUE(Eventually([&] { return stream_.queries == 100; }));
+  Disconnect();
+  for (auto& answer : waiting) ExpectUnavailable(answer.get());
+}
+
+TEST_F(CustomersClientTest, DestroyedBeforeTheCallIsMade) {
+  Serve({&stream_});
+  Connect();
+  std::future<Result<Caller>> answer;
+  OnWorker([&] {
+    answer = Ask("good");
+    asio::post(io_, [&] { client_.reset(); });
+  });
+  ExpectUnavailable(answer.get());
+}
+
+}  // namespace
+}  // namespace cart

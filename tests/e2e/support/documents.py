@@ -1,0 +1,112 @@
+"""Checks answers against the OpenAPI documents of docs/openapi/."""
+
+import datetime
+import functools
+import json
+import pathlib
+import re
+
+import httpx
+import jsonschema
+
+_DIRECTORY = pathlib.Path(__file__).resolve().parents[3] / "docs/openapi"
+_SERVICES = ("customers", "cart")
+# Headers that an answer has only where its description says so.
+_SPECIAL_HEADERS = ("Retry-After", "WWW-Authenticate", "Allow", "Location")
+
+_formats = jsonschema.FormatChecker(formats=())
+
+
+@_formats.checks("int32")
+def _is_int32(value) -> bool:
+    return not isinstance(value, int) or -2**31 <= value < 2**31
+
+
+@_formats.checks("date-time", raises=ValueError)
+def _is_date_time(value) -> bool:
+    return datetime.datetime.fromisoformat(value).tzinfo is not None
+
+
+@_formats.checks("email")
+def _is_email(value) -> bool:
+    return "@" in value
+
+
+class Document:
+    """The OpenAPI document of one service."""
+
+    def __init__(self, document: dict):
+        self._document = document
+        self._paths = [(re.compile(re.sub(r"\\\{\w+\\\}", r"[0-9]+", re.escape(path))), operations)
+                       for path, operations in document["paths"].items()]
+
+    def operations(self, path: str) -> dict | None:
+        """The operations of a path, by method. A `{parameter}` matches digits only."""
+        found = [operations for pattern, operations in self._paths if pattern.fullmatch(path)]
+        return found[0] if found else None
+
+    def check(self, response: httpx.Response, answers: dict) -> None:
+        """Raises where the answer is not one of those described."""
+        status = str(response.status_code)
+        told = f"{response.request.method} {response.request.url} → {status} {response.text[:500]}"
+        assert status in answers, f"this status is not documented: {told}"
+        description = self._resolve(answers[status])
+        headers = {name: self._resolve(header)
+                   for name, header in description.get("headers", {}).items()}
+        for name, header in headers.items():
+            value = response.headers.get(name)
+            assert value is not None or not header.get("required"), f"no {name}: {told}"
+            if header["schema"]["type"] == "integer":
+                value = int(value)
+            self._validate(value, header["schema"], f"{name} of {told}")
+        for name in _SPECIAL_HEADERS:
+            assert name in headers or name not in response.headers, f"{name} not documented: {told}"
+        if response.request.method == "HEAD":
+            return
+        if "content" not in description:
+            assert response.content == b"", f"a body that is not documented: {told}"
+            return
+        media_type = response.headers["Content-Type"].split(";")[0]
+        assert media_type in description["content"], f"{media_type} is not documented: {told}"
+        self._validate(response.json(), description["content"][media_type]["schema"], told)
+
+    def component(self, kind: str, name: str) -> dict:
+        return self._document["components"][kind][name]
+
+    def _validate(self, value, schema: dict, told: str) -> None:
+        validator = jsonschema.Draft202012Validator(
+            {**schema, "components": self._document["components"]}, format_checker=_formats)
+        problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+        assert not problems, f"not as documented: {problems}: {told}"
+
+    def _resolve(self, described: dict) -> dict:
+        if "$ref" not in described:
+            return described
+        _, _, kind, name = described["$ref"].split("/")
+        return self.component(kind, name)
+
+
+@functools.cache
+def _documents() -> list[Document]:
+    return [Document(json.loads((_DIRECTORY / f"{service}.json").read_text()))
+            for service in _SERVICES]
+
+
+def check(response: httpx.Response) -> None:
+    """Raises AssertionError where an answer is not what its service's document says.
+
+    Two things are outside of the documents: a path that they do not name, which is a 404 (or the
+    other service's), and OPTIONS.
+    """
+    path = response.request.url.raw_path.split(b"?")[0].decode("latin-1")
+    method = response.request.method.lower().replace("head", "get")
+    for document in _documents():
+        operations = document.operations(path)
+        if operations is None or response.status_code == 404 and method not in operations:
+            continue  # A path of the other service.
+        if method in operations:
+            # Asked of the wrong service, the path is unknown.
+            document.check(response, operations[method]["responses"] | {
+                "404": {"$ref": "#/components/responses/not_found"}})
+        elif method != "options":
+            document.check(response, {"405": document.component("responses", "method_not_allowed")})

@@ -1,0 +1,70 @@
+#include "tests/validation/customers.h"
+
+#include <grpcpp/impl/service_type.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <stdexcept>
+
+#include "services/customers/migrations/migrations.h"
+#include "services/customers/src/rpc/user_auth.h"
+
+namespace validation_test {
+
+namespace asio = boost::asio;
+
+void Worker::Run(const std::function<void()>& task) {
+  asio::post(io_, asio::use_future(task)).get();
+}
+
+Customers::Customers(platform::grpc::TlsFiles tls)
+    : tls_(std::move(tls)), tokens_({platform::Secret(std::string(32, 's'))}) {
+  platform::migrations::Runner runner(database_.settings(), customers::Migrations());
+  if (!runner.Up()) throw std::runtime_error("the migration failed");
+  database_.Run(
+      "INSERT INTO users (email, first_name, last_name, password, is_admin, token_version) "
+      "SELECT 'user' || i || '@example.com', '', '', '', i % 7 = 0, i % 3 "
+      "FROM generate_series(1, " +
+      std::to_string(kUsers) + ") i");
+  shards_.resize(2);
+  for (Shard& shard : shards_) {
+    shard.worker.Run([&] {
+      shard.client.emplace(shard.worker.io().get_executor(), database_.settings());
+      shard.users.emplace(*shard.client);
+      shard.authenticator.emplace(tokens_, *shard.users);
+    });
+  }
+  Start();
+}
+
+Customers::~Customers() {
+  server_.reset();
+  for (Shard& shard : shards_) {
+    shard.worker.Run([&] { shard.client.reset(); });
+  }
+}
+
+void Customers::Restart() {
+  server_.reset();
+  Start();
+}
+
+void Customers::Start() {
+  std::vector<customers::ValidationWorker> workers;
+  for (Shard& shard : shards_) {
+    workers.push_back({.executor = shard.worker.io().get_executor(),
+                       .validate = [&shard](std::vector<std::string_view> authorizations) {
+                         return shard.authenticator->Validate(std::move(authorizations));
+                       }});
+  }
+  user_auth_ = customers::MakeUserAuthService(workers);
+  service_.emplace(std::move(workers));
+  server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = tls_});
+  const std::array<::grpc::Service*, 2> services{&service_->service(), user_auth_.get()};
+  const auto port = server_->Start(services);
+  if (!port) throw std::runtime_error(port.error());
+  port_ = *port;
+}
+
+}  // namespace validation_test

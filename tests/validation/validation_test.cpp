@@ -1,0 +1,164 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/proxy.h"
+#include "services/cart/src/clients/customers_client.h"
+#include "tests/validation/customers.h"
+
+namespace validation_test {
+namespace {
+
+using platform::ErrorCode;
+using platform::Task;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+// An authorization, and what cart must be told of it.
+struct Case {
+  std::string authorization;
+  std::optional<cart::Caller> caller;
+  std::string reason;  // Where there is no caller.
+};
+
+// Every user's token, and among any ten cases one that is invalid in one of eight ways.
+std::vector<Case> MakeCases(const platform::security::TokenCodec& tokens) {
+  const platform::security::TokenCodec stranger({platform::Secret(std::string(32, 'o'))});
+  const auto sign = [&](const auto& codec, int id, std::int32_t version, std::int64_t exp) {
+    return "Bearer " + codec.Sign({.id = id,
+                                   .email = "claimed@example.com",
+                                   .is_admin = true,
+                                   .exp = exp,
+                                   .version = version});
+  };
+  constexpr std::int64_t kLater = 4'000'000'000;
+  std::vector<Case> cases;
+  for (int id = 1; id <= Customers::kUsers; ++id) {
+    const std::string valid = sign(tokens, id, id % 3, kLater);
+    if (id % 10 != 0) {
+      cases.push_back({.authorization = valid,
+                       .caller = cart::Caller{.id = id,
+                                              .email = Customers::EmailOf(id),
+                                              .is_admin = Customers::IsAdmin(id)},
+                       .reason = {}});
+      continue;
+    }
+    const std::string prefix = "Invalid authorization token, ";
+    const std::array<Case, 8> invalid{{
+        {sign(tokens, id, id % 3 + 1, kLater), {}, "Token is revoked"},
+        {sign(tokens, id + Customers::kUsers, 0, kLater), {}, "Token is revoked"},
+        {sign(tokens, id, id % 3, 1'000'000'000), {}, prefix + "Signature has expired"},
+        {sign(stranger, id, id % 3, kLater), {}, prefix + "Signature verification failed"},
+        {valid + " more", {}, "Invalid JWT token"},
+        {"Basic " + valid.substr(7), {}, "Invalid token scheme"},
+        {"Bearer nonsense", {}, prefix + "Not enough segments"},
+        {"Bearer t\xc3\xb6ken", {}, "Invalid authorization header"},
+    }};
+    cases.push_back(invalid.at(static_cast<std::size_t>(id / 10) % invalid.size()));
+  }
+  return cases;
+}
+
+struct Counts {
+  std::atomic<int> right = 0;
+  std::atomic<int> unavailable = 0;
+  std::atomic<int> wrong = 0;
+
+  int total() const { return right + unavailable + wrong; }
+};
+
+bool IsRight(const Case& expected, const platform::Result<cart::Caller>& answer) {
+  if (answer) return expected.caller == *answer;
+  return !expected.caller && answer.error().code == ErrorCode::kPermissionDenied &&
+         answer.error().reason == expected.reason;
+}
+
+// Validates one after another until the total is reached.
+Task<void> Ask(cart::TokenValidator& validator, const std::vector<Case>& cases, unsigned seed,
+               int total, Counts& counts) {
+  std::minstd_rand random(seed);
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  while (counts.total() < total) {
+    const Case& expected = cases[random() % cases.size()];
+    const auto answer = co_await validator.Validate(expected.authorization);
+    if (IsRight(expected, answer)) {
+      ++counts.right;
+    } else if (!answer && answer.error().code == ErrorCode::kUnavailable) {
+      ++counts.unavailable;
+      pause.expires_after(5ms);
+      co_await pause.async_wait(asio::use_awaitable);
+    } else {
+      ++counts.wrong;
+      ADD_FAILURE() << expected.authorization << ": "
+                    << (answer ? answer->email : answer.error().reason);
+    }
+  }
+}
+
+// No verdict ever reaches another request, whatever becomes of the streams.
+TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
+  constexpr int kTotal = 200'000;
+  constexpr unsigned kAtOnce = 200;
+  const platform::grpc::testing::Authority authority;
+  const platform::grpc::testing::TlsDirectory files(authority.certificate(), authority.Issue());
+  Customers customers(files.files());
+  platform::grpc::testing::Proxy proxy(customers.port());
+  const std::vector<Case> cases = MakeCases(customers.tokens());
+
+  std::array<Worker, 2> workers;
+  std::array<std::unique_ptr<cart::TokenValidator>, 2> validators;
+  Counts counts;
+  std::vector<std::future<void>> done;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    workers.at(i).Run([&] {
+      validators.at(i) = cart::MakeTokenValidator(
+          workers.at(i).io().get_executor(),
+          {.stream = {
+               .customers = {.host = "localhost", .port = proxy.port(), .tls = files.files()}}});
+    });
+    for (unsigned n = 0; n < kAtOnce; ++n) {
+      done.push_back(asio::co_spawn(
+          workers.at(i).io(),
+          Ask(*validators.at(i), cases, n * 2 + static_cast<unsigned>(i), kTotal, counts),
+          asio::use_future));
+    }
+  }
+
+  int broken = 0;
+  for (; counts.total() < kTotal; ++broken) {
+    std::this_thread::sleep_for(200ms);
+    if (broken % 5 == 4) {
+      customers.Restart();
+    } else {
+      proxy.BreakConnections();
+    }
+  }
+  for (auto& one : done) one.get();
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    workers.at(i).Run([&] { validators.at(i).reset(); });
+  }
+
+  RecordProperty("right", counts.right);
+  RecordProperty("unavailable", counts.unavailable);
+  RecordProperty("broken", broken);
+  EXPECT_EQ(counts.wrong, 0);
+  EXPECT_GE(counts.total(), kTotal);
+  EXPECT_GE(counts.right, kTotal / 2) << counts.unavailable << " unavailable";
+  EXPECT_GE(broken, 5);
+}
+
+}  // namespace
+}  // namespace validation_test
