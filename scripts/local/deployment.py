@@ -1,4 +1,4 @@
-"""A deployment of compose.yaml, driven through whatever compose command and container engine there is.
+"""A deployment of compose.yaml, driven through whatever compose and container engine there are.
 
 Containers are found by the labels that every compose gives them, never by their names.
 """
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def engine() -> tuple[list[str], list[str]]:
-    """The compose command and the container command: COMPOSE and CONTAINER, or what answers here."""
+    """The compose and the container command: COMPOSE and CONTAINER, or what answers here."""
     compose, container = os.environ.get("COMPOSE"), os.environ.get("CONTAINER")
     if compose and container:
         return shlex.split(compose), shlex.split(container)

@@ -98,7 +98,7 @@ Task<void> Ask(cart::TokenValidator& validator, const std::vector<Case>& cases, 
       ++counts.right;
     } else if (!answer && answer.error().code == ErrorCode::kUnavailable) {
       ++counts.unavailable;
-      pause.expires_after(5ms);
+      pause.expires_after(10ms);
       co_await pause.async_wait(asio::use_awaitable);
     } else {
       ++counts.wrong;
@@ -139,7 +139,7 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
 
   int broken = 0;
   for (; counts.total() < kTotal; ++broken) {
-    std::this_thread::sleep_for(200ms);
+    std::this_thread::sleep_for(400ms);
     if (broken % 5 == 4) {
       customers.Restart();
     } else {
@@ -156,7 +156,7 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
   RecordProperty("broken", broken);
   EXPECT_EQ(counts.wrong, 0);
   EXPECT_GE(counts.total(), kTotal);
-  EXPECT_GE(counts.right, kTotal / 2) << counts.unavailable << " unavailable";
+  EXPECT_GE(counts.right, kTotal / 10 * 8) << counts.unavailable << " unavailable";
   EXPECT_GE(broken, 5);
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -108,6 +109,9 @@ class Service:
     def pause(self) -> None:
         """Stops the process as it is: connections stay open, nothing answers."""
         self.process.send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        eventually(lambda: all(re.search(r"\) T ", (task / "stat").read_text())
+                               for task in tasks.iterdir()))
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)

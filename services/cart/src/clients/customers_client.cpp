@@ -17,6 +17,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kReachableTimeout{1};
 
+// May mean that the client has been destroyed meanwhile.
+bool IsUnavailable(const Result<Caller>& answer) {
+  return !answer && answer.error().code == ErrorCode::kUnavailable;
+}
+
 class CustomersClient final : public TokenValidator {
  public:
   CustomersClient(const boost::asio::any_io_executor& executor, TokenValidatorOptions options)
@@ -32,7 +37,7 @@ class CustomersClient final : public TokenValidator {
     const std::string copy(authorization);
     if (HasStream()) {
       Result<Caller> answer = co_await stream_.Validate(copy, timeout_);
-      if (!NoteAnswer(answer)) co_return answer;
+      if (IsUnavailable(answer) || !NoteAnswer(answer)) co_return answer;
     }
     co_return co_await unary_->Validate(copy);
   }
@@ -41,6 +46,7 @@ class CustomersClient final : public TokenValidator {
     if (HasStream()) {
       // No token at all is refused by whoever can answer one.
       const Result<Caller> answer = co_await stream_.Validate("", kReachableTimeout);
+      if (IsUnavailable(answer)) co_return false;
       if (!NoteAnswer(answer)) {
         co_return answer || answer.error().code == ErrorCode::kPermissionDenied;
       }

@@ -16,9 +16,10 @@ constexpr std::size_t kMaxUnread = 64;
 }  // namespace
 
 std::shared_ptr<TokenValidationCall> TokenValidationCall::Start(
-    Stub& stub, const boost::asio::any_io_executor& executor, std::function<void()> on_news) {
+    Stub& stub, const boost::asio::any_io_executor& executor, std::function<void()> on_news,
+    std::promise<void> ended) {
   const std::shared_ptr<TokenValidationCall> call(
-      new TokenValidationCall(executor, std::move(on_news)));
+      new TokenValidationCall(executor, std::move(on_news), std::move(ended)));
   call->self_ = call;
   stub.async()->ValidateTokens(&call->context_, call.get());
   // For the operations that the owner starts; removed when none can follow.
@@ -29,8 +30,8 @@ std::shared_ptr<TokenValidationCall> TokenValidationCall::Start(
 }
 
 TokenValidationCall::TokenValidationCall(const boost::asio::any_io_executor& executor,
-                                         std::function<void()> on_news)
-    : executor_(executor), on_news_(std::move(on_news)) {}
+                                         std::function<void()> on_news, std::promise<void> ended)
+    : executor_(executor), on_news_(std::move(on_news)), ended_(std::move(ended)) {}
 
 bool TokenValidationCall::Batch::HasRoomFor(const Query& query) const {
   return request.queries_size() < kMaxQueries &&
@@ -98,10 +99,16 @@ void TokenValidationCall::OnWriteDone(bool ok) {
 }
 
 void TokenValidationCall::OnDone(const ::grpc::Status& status) {
-  const std::shared_ptr<TokenValidationCall> self = std::move(self_);
-  const std::lock_guard lock(mutex_);
-  news_.end = status;
-  Notify();
+  std::shared_ptr<TokenValidationCall> self = std::move(self_);
+  std::promise<void> ended = std::move(ended_);
+  {
+    const std::lock_guard lock(mutex_);
+    news_.end = status;
+    Notify();
+  }
+  // With its context, and perhaps the channel.
+  self.reset();
+  ended.set_value();
 }
 
 void TokenValidationCall::Notify() {

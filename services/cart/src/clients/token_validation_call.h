@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,10 +39,12 @@ class TokenValidationCall final
   };
 
   // Starts the call. `on_news` is posted to the executor when there is something to take, and not
-  // again before it has been taken. gRPC keeps the call alive until its end.
+  // again before it has been taken. gRPC keeps the call alive until its end; `ended` is fulfilled
+  // when it uses nothing of it any more, which must be before the process exits.
   static std::shared_ptr<TokenValidationCall> Start(Stub& stub,
                                                     const boost::asio::any_io_executor& executor,
-                                                    std::function<void()> on_news);
+                                                    std::function<void()> on_news,
+                                                    std::promise<void> ended);
 
   // The rest is for the owner. None of it blocks.
 
@@ -62,7 +65,8 @@ class TokenValidationCall final
     bool HasRoomFor(const Query& query) const;
   };
 
-  TokenValidationCall(const boost::asio::any_io_executor& executor, std::function<void()> on_news);
+  TokenValidationCall(const boost::asio::any_io_executor& executor, std::function<void()> on_news,
+                      std::promise<void> ended);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -74,6 +78,7 @@ class TokenValidationCall final
   ::grpc::ClientContext context_;
   const boost::asio::any_io_executor executor_;
   const std::function<void()> on_news_;
+  std::promise<void> ended_;
   std::shared_ptr<TokenValidationCall> self_;       // Until OnDone().
   customers::v1::ValidateTokensResponse response_;  // Being read.
 

@@ -9,6 +9,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
+#include <future>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -112,6 +114,8 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
       if (query != nullptr) asio::post(executor_, std::move(query->resume));
     }
     open_.clear();
+    // gRPC must be at rest when the process exits.
+    for (const std::future<void>& ended : endings_) ended.wait();
   }
 
  private:
@@ -137,10 +141,16 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   void Open() {
     is_heard_ = false;
     awaited_ = 0;
+    std::erase_if(endings_, [](const std::future<void>& ended) {
+      return ended.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
+    });
+    std::promise<void> ended;
+    endings_.push_back(ended.get_future());
     const std::uint64_t number = ++stream_number_;
-    call_ = TokenValidationCall::Start(*stub_, executor_, Weakly([number](Impl& impl) {
+    auto on_news = Weakly([number](Impl& impl) {
       if (impl.stream_number_ == number) impl.OnNews();
-    }));
+    });
+    call_ = TokenValidationCall::Start(*stub_, executor_, std::move(on_news), std::move(ended));
   }
 
   // The stream has brought something.
@@ -281,6 +291,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   bool is_flush_posted_ = false;
 
   std::shared_ptr<TokenValidationCall> call_;  // Null when there is no stream.
+  std::vector<std::future<void>> endings_;     // Of calls that gRPC may still be busy with.
   std::uint64_t stream_number_ = 0;
   std::size_t awaited_ = 0;        // Sent on this stream, and not answered.
   Clock::time_point quiet_since_;  // The latest verdict, or the first question after it.

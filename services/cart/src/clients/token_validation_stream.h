@@ -37,7 +37,7 @@ class TokenValidationStream {
  public:
   TokenValidationStream(const boost::asio::any_io_executor& executor,
                         TokenValidationStreamOptions options);
-  // Ends what waits with kUnavailable.
+  // Ends what waits with kUnavailable. Blocks for a moment, until gRPC has ended the stream.
   ~TokenValidationStream();
   TokenValidationStream(const TokenValidationStream&) = delete;
   TokenValidationStream& operator=(const TokenValidationStream&) = delete;
