@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <boost/describe/class.hpp>
 #include <cstdint>
+#include <ranges>
 
+#include "platform/log/log.h"
 #include "platform/migrations/migrations.h"
 #include "platform/schema/write.h"
 
@@ -18,6 +20,20 @@ BOOST_DESCRIBE_STRUCT(VersionRow, (), (version))
 constexpr postgres::Statement<VersionRow> kSchemaVersion{"schema_version",
                                                          migrations::kSchemaVersionSql};
 
+// Each dependency once; ready where all workers that have reported it found it so.
+std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& reports) {
+  std::vector<Dependency> combined;
+  for (const Dependency& reported : reports | std::views::join) {
+    const auto known = std::ranges::find(combined, reported.name, &Dependency::name);
+    if (known == combined.end()) {
+      combined.push_back(reported);
+    } else {
+      known->is_ready = known->is_ready && reported.is_ready;
+    }
+  }
+  return combined;
+}
+
 }  // namespace
 
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version) {
@@ -25,8 +41,37 @@ Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version) {
   co_return row && *row && (*row)->version == schema_version;
 }
 
-http::Response ReadinessResponse(const std::vector<Dependency>& dependencies) {
-  const bool is_ready = std::ranges::all_of(dependencies, &Dependency::is_ready);
+void Readiness::Report(std::size_t worker, std::vector<Dependency> dependencies) {
+  const std::scoped_lock lock(mutex_);
+  reports_[worker] = std::move(dependencies);
+  std::string waiting_for;
+  for (const Dependency& dependency : Combine(reports_)) {
+    if (dependency.is_ready) continue;
+    if (!waiting_for.empty()) waiting_for += ", ";
+    waiting_for += dependency.name;
+  }
+  if (std::exchange(waiting_for_, waiting_for) == waiting_for || is_stopping_) return;
+  if (waiting_for.empty()) {
+    log::Info("ready");
+  } else {
+    log::Warning("not ready", {{"waiting_for", waiting_for}});
+  }
+}
+
+void Readiness::Stop() {
+  const std::scoped_lock lock(mutex_);
+  is_stopping_ = true;
+}
+
+http::Response Readiness::ToResponse() const {
+  std::vector<Dependency> dependencies;
+  bool is_ready = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    dependencies = Combine(reports_);
+    is_ready = !is_stopping_ && std::ranges::none_of(reports_, &std::vector<Dependency>::empty) &&
+               std::ranges::all_of(dependencies, &Dependency::is_ready);
+  }
   std::string body = R"({"data":{"ready":)";
   schema::Write(is_ready, body);
   for (const Dependency& dependency : dependencies) {

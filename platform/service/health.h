@@ -1,6 +1,15 @@
 #pragma once
 
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "platform/http/router.h"
@@ -17,13 +26,49 @@ struct Dependency {
 // Whether the database answers and is at the schema version that this program was built for.
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version);
 
-// 200 where all are ready, else 503; the body names each.
-http::Response ReadinessResponse(const std::vector<Dependency>& dependencies);
+// What the workers of a service have found out about its dependencies. From any thread.
+class Readiness {
+ public:
+  explicit Readiness(std::size_t workers) : reports_(workers) {}
 
-// Adds GET /healthz, which tells that the process is alive, and GET /readyz, which tells whether it
-// can do its work. App has
+  // A worker's latest findings. Logs when the service becomes ready, and when it waits for
+  // something else than before.
+  void Report(std::size_t worker, std::vector<Dependency> dependencies);
+
+  // The service is stopping: not ready from now on.
+  void Stop();
+
+  // 200 where every worker found every dependency ready, else 503; the body names each of them.
+  http::Response ToResponse() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::vector<Dependency>> reports_;  // By worker; empty until the first report.
+  std::string waiting_for_ = "the first check";
+  bool is_stopping_ = false;
+};
+
+// How long a finding holds: shorter while something is missing, so that its return counts at once.
+inline constexpr std::chrono::milliseconds kReadyPeriod{1000};
+inline constexpr std::chrono::milliseconds kUnreadyPeriod{100};
+
+// Checks one worker's dependencies for ever. App has
 //
 //   Task<std::vector<Dependency>> CheckReadiness();
+template <class App>
+Task<void> WatchReadiness(App& app, Readiness& readiness, std::size_t worker) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  for (;;) {
+    std::vector<Dependency> dependencies = co_await app.CheckReadiness();
+    const bool is_ready = std::ranges::all_of(dependencies, &Dependency::is_ready);
+    readiness.Report(worker, std::move(dependencies));
+    timer.expires_after(is_ready ? kReadyPeriod : kUnreadyPeriod);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+  }
+}
+
+// Adds GET /healthz, which tells that the process is alive, and GET /readyz, which tells whether it
+// can do its work, as `App::readiness`, a Readiness&, knows it.
 template <class App>
 void AddHealthRoutes(http::Router<App>& routes) {
   routes.AddRaw(http::Method::kGet, "/healthz",
@@ -32,7 +77,7 @@ void AddHealthRoutes(http::Router<App>& routes) {
                 });
   routes.AddRaw(http::Method::kGet, "/readyz",
                 [](App& app, const http::Request&) -> Task<http::Response> {
-                  co_return ReadinessResponse(co_await app.CheckReadiness());
+                  co_return app.readiness.ToResponse();
                 });
 }
 

@@ -3,12 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "platform/http/testing/raw_client.h"
 #include "platform/http/testing/running_server.h"
+#include "platform/log/log.h"
 #include "platform/service/healthcheck.h"
 
 namespace platform::service {
@@ -20,10 +26,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 struct App {
-  Task<std::vector<Dependency>> CheckReadiness() {
-    co_return std::vector<Dependency>{{"database", is_ready}};
-  }
-  bool is_ready = true;
+  Readiness& readiness;
 };
 
 class HealthTest : public ::testing::Test {
@@ -36,25 +39,70 @@ class HealthTest : public ::testing::Test {
   }
 
   http::Router<App> routes_;
-  App app_;
+  Readiness readiness_{1};
+  App app_{readiness_};
 };
 
-TEST(ReadinessResponse, NamesEachDependency) {
-  const http::Response ready = ReadinessResponse({{"database", true}, {"customers", true}});
-  EXPECT_EQ(ready.status, 200U);
-  EXPECT_EQ(ready.body, R"({"data":{"ready":true,"database":true,"customers":true}})");
-
-  const http::Response unready = ReadinessResponse({{"database", true}, {"customers", false}});
-  EXPECT_EQ(unready.status, 503U);
-  EXPECT_EQ(unready.body, R"({"data":{"ready":false,"database":true,"customers":false}})");
+TEST(Readiness, NamesEachDependency) {
+  Readiness readiness(1);
+  EXPECT_EQ(readiness.ToResponse().status, 503U) << "nothing is known yet";
+  readiness.Report(0, {{"database", true}, {"customers", false}});
+  EXPECT_EQ(readiness.ToResponse().status, 503U);
+  EXPECT_EQ(readiness.ToResponse().body,
+            R"({"data":{"ready":false,"database":true,"customers":false}})");
+  readiness.Report(0, {{"database", true}, {"customers", true}});
+  EXPECT_EQ(readiness.ToResponse().status, 200U);
+  EXPECT_EQ(readiness.ToResponse().body,
+            R"({"data":{"ready":true,"database":true,"customers":true}})");
 }
 
-TEST(ReadinessResponse, IsReadyWithoutDependencies) {
-  EXPECT_EQ(ReadinessResponse({}).body, R"({"data":{"ready":true}})");
+TEST(Readiness, SpeaksForAllWorkers) {
+  Readiness readiness(2);
+  readiness.Report(0, {{"database", true}});
+  EXPECT_EQ(readiness.ToResponse().status, 503U) << "the other worker has not reported";
+  readiness.Report(1, {{"database", false}});
+  EXPECT_EQ(readiness.ToResponse().body, R"({"data":{"ready":false,"database":false}})");
+  readiness.Report(1, {{"database", true}});
+  EXPECT_EQ(readiness.ToResponse().status, 200U);
+}
+
+TEST(Readiness, AStoppingServiceIsNotReady) {
+  Readiness readiness(1);
+  readiness.Report(0, {{"database", true}});
+  readiness.Stop();
+  EXPECT_EQ(readiness.ToResponse().body, R"({"data":{"ready":false,"database":true}})");
+}
+
+TEST(Readiness, LogsWhatItWaitsForOnceAChange) {
+  log::Flush();  // What other tests have logged.
+  ::testing::internal::CaptureStdout();
+  Readiness readiness(1);
+  for (int i = 0; i < 3; ++i) readiness.Report(0, {{"database", false}, {"customers", false}});
+  for (int i = 0; i < 3; ++i) readiness.Report(0, {{"database", true}, {"customers", true}});
+  log::Flush();
+  const std::string logged = ::testing::internal::GetCapturedStdout();
+  EXPECT_THAT(logged, HasSubstr(R"("waiting_for":"database, customers")"));
+  EXPECT_EQ(std::ranges::count(logged, '\n'), 2) << logged;
+}
+
+struct ImpatientApp {
+  Task<std::vector<Dependency>> CheckReadiness() {
+    co_return std::vector<Dependency>{{"database", ++checks > 2}};
+  }
+  int checks = 0;
+};
+
+TEST(WatchReadiness, ChecksUntilReady) {
+  boost::asio::io_context loop;
+  ImpatientApp app;
+  Readiness readiness(1);
+  boost::asio::co_spawn(loop, WatchReadiness(app, readiness, 0), boost::asio::detached);
+  loop.run_for(kUnreadyPeriod * 5);
+  EXPECT_EQ(readiness.ToResponse().status, 200U);
 }
 
 TEST_F(HealthTest, IsAliveWhetherReadyOrNot) {
-  app_.is_ready = false;
+  readiness_.Report(0, {{"database", false}});
   const auto server = Serve();
   RawClient client(server->port());
   const auto alive = client.Ask("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -64,13 +112,14 @@ TEST_F(HealthTest, IsAliveWhetherReadyOrNot) {
 }
 
 TEST_F(HealthTest, AsksAReadyService) {
+  readiness_.Report(0, {{"database", true}});
   const auto server = Serve();
   EXPECT_TRUE(AskReadiness("127.0.0.1", server->port()));
   EXPECT_TRUE(AskReadiness("0.0.0.0", server->port()));  // As it listens everywhere, here too.
 }
 
 TEST_F(HealthTest, TellsWhatIsNotReady) {
-  app_.is_ready = false;
+  readiness_.Report(0, {{"database", false}});
   const auto server = Serve();
   const auto answer = AskReadiness("127.0.0.1", server->port());
   ASSERT_FALSE(answer);

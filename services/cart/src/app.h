@@ -15,13 +15,16 @@ namespace cart {
 
 // What the handlers of one worker work with. Used on that worker's thread alone.
 struct App {
-  App(const boost::asio::any_io_executor& executor, platform::postgres::Settings settings,
-      platform::postgres::ClientOptions options, std::unique_ptr<TokenValidator> token_validator)
-      : database(executor, std::move(settings), std::move(options)),
+  App(platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
+      platform::postgres::Settings settings, platform::postgres::ClientOptions options,
+      std::unique_ptr<TokenValidator> token_validator)
+      : readiness(shared_readiness),
+        database(executor, std::move(settings), std::move(options)),
         validator(std::move(token_validator)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
 
+  platform::service::Readiness& readiness;
   platform::postgres::Client database;
   std::unique_ptr<TokenValidator> validator;
   CartStore carts{database};

@@ -15,15 +15,17 @@
 
 namespace customers {
 
-// What the handlers of one worker work with. Used on that worker's thread alone; `config`, `hashes`
-// and `tokens` are shared by all of them.
+// What the handlers of one worker work with. Used on that worker's thread alone; what it refers to
+// is shared by all of them.
 struct App {
   App(const Config& shared_config, platform::security::HashPool& shared_hashes,
       const platform::security::TokenCodec& shared_tokens,
-      const boost::asio::any_io_executor& executor, platform::postgres::ClientOptions options)
+      platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
+      platform::postgres::ClientOptions options)
       : config(shared_config),
         hashes(shared_hashes),
         tokens(shared_tokens),
+        readiness(shared_readiness),
         database(executor, shared_config.database, std::move(options)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
@@ -31,6 +33,7 @@ struct App {
   const Config& config;
   platform::security::HashPool& hashes;
   const platform::security::TokenCodec& tokens;
+  platform::service::Readiness& readiness;
   platform::postgres::Client database;
   UserStore users{database};
   LoginThrottle throttle{database, config.throttle};

@@ -4,6 +4,8 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,15 +47,18 @@ int Serve(const Config& config) {
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
   const platform::security::TokenCodec tokens({config.jwt_secret});
+  platform::service::Readiness readiness(worker_count);
   const Routes routes = MakeRoutes();
 
   std::vector<std::unique_ptr<App>> apps;
   std::vector<std::unique_ptr<platform::http::Server>> servers;
   std::vector<ValidationWorker> validation_workers;
   for (std::size_t i = 0; i < worker_count; ++i) {
-    apps.push_back(std::make_unique<App>(config, hashes, tokens, workers.executor(i),
+    apps.push_back(std::make_unique<App>(config, hashes, tokens, readiness, workers.executor(i),
                                          platform::service::MakeClientOptions("customers")));
     App& app = *apps.back();
+    boost::asio::co_spawn(workers.executor(i), platform::service::WatchReadiness(app, readiness, i),
+                          boost::asio::detached);
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
         [&](const platform::http::Request& request) { return routes.Dispatch(app, request); }));
@@ -76,7 +81,10 @@ int Serve(const Config& config) {
   platform::log::Info(
       "listening", {{"protocol", "grpc"}, {"address", config.grpc_address}, {"port", *grpc_port}});
   workers.RunUntilSignal(
-      [&](std::size_t worker) { return servers[worker]->Stop(config.service.shutdown_grace); },
+      [&](std::size_t worker) {
+        readiness.Stop();
+        return servers[worker]->Stop(config.service.shutdown_grace);
+      },
       [&] {
         token_validation.EndStreams();
         rpc_server.Shutdown(config.service.shutdown_grace);
