@@ -44,8 +44,8 @@ Task<Result<Timestamp>> LoginThrottle::Begin(const std::string& account,
 
 Task<Result<void>> LoginThrottle::Forgive(const std::string& account, const std::string& address,
                                           Timestamp begun, Outcome outcome) {
-  const auto done = co_await client_.Execute(kForgive, account, address, begun,
-                                             outcome == Outcome::kSucceeded);
+  const auto done =
+      co_await client_.Execute(kForgive, account, address, begun, outcome == Outcome::kSucceeded);
   if (!done) co_return std::unexpected(done.error());
   co_return Result<void>();
 }
