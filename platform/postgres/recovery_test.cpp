@@ -207,7 +207,7 @@ class Proxy {
  public:
   Proxy(boost::asio::io_context& context, std::uint16_t server)
       : acceptor_(context, {boost::asio::ip::address_v4::loopback(), 0}), server_(server) {
-    boost::asio::co_spawn(context, Accept(), [](std::exception_ptr) {});
+    boost::asio::co_spawn(context, Accept(), [](const std::exception_ptr&) {});
   }
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   void Swallow(bool swallow) { swallow_ = swallow; }
@@ -221,7 +221,8 @@ class Proxy {
       co_await server->async_connect({boost::asio::ip::address_v4::loopback(), server_},
                                      boost::asio::use_awaitable);
       for (const auto& [from, to] : {std::pair(client, server), std::pair(server, client)}) {
-        boost::asio::co_spawn(client->get_executor(), Pass(from, to), [](std::exception_ptr) {});
+        boost::asio::co_spawn(client->get_executor(), Pass(from, to),
+                              [](const std::exception_ptr&) {});
       }
     }
   }

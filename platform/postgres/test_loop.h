@@ -25,7 +25,7 @@ class TestLoop {
     std::exception_ptr broken;
     boost::asio::co_spawn(
         context_, [&] { return task(*client_); },
-        [&](std::exception_ptr error) {
+        [&](const std::exception_ptr& error) {
           broken = error;
           context_.stop();
         });
@@ -39,7 +39,7 @@ class TestLoop {
   // Starts a task that goes on beside others while Run runs.
   template <class F>
   void Spawn(F task) {
-    boost::asio::co_spawn(context_, std::move(task), [](std::exception_ptr error) {
+    boost::asio::co_spawn(context_, std::move(task), [](const std::exception_ptr& error) {
       if (error) {
         std::rethrow_exception(error);
       }

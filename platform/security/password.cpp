@@ -62,10 +62,10 @@ Verification VerifyPassword(const std::string& hash, std::string_view password) 
 
 const std::string& DummyHash() {
   // Made from 32 random bytes that were thrown away.
-  static const std::string kHash =
+  static const std::string hash =
       "$argon2id$v=19$m=19456,t=2,p=1$37A4+s3JQRmh2XA9WV+yzw$DeYkRu37ARb06JMVpYmDeiSPpib88p1NmxHy/"
       "JHfjw4";
-  return kHash;
+  return hash;
 }
 
 void Wipe(std::string& text) {

@@ -10,8 +10,8 @@
 namespace platform::security {
 
 void InitializeSodium() {
-  static const int kOutcome = sodium_init();
-  if (kOutcome < 0) throw std::runtime_error("libsodium does not start");
+  static const int outcome = sodium_init();
+  if (outcome < 0) throw std::runtime_error("libsodium does not start");
 }
 
 std::string RandomHex(std::size_t bytes) {
