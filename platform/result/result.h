@@ -21,7 +21,7 @@ enum class ErrorCode {
   kMethodNotAllowed,      // The path exists, the method does not.
   kRequestTimeout,        // The client did not send its request in time.
   kPayloadTooLarge,       // The body exceeds its limit.
-  kExpectationFailed,  // An Expect header that is not 100-continue.
+  kExpectationFailed,     // An Expect header that is not 100-continue.
   kHeaderFieldsTooLarge,  // The request line and headers exceed their limit.
   kTooManyRequests,       // Throttled; `retry_after` says for how long.
   kNotImplemented,        // A part of the protocol that this server does not speak.

@@ -33,7 +33,7 @@ StaticFile DocumentFile(std::string_view document);
 // Adds the pages that tell people and programs about the routes added so far.
 template <class App>
 void AddDocumentationRoutes(http::Router<App>& routes, const http::ApiDescription& description) {
-  const auto add = [&](std::string_view path, auto answer) {
+  const auto add = [&](std::string_view path, const auto& answer) {
     routes.AddRaw(http::Method::kGet, path,
                   [answer](App&, const http::Request& request) -> Task<http::Response> {
                     co_return answer(request);

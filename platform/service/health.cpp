@@ -38,7 +38,7 @@ std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& repo
 
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version) {
   const auto row = co_await database.QueryOne(kSchemaVersion);
-  co_return row && *row && (*row)->version == schema_version;
+  co_return row && *row && (*row)->version == schema_version&& database.connected();
 }
 
 void Readiness::Report(std::size_t worker, std::vector<Dependency> dependencies) {

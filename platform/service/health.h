@@ -23,7 +23,8 @@ struct Dependency {
   bool is_ready = false;
 };
 
-// Whether the database answers and is at the schema version that this program was built for.
+// Whether the database answers, has taken a connection of each lane, and is at the schema version
+// that this program was built for.
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version);
 
 // What the workers of a service have found out about its dependencies. From any thread.

@@ -88,6 +88,26 @@ def owners(carts):
     return [carts.owner() for _ in range(THREADS)]
 
 
+def test_slow_statements_hold_up_nobody_else(cluster, customers, customers_database, owners):
+    """A locked row is its own request's trouble."""
+    locked, free = owners[0], owners[1]
+    with cluster.connect(customers_database, autocommit=False) as holder:
+        holder.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (locked.id,))
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(
+                httpx.patch, f"{customers.url}/api/v1/users/{locked.id}/",
+                json={"first_name": "Held"}, headers={"Authorization": locked.token}, timeout=30)
+            eventually(lambda: cluster.query(
+                "postgres", "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = %s", customers_database), 10)
+            for _ in range(50):
+                answer = customers.get(f"/api/v1/users/{free.id}/", free.token)
+                answer.ok()
+                assert answer.response.elapsed.total_seconds() < 1
+            holder.rollback()
+            assert waiting.result().status_code in (200, 503)
+
+
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_restart(cluster, customers, cart, customers_service, cart_service, customers_database,
                  cart_database, owners, mode):
@@ -129,23 +149,3 @@ def test_backends_terminated(cluster, customers, cart, owners):
             return all(answer.status == 200 for answer in answers)
 
         eventually(served, 10)
-
-
-def test_slow_statements_hold_up_nobody_else(cluster, customers, customers_database, owners):
-    """A locked row is its own request's trouble."""
-    locked, free = owners[0], owners[1]
-    with cluster.connect(customers_database, autocommit=False) as holder:
-        holder.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (locked.id,))
-        with ThreadPoolExecutor(1) as threads:
-            waiting = threads.submit(
-                httpx.patch, f"{customers.url}/api/v1/users/{locked.id}/",
-                json={"first_name": "Held"}, headers={"Authorization": locked.token}, timeout=30)
-            eventually(lambda: cluster.query(
-                "postgres", "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                "AND datname = %s", customers_database), 10)
-            for _ in range(50):
-                answer = customers.get(f"/api/v1/users/{free.id}/", free.token)
-                answer.ok()
-                assert answer.response.elapsed.total_seconds() < 1
-            holder.rollback()
-            assert waiting.result().status_code in (200, 503)

@@ -29,9 +29,9 @@ std::shared_ptr<TokenValidationCall> TokenValidationCall::Start(
   return call;
 }
 
-TokenValidationCall::TokenValidationCall(const boost::asio::any_io_executor& executor,
+TokenValidationCall::TokenValidationCall(boost::asio::any_io_executor executor,
                                          std::function<void()> on_news, std::promise<void> ended)
-    : executor_(executor), on_news_(std::move(on_news)), ended_(std::move(ended)) {}
+    : executor_(std::move(executor)), on_news_(std::move(on_news)), ended_(std::move(ended)) {}
 
 bool TokenValidationCall::Batch::HasRoomFor(const Query& query) const {
   return request.queries_size() < kMaxQueries &&

@@ -65,7 +65,7 @@ class TokenValidationCall final
     bool HasRoomFor(const Query& query) const;
   };
 
-  TokenValidationCall(const boost::asio::any_io_executor& executor, std::function<void()> on_news,
+  TokenValidationCall(boost::asio::any_io_executor executor, std::function<void()> on_news,
                       std::promise<void> ended);
 
   void OnReadDone(bool ok) override;

@@ -82,8 +82,8 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  public:
-  Impl(const asio::any_io_executor& executor, TokenValidationStreamOptions options)
-      : executor_(executor),
+  Impl(asio::any_io_executor executor, TokenValidationStreamOptions options)
+      : executor_(std::move(executor)),
         options_(std::move(options)),
         stub_(v1::TokenValidation::NewStub(
             platform::grpc::MakeChannel({.host = options_.customers.host,

@@ -84,7 +84,7 @@ Task<Result<Identity>> Validate(std::string authorization) {
 }
 
 // The same for each of several tokens.
-ValidateTokens Each(std::function<Task<Result<Identity>>(std::string)> validate) {
+ValidateTokens Each(const std::function<Task<Result<Identity>>(std::string)>& validate) {
   return [validate](
              std::vector<std::string_view> authorizations) -> Task<std::vector<Result<Identity>>> {
     std::vector<Result<Identity>> verdicts;

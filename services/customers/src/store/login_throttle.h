@@ -32,9 +32,10 @@ class LoginThrottle {
       : client_(client), limits_(limits) {}
 
   // Counts an attempt as failed before it is made, so that parallel ones get no more than allowed.
-  // Gives the time to name it by; kTooManyRequests, with the time to wait, where the limit is reached.
-  platform::Task<platform::Result<platform::postgres::Timestamp>> Begin(
-      const std::string& account, const std::string& address);
+  // Gives the time to name it by; kTooManyRequests, with the time to wait, where the limit is
+  // reached.
+  platform::Task<platform::Result<platform::postgres::Timestamp>> Begin(const std::string& account,
+                                                                        const std::string& address);
 
   // Takes an attempt back. One that failed is left alone.
   platform::Task<platform::Result<void>> Forgive(const std::string& account,
