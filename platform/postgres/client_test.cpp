@@ -404,18 +404,57 @@ TEST_F(ClientTest, SessionsAreSetUp) {
                                                       Lane::kSlow};
   TestLoop loop(Server(), {.deadline = 2000ms, .application_name = "test"});
   loop.Run([&](Client& client) -> Task<void> {
-    const std::vector<std::tuple<std::string, std::string, std::string>> expected{
-        {"TimeZone", "UTC", "UTC"},
-        {"client_encoding", "UTF8", "UTF8"},
-        {"statement_timeout", "1800ms", "1800ms"},
-        {"application_name", "test", "test"},
-        {"plan_cache_mode", "auto", "force_custom_plan"}};
-    for (const auto& [name, fast, slow] : expected) {
-      EXPECT_EQ((co_await client.QueryOne(kFast, name))->value(), fast) << name;
-      EXPECT_EQ((co_await client.QueryOne(kSlow, name))->value(), slow) << name;
+    const std::vector<std::pair<std::string, std::string>> expected{{"TimeZone", "UTC"},
+                                                                    {"client_encoding", "UTF8"},
+                                                                    {"statement_timeout", "1800ms"},
+                                                                    {"application_name", "test"}};
+    for (const auto& [name, value] : expected) {
+      EXPECT_EQ((co_await client.QueryOne(kFast, name))->value(), value) << name;
+      EXPECT_EQ((co_await client.QueryOne(kSlow, name))->value(), value) << name;
     }
     EXPECT_TRUE(client.connected());
   });
+}
+
+TEST_F(ClientTest, WhatIsPlannedAtEachCallIsNotPrepared) {
+  constexpr Statement<std::int32_t> kOnce{"once", "SELECT 1"};
+  constexpr Statement<std::int32_t> kEachCall{"each_call", "SELECT 2", Lane::kFast,
+                                              Planning::kEachCall};
+  constexpr Statement<std::string> kPrepared{
+      "prepared", "SELECT string_agg(statement, ',') FROM pg_prepared_statements", Lane::kFast,
+      Planning::kEachCall};
+  TestLoop loop(Server());
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_EQ((co_await client.QueryOne(kOnce))->value(), 1);
+    EXPECT_EQ((co_await client.QueryOne(kEachCall))->value(), 2);
+    EXPECT_EQ((co_await client.QueryOne(kPrepared))->value(), "SELECT 1");
+  });
+}
+
+// Reads that travel together share a transaction, which must not show.
+TEST_F(ClientTest, AnErrorAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
+  TestLoop loop(Server());
+  int right = 0;
+  int refused = 0;
+  loop.Run([&](Client& client) -> Task<void> {
+    for (const std::int32_t id : {1, 2, 3}) {  // The first round prepares the statements.
+      int waiting = 0;
+      for (int caller = 0; caller < 200; ++caller) {
+        ++waiting;
+        loop.Spawn([&, id, caller]() -> Task<void> {
+          const std::int32_t divisor = caller % 10 == 9 ? 0 : id;
+          const auto row = co_await loop.client().QueryOne(kInverse, divisor);
+          right += row && divisor != 0 ? 1 : 0;
+          refused += !row && divisor == 0 && row.error().sqlstate == "22012" ? 1 : 0;
+          --waiting;
+        });
+      }
+      while (waiting > 0) co_await loop.Sleep(1ms);
+    }
+    EXPECT_TRUE((co_await client.QueryOne(kNumbered, 1)).has_value());
+  });
+  EXPECT_EQ(right, 3 * 180);
+  EXPECT_EQ(refused, 3 * 20);
 }
 
 TEST_F(ClientTest, UnixSocketsAndHostNames) {

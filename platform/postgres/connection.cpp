@@ -21,6 +21,9 @@ namespace {
 
 constexpr int kBinary = 1;
 
+// Reads that share a sync.
+constexpr std::size_t kMaxBatch = 64;
+
 // SQLSTATEs of a prepared statement that the server has lost, or whose tables have changed.
 bool IsStale(std::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "0A000"; }
 
@@ -82,26 +85,34 @@ void Connection::ScheduleSend() {
   }
 }
 
+// A sync ends what the server does as one transaction, and costs it most of a short read's time.
+// Reads share one; whatever else has its own, so that neither its effect nor its failure is
+// another's.
 void Connection::SendPending() {
   if (state_ != State::kUp || pending_.empty()) {
     return;
   }
-  if (in_flight_.empty()) {
+  if (syncs_due_ == 0) {
     last_answer_ = Clock::now();
   }
+  std::size_t batch = 0;
   while (!pending_.empty()) {
     in_flight_.push_back(pending_.front());
     pending_.pop_front();
-    if (!Send(in_flight_.back())) {
+    Entry& entry = in_flight_.back();
+    const bool ends_batch =
+        lane_ != Lane::kFast || entry.retried || pending_.empty() || ++batch % kMaxBatch == 0;
+    if (!Send(entry) || (ends_batch && PQpipelineSync(session_.get()) != 1)) {
       Break();
       return;
     }
+    syncs_due_ += ends_batch ? 1 : 0;
   }
   Flush();
 }
 
-// Writes one statement and its sync. The first call of a statement prepares it before the same
-// sync; until that is confirmed others go as plain text, so that no call hangs on another's.
+// Writes one statement. Its first call prepares it; until that is confirmed others go as plain
+// text, so that no call hangs on another's.
 bool Connection::Send(Entry& entry) {
   const Operation& operation = *entry.operation;
   const Parameters& parameters = operation.parameters;
@@ -134,12 +145,15 @@ bool Connection::Send(Entry& entry) {
                               parameters.lengths.data(), formats.data(), kBinary)
           : PQsendQueryPrepared(session, entry.prepared->server_name.c_str(), count, values.data(),
                                 parameters.lengths.data(), formats.data(), kBinary);
-  return sent == 1 && PQpipelineSync(session) == 1;
+  return sent == 1;
 }
 
-// The statement to be prepared or run; null where it must go as plain text: while its preparation
-// is not confirmed, or where its name already stands for something else.
+// The statement to be prepared or run; null where it must go as plain text: to be planned anew,
+// while its preparation is not confirmed, or where its name already stands for something else.
 Connection::Prepared* Connection::Find(const Operation& operation) {
+  if (operation.planning == Planning::kEachCall) {
+    return nullptr;
+  }
   const auto [found, is_new] = prepared_.try_emplace(operation.name);
   Prepared& prepared = found->second;
   if (is_new) {
@@ -192,76 +206,102 @@ void Connection::OnReadable() {
 // Takes all answers that are there. False when the connection is dead.
 bool Connection::Drain() {
   bool ended = false;
-  while (!in_flight_.empty() && PQisBusy(session_.get()) == 0) {
+  while (syncs_due_ > 0 && PQisBusy(session_.get()) == 0) {
     PGresult* result = PQgetResult(session_.get());
     if (result != nullptr) {
       ended = false;
-      if (!Take(in_flight_.front(), result)) {
+      if (!Take(result)) {
         return false;
       }
-    } else if (std::exchange(ended, true)) {
+    } else if (std::exchange(ended, true) || in_flight_.empty()) {
       return false;  // One null ends a statement's results; two say that there will be no more.
+    } else {
+      TakeEnd();
     }
   }
   return PQstatus(session_.get()) == CONNECTION_OK;
 }
 
-// Of each statement come, in order: its preparation's result, its own, and that of its sync. False
-// when the session has ended with this one.
-bool Connection::Take(Entry& entry, pg_result* result) {
+// Of each statement come, in order: its preparation's result, its own; and after the last before a
+// sync, that of the sync. False when the session has ended with this one.
+bool Connection::Take(pg_result* result) {
   Rows rows(result);
-  switch (PQresultStatus(result)) {
-    case PGRES_PIPELINE_SYNC:
-      CompleteFront();
-      return true;
-    case PGRES_PIPELINE_ABORTED:  // Its preparation has failed; that error stands.
-      return true;
+  const ExecStatusType status = PQresultStatus(result);
+  if (status == PGRES_PIPELINE_SYNC) {
+    CompleteSettled();
+    return true;
+  }
+  if (in_flight_.empty()) {
+    return false;
+  }
+  Entry& entry = in_flight_.front();
+  switch (status) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
     case PGRES_EMPTY_QUERY:
-      if (std::exchange(entry.preparing, false)) {
+      if (entry.preparing) {
         entry.prepared->state = Prepared::State::kConfirmed;
       } else if (entry.operation != nullptr) {
         entry.operation->result = std::move(rows);
       }
       return true;
-    case PGRES_FATAL_ERROR:
-      break;
+    case PGRES_PIPELINE_ABORTED:
+      if (entry.preparing) {
+        entry.prepared->state = Prepared::State::kUnknown;
+      }
+      entry.skipped = !entry.failed;
+      return true;
+    case PGRES_FATAL_ERROR: {
+      bool fatal = false;
+      QueryError error = ErrorOf(result, fatal);
+      if (!fatal) {
+        TakeError(entry, std::move(error));
+      }
+      return !fatal;
+    }
     default:  // COPY has no place in a pipeline.
       return false;
   }
-  bool fatal = false;
-  QueryError error = ErrorOf(result, fatal);
-  if (fatal) {
-    return false;
-  }
-  if (std::exchange(entry.preparing, false)) {
+}
+
+void Connection::TakeError(Entry& entry, QueryError error) {
+  entry.failed = true;
+  if (entry.preparing) {
     entry.prepared->state = Prepared::State::kUnknown;
   } else if (entry.prepared != nullptr && IsStale(error.sqlstate)) {
     entry.prepared->state = Prepared::State::kUnknown;
-    entry.stale = true;
+    entry.skipped = true;
   }
   if (entry.operation != nullptr) {
     entry.operation->result = std::unexpected(std::move(error));
   }
-  return true;
 }
 
-void Connection::CompleteFront() {
-  const Entry entry = in_flight_.front();
-  in_flight_.pop_front();
+// The end of a preparation's results, or of a statement's own.
+void Connection::TakeEnd() {
+  if (!std::exchange(in_flight_.front().preparing, false)) {
+    settled_.push_back(in_flight_.front());
+    in_flight_.pop_front();
+  }
+}
+
+// All before a sync are complete with it, and not earlier: only then has a write been committed.
+void Connection::CompleteSettled() {
+  --syncs_due_;
   answered_ = true;
   last_answer_ = Clock::now();
-  if (entry.operation == nullptr) {
-    return;
+  for (const Entry& entry : settled_) {
+    if (entry.operation == nullptr) {
+      continue;
+    }
+    if (entry.skipped && !entry.retried) {
+      pending_.push_front(
+          {.operation = entry.operation, .deadline = entry.deadline, .retried = true});
+    } else {
+      completed_.push_back(entry.operation);
+    }
   }
-  if (entry.stale) {
-    // A refused statement has done nothing, so it may be sent again; once.
-    pending_.push_front(
-        {.operation = entry.operation, .deadline = entry.deadline, .retried = true});
-    return;
-  }
-  completed_.push_back(entry.operation);
+  settled_.clear();
 }
 
 // Lets the callers of what is complete go on, within this turn of the loop. They may make new
@@ -304,13 +344,15 @@ void Connection::WatchDeadlines() {
     return;
   }
   auto next = Clock::time_point::max();
-  if (!in_flight_.empty()) {
+  if (syncs_due_ > 0) {
     next = last_answer_ + shared_->options.deadline;
-    const auto live = std::ranges::find_if(
-        in_flight_, [](const Entry& entry) { return entry.operation != nullptr; });
-    if (live != in_flight_.end()) {
-      next = std::min(next, live->deadline);
-    }
+  }
+  const auto is_live = [](const Entry& entry) { return entry.operation != nullptr; };
+  if (const auto live = std::ranges::find_if(settled_, is_live); live != settled_.end()) {
+    next = std::min(next, live->deadline);
+  }
+  if (const auto live = std::ranges::find_if(in_flight_, is_live); live != in_flight_.end()) {
+    next = std::min(next, live->deadline);
   }
   if (!pending_.empty()) {
     next = std::min(next, pending_.front().deadline);
@@ -335,15 +377,14 @@ void Connection::OnDeadline() {
     Fail(*pending_.front().operation, overdue);
     pending_.pop_front();
   }
-  for (Entry& entry : in_flight_) {
-    if (entry.deadline > now) {
-      break;
-    }
-    if (entry.operation != nullptr) {
+  const auto fail_overdue = [&](Entry& entry) {
+    if (entry.operation != nullptr && entry.deadline <= now) {
       Fail(*std::exchange(entry.operation, nullptr), overdue);
     }
-  }
-  if (!in_flight_.empty() && now - last_answer_ >= shared_->options.deadline) {
+  };
+  std::ranges::for_each(settled_, fail_overdue);
+  std::ranges::for_each(in_flight_, fail_overdue);
+  if (syncs_due_ > 0 && now - last_answer_ >= shared_->options.deadline) {
     Break("the server does not answer");
   }
   WatchDeadlines();
@@ -355,14 +396,18 @@ void Connection::Fail(Operation& operation, QueryError error) {
 }
 
 void Connection::FailAll(const std::string& reason) {
-  for (std::deque<Entry>* queue : {&in_flight_, &pending_}) {
-    for (const Entry& entry : *queue) {
+  const auto fail_each = [&](auto& entries) {
+    for (const Entry& entry : entries) {
       if (entry.operation != nullptr) {
         Fail(*entry.operation, {.kind = QueryError::Kind::kUnavailable, .message = reason});
       }
     }
-    queue->clear();
-  }
+    entries.clear();
+  };
+  fail_each(settled_);
+  fail_each(in_flight_);
+  fail_each(pending_);
+  syncs_due_ = 0;
 }
 
 void Connection::Report(bool up, std::string_view message) const {

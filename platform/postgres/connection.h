@@ -47,7 +47,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start(Operation& operation);
 
   State state() const { return state_; }
-  std::size_t load() const { return pending_.size() + in_flight_.size(); }
+  std::size_t load() const { return pending_.size() + in_flight_.size() + settled_.size(); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -66,8 +66,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Clock::time_point deadline;
     Prepared* prepared = nullptr;  // What it runs; null when it was sent as plain text.
     bool preparing = false;        // Its statement's preparation is to be answered first.
-    bool stale = false;            // Refused because the server lost or outdated the statement.
-    bool retried = false;
+    bool failed = false;
+    // Has done nothing and may be sent again: the server lost or outdated its statement, or another
+    // statement before the same sync failed.
+    bool skipped = false;
+    bool retried = false;  // Sent again: as plain text, with a sync of its own.
   };
 
   // Connecting.
@@ -88,8 +91,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void AwaitReadable();
   void OnReadable();
   bool Drain();
-  bool Take(Entry& entry, pg_result* result);
-  void CompleteFront();
+  bool Take(pg_result* result);
+  void TakeError(Entry& entry, QueryError error);
+  void TakeEnd();
+  void CompleteSettled();
   void ResumeCompleted();
   void Break(std::string_view reason = {});  // By default libpq's.
 
@@ -119,6 +124,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::deque<Entry> pending_;    // Not sent.
   std::deque<Entry> in_flight_;  // Sent, to be answered in this order.
+  std::vector<Entry> settled_;   // Answered, but for their sync.
+  std::size_t syncs_due_ = 0;    // Sent and not answered.
   std::vector<Operation*> completed_;
   std::unordered_map<std::string_view, Prepared> prepared_;  // By Statement::name.
   std::uint64_t prepare_count_ = 0;

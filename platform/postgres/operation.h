@@ -89,6 +89,7 @@ struct Operation {
   const char* name;
   const char* sql;
   Lane lane;
+  Planning planning;
   std::span<const unsigned> types;  // Of the parameters.
   Parameters parameters;
   std::expected<Rows, QueryError> result{};
@@ -106,6 +107,7 @@ Operation MakeOperation(const Statement<Row, Params...>& statement, const Args&.
   Operation operation{.name = statement.name,
                       .sql = statement.sql,
                       .lane = statement.lane,
+                      .planning = statement.planning,
                       .types = kTypes<Params...>,
                       .parameters = {}};
   (operation.parameters.template Add<Params>(args), ...);

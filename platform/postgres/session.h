@@ -26,7 +26,7 @@ bool NeedsResolving(const std::string& host);
 // Begins to connect without blocking; `addresses` are what the host resolved to, tried in order.
 // Null when out of memory; else see PQstatus.
 Session StartConnecting(const Settings& settings, const std::vector<std::string>& addresses,
-                        const ClientOptions& options, Lane lane);
+                        const ClientOptions& options);
 
 // libpq's last error on one line.
 std::string LastError(const pg_conn* connection);

@@ -7,6 +7,7 @@ namespace cart {
 namespace {
 
 using platform::postgres::Lane;
+using platform::postgres::Planning;
 using platform::postgres::Statement;
 
 constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", R"(
@@ -22,7 +23,8 @@ FROM products
 WHERE name ILIKE $1 AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                              Lane::kSlow};
+                                                                              Lane::kSlow,
+                                                                              Planning::kEachCall};
 
 }  // namespace
 

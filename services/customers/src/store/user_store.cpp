@@ -8,6 +8,7 @@ namespace {
 using platform::Error;
 using platform::ErrorCode;
 using platform::postgres::Lane;
+using platform::postgres::Planning;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
 
@@ -50,7 +51,8 @@ FROM users
 WHERE (email ILIKE $1 OR first_name ILIKE $1 OR last_name ILIKE $1) AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                           Lane::kSlow};
+                                                                           Lane::kSlow,
+                                                                           Planning::kEachCall};
 
 constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
                     bool>
