@@ -77,7 +77,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   template <class F>
   auto Weakly(F handler) {
     return [self = weak_from_this(), handler]<class... Args>(Args&&... args) {
-      if (const auto impl = self.lock()) handler(*impl, std::forward<Args>(args)...);
+      if (const auto impl = self.lock()) std::invoke(handler, *impl, std::forward<Args>(args)...);
     };
   }
 
@@ -100,12 +100,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     open_.emplace(id, &query);
     unsent_.push_back(id);
     WatchDeadline(query.deadline);
-    if (!is_backing_off_ && !std::exchange(is_flush_posted_, true)) {
-      asio::post(executor_, Weakly([](Impl& impl) {
-                   impl.is_flush_posted_ = false;
-                   impl.Flush();
-                 }));
-    }
+    if (!is_backing_off_) ScheduleFlush();
   }
 
   void Close() {
@@ -121,8 +116,27 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
  private:
   bool IsAway() const { return failures_ >= kAwayAfter; }
 
+  // At the end of this turn of the loop, or when the next message may go.
+  void ScheduleFlush() {
+    const auto due = last_message_ + (awaited_ == 0 ? options_.message_interval
+                                                    : options_.unanswered_message_interval);
+    if (flush_due_ && *flush_due_ <= due) return;
+    flush_due_ = due;
+    message_timer_.cancel();
+    if (due <= Clock::now()) {
+      asio::post(executor_, Weakly(&Impl::Flush));
+    } else {
+      message_timer_.expires_at(due);
+      message_timer_.async_wait(Weakly([](Impl& impl, const boost::system::error_code& error) {
+        if (!error) impl.Flush();
+      }));
+    }
+  }
+
   // Sends what has not been sent, over a new stream if there is none.
   void Flush() {
+    flush_due_.reset();
+    if (is_backing_off_) return;
     std::vector<TokenValidationCall::Query> batch;
     batch.reserve(unsent_.size());
     for (const std::uint64_t id : std::exchange(unsent_, {})) {
@@ -133,7 +147,8 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     }
     if (batch.empty()) return;
     if (call_ == nullptr) Open();
-    if (awaited_ == 0) quiet_since_ = Clock::now();
+    last_message_ = Clock::now();
+    if (awaited_ == 0) quiet_since_ = last_message_;
     awaited_ += batch.size();
     call_->Send(batch);
   }
@@ -171,6 +186,8 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     if (news.end) {
       call_ = nullptr;
       OnEnd(*news.end);
+    } else if (awaited_ == 0 && !unsent_.empty()) {
+      ScheduleFlush();
     }
   }
 
@@ -288,7 +305,9 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   boost::unordered_flat_map<std::uint64_t, Query*> open_;
   std::vector<std::uint64_t> unsent_;  // Some may not be open any more.
   std::uint64_t next_id_ = 1;
-  bool is_flush_posted_ = false;
+  std::optional<Clock::time_point> flush_due_;  // Set while one is scheduled.
+  Clock::time_point last_message_{};
+  asio::steady_timer message_timer_{executor_};
 
   std::shared_ptr<TokenValidationCall> call_;  // Null when there is no stream.
   std::vector<std::future<void>> endings_;     // Of calls that gRPC may still be busy with.
