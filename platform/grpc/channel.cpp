@@ -6,6 +6,7 @@
 
 #include <limits>
 
+#include "platform/grpc/callback_threads.h"
 #include "platform/grpc/credentials.h"
 
 namespace platform::grpc {
@@ -52,6 +53,7 @@ int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(d
 }  // namespace
 
 std::shared_ptr<::grpc::Channel> MakeChannel(const ChannelOptions& options) {
+  internal::KeepCallbackThreads();
   return ::grpc::CreateCustomChannel(Target(options), internal::MakeChannelCredentials(options.tls),
                                      Arguments(options));
 }

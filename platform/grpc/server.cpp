@@ -10,6 +10,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <utility>
 
+#include "platform/grpc/callback_threads.h"
 #include "platform/grpc/credentials.h"
 
 namespace platform::grpc {
@@ -85,6 +86,7 @@ std::expected<std::uint16_t, std::string> Server::Start(
   for (::grpc::Service* service : services) {
     builder.RegisterService(service);
   }
+  internal::KeepCallbackThreads();
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     server_.reset();
