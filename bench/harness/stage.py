@@ -78,8 +78,9 @@ class Stage:
         self.environments: dict[str, dict[str, str]] = {}
         self.tokens: list[str] = []  # The Authorization of user 1, 2, …
         self._hash = ""
-        self._postgres: Child | None = None
         self._yardsticks: set[str] = set()
+        for name in ("log", "tls"):
+            (run / name).mkdir()
 
     def program(self, name: str) -> Path:
         """A program of the build, by its name."""
@@ -90,8 +91,6 @@ class Stage:
         return path
 
     def start(self) -> None:
-        for name in ("log", "tls"):
-            (self.run / name).mkdir()
         self.cluster.start(self.supervisor)
         self.environments = service_environments(
             self.run, self.cluster, customers_port=self.ports["customers"],
