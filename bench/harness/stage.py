@@ -39,7 +39,8 @@ TRUNCATE products, carts, cartitems RESTART IDENTITY;
 INSERT INTO products (name, description, price)
 SELECT (ARRAY['Small','Large','Red','Blue','Light','Heavy','Plain','Fine'])[1 + i % 8] || ' '
          || (ARRAY['chair','table','lamp','shelf','basket','kettle','blanket','mirror','clock',
-                   'vase'])[1 + i / 8 % 10] || ' of wood ' || md5(i::text),
+                   'vase'])[1 + i / 8 % 10] || ' of wood '
+         || CASE WHEN i > 0.9 * {products} THEN 'novelty ' ELSE '' END || md5(i::text),
        repeat('What there is to say about it. ', 3), (i % 20000 + 99) / 100.0
 FROM generate_series(1, {products}) AS i;
 INSERT INTO carts (user_id) SELECT generate_series(1, {carts});
