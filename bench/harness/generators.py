@@ -15,6 +15,7 @@ LOAD = Path(__file__).resolve().parents[1] / "load"
 PGBENCH_CLIENTS = 16
 # More answers than this that are no success, and it was not the intended load.
 MAX_ERROR_SHARE = 0.01
+SETTLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class HttpLoad:
 
     def measure(self, stage: Stage, seconds: int, connections: int = 0) -> Outcome:
         """As fast as it goes: wrk, one thread."""
+        self._clean_up(stage)
         output = stage.output(
             ["wrk", "-t1", f"-c{connections or self.connections}", f"-d{seconds}s", "--timeout",
              "30s", "-s", LOAD / "requests.lua", stage.url(self.service), "--", self.write(stage)])
@@ -83,6 +85,8 @@ class HttpLoad:
     def _clean_up(self, stage: Stage) -> None:
         stage.truncate_logs()
         if self.restore:
+            # The service still works on what it was sent before the connections were closed.
+            stage.supervisor.wait(SETTLE_SECONDS)
             stage.psql(self.service, self.restore)
 
 

@@ -14,15 +14,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/algorithm/string.hpp>
+#include <boost/asio.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -51,7 +44,6 @@ using asio::ip::tcp;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::string_view kPlaceholder = "{id}";
 constexpr std::chrono::milliseconds kLate{1};
-constexpr std::chrono::milliseconds kReconnectPause{10};
 
 struct Options {
   std::string file;
@@ -72,10 +64,7 @@ std::vector<Chain> ReadChains(const std::string& path) {
     const bool continues = line.starts_with('+');
     if (continues) line.erase(0, 1);
     std::vector<std::string> fields;
-    for (std::size_t from = 0, tab = 0; tab != std::string::npos; from = tab + 1) {
-      tab = line.find('\t', from);
-      fields.push_back(line.substr(from, tab - from));
-    }
+    boost::split(fields, line, boost::is_any_of("\t"));
     if (fields.size() != 4) throw std::runtime_error("not four fields: " + line);
     std::string text = fields[0] + " " + fields[1] + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
     if (!fields[2].empty()) text += "Authorization: " + fields[2] + "\r\n";
@@ -101,8 +90,8 @@ std::string LastId(std::string_view body) {
   return std::string(body.substr(0, body.find_first_not_of("0123456789")));
 }
 
-double Milliseconds(Clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
+Clock::duration Seconds(double count) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
 }
 
 class Load {
@@ -127,8 +116,7 @@ class Load {
     const Clock::time_point begin = Clock::now();
     for (double at = 0; at < options_.seconds;
          at += options_.is_poisson ? pause(random_) : 1 / options_.rate) {
-      const auto due =
-          begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(at));
+      const Clock::time_point due = begin + Seconds(at);
       if (due > Clock::now()) {
         timer.expires_at(due);
         co_await timer.async_wait(kAwait);
@@ -140,15 +128,14 @@ class Load {
         idle_.pop_back();
       }
     }
-    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                        std::chrono::duration<double>(options_.drain_seconds));
+    const Clock::time_point end = Clock::now() + Seconds(options_.drain_seconds);
     while ((!waiting_.empty() || !in_progress_.empty()) && Clock::now() < end) {
       timer.expires_after(kLate);
       co_await timer.async_wait(kAwait);
     }
     // What is not answered has taken at least this long.
-    for (const Clock::time_point due : waiting_) Abandon(due);
-    for (const Clock::time_point due : in_progress_) Abandon(due);
+    for (const Clock::time_point due : waiting_) Record(due, false);
+    for (const Clock::time_point due : in_progress_) Record(due, false);
     elapsed_ = Clock::now() - begin;
     io_.stop();
   }
@@ -167,19 +154,15 @@ class Load {
       if (Clock::now() - due > kLate) ++late_sends_;
       const Chain& chain = chains_[next_++ % chains_.size()];
       std::string id;
-      for (const std::string& step : chain) {
-        std::string text = step;
+      for (std::string text : chain) {
         if (const auto at = text.find(kPlaceholder); at != std::string::npos) {
           text.replace(at, kPlaceholder.size(), id);
         }
         const auto in_progress = in_progress_.insert(in_progress_.end(), due);
         const bool answered = co_await Exchange(socket, text, id);
         in_progress_.erase(in_progress);
-        latencies_.push_back(Milliseconds(Clock::now() - due));
-        if (!answered) {
-          ++errors_;
-          break;
-        }
+        Record(due, answered);
+        if (!answered) break;
         due = Clock::now();
       }
     }
@@ -187,36 +170,24 @@ class Load {
 
   // False unless answered with a success. Sets `id` from the answer.
   asio::awaitable<bool> Exchange(tcp::socket& socket, const std::string& text, std::string& id) {
+    boost::system::error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
     if (!socket.is_open()) {
-      const auto [refused] =
-          co_await socket.async_connect({asio::ip::address_v4::loopback(), options_.port}, kAwait);
-      if (refused) {
-        asio::steady_timer pause(io_, kReconnectPause);
-        co_await pause.async_wait(kAwait);
-        socket.close();
-        co_return false;
-      }
-      socket.set_option(tcp::no_delay(true));
+      co_await socket.async_connect({asio::ip::address_v4::loopback(), options_.port}, token);
+      if (!error) socket.set_option(tcp::no_delay(true));
     }
     boost::beast::flat_buffer buffer;
     http::response<http::string_body> response;
-    const auto [write_error, written] =
-        co_await asio::async_write(socket, asio::buffer(text), kAwait);
-    if (!write_error) {
-      const auto [read_error, read] = co_await http::async_read(socket, buffer, response, kAwait);
-      if (!read_error) {
-        if (!response.keep_alive()) socket.close();
-        id = LastId(response.body());
-        co_return response.result_int() < 300;
-      }
-    }
-    socket.close();
-    co_return false;
+    if (!error) co_await asio::async_write(socket, asio::buffer(text), token);
+    if (!error) co_await http::async_read(socket, buffer, response, token);
+    if (error || !response.keep_alive()) socket.close();
+    id = LastId(response.body());
+    co_return !error && response.result_int() < 300;
   }
 
-  void Abandon(Clock::time_point due) {
-    ++errors_;
-    latencies_.push_back(Milliseconds(Clock::now() - due));
+  void Record(Clock::time_point due, bool answered) {
+    if (!answered) ++errors_;
+    latencies_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - due).count());
   }
 
   asio::io_context& io_;
@@ -246,8 +217,7 @@ boost::json::object Load::Report() const {
   for (const double part : {0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0}) {
     percentiles[fmt::format("{:g}", part * 100)] = percentile(part);
   }
-  return {{"offered_per_second", options_.rate},
-          {"requests", sorted.size()},
+  return {{"requests", sorted.size()},
           {"per_second",
            static_cast<double>(sorted.size()) / std::chrono::duration<double>(elapsed_).count()},
           {"arrivals", arrivals_},

@@ -47,11 +47,16 @@ local function next_step()
 end
 
 local function answered(status, headers, body)
+  if status >= 300 then refusal = refusal or status .. " " .. body end
   local user, id = body:match('"user_id":(%d+)'), body:match('.*"id":(%d+)')
   local state = user and running[user]
   if state and state[1][state[2] + 1] then
     table.insert(ready, {state[1], state[2] + 1, id})
   end
+end
+
+function setup(the_thread)
+  thread = the_thread
 end
 
 function init(arguments)
@@ -67,7 +72,8 @@ function init(arguments)
 end
 
 function done(summary, latency, requests)
-  local errors = summary.errors
+  local errors, refusal = summary.errors, thread:get("refusal")
+  if refusal then io.write("\nfirst refusal: ", refusal, "\n") end
   io.write(string.format(
     '\nRESULT {"requests": %d, "seconds": %.6f, "errors": %d, "p50_ms": %.3f, "p99_ms": %.3f}\n',
     summary.requests, summary.duration / 1e6,
