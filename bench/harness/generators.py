@@ -15,7 +15,7 @@ LOAD = Path(__file__).resolve().parents[1] / "load"
 PGBENCH_CLIENTS = 16
 # More answers than this that are no success, and it was not the intended load.
 MAX_ERROR_SHARE = 0.01
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Alternating rounds of a scenario and its yardstick, then its latency at given rates."""
 
+import os
 import statistics
 import sys
 import time
@@ -7,12 +8,14 @@ from dataclasses import dataclass
 
 from harness import usage
 from harness.generators import HttpLoad
+from harness.report import MEMORY_BUDGET_MIB
 from harness.scenarios import Scenario
 from harness.stage import SERVICES, Stage
 
 WARM_UP_SECONDS = 1
 # At the highest throughput itself no queue ever ends, so "full" stays a little below.
 FULL_LOAD, HALF_LOAD = 0.9, 0.5
+HASH_MIB = 19  # What one password hash takes (platform/security/password.h).
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def memory(stage: Stage) -> dict[str, dict[str, float]]:
     return {name: usage.memory_mib(child.process.pid) for name, child in stage.services.items()}
 
 
-def per_request(before: dict[str, float], after: dict[str, float], count: float) -> dict[str, float]:
+def per_request(before: dict[str, float], after: dict[str, float],
+                count: float) -> dict[str, float]:
     """CPU microseconds of each process that used any."""
     used = {name: 1e6 * (seconds - before.get(name, 0)) / count for name, seconds in after.items()}
     return {name: microseconds for name, microseconds in sorted(used.items())
@@ -77,7 +81,8 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
     result = {
         "name": scenario.name, "title": scenario.title, "yardstick_title": yardstick.title,
         "budget": scenario.budget, "rounds": rounds, "errors": sum(r["errors"] for r in rounds),
-        **{key: spread([each[key] for each in rounds]) for key in ("service", "yardstick", "ratio")},
+        **{key: spread([each[key] for each in rounds])
+           for key in ("service", "yardstick", "ratio")},
         "cpu_us_per_request": {
             name: statistics.median(each.get(name, 0) for each in cpu)
             for name in sorted({name for each in cpu for name in each})},
@@ -89,6 +94,7 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
             progress.step(f"{scenario.name}: latency at {share:.0%} of the peak", pace.seconds)
             result["latency"][name] = load.open_loop(stage, pace.seconds, rate)
     result["memory_mib"] = memory(stage)
+    result["memory_budget_mib"] = MEMORY_BUDGET_MIB + HASH_MIB * os.cpu_count() * scenario.hashes
     return result
 
 

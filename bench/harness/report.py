@@ -82,14 +82,16 @@ def usage_table(scenarios: list[dict]) -> Table:
     processes = sorted({name for each in scenarios for name in each["cpu_us_per_request"]})
     services = sorted({name for each in scenarios for name in each["memory_mib"]})
     rows = [["scenario", *(f"{name} µs" for name in processes),
-             *(f"{name} MiB now / peak" for name in services), f"≤ {MEMORY_BUDGET_MIB} MiB"]]
+             *(f"{name} MiB now / peak" for name in services), "budget MiB", ""]]
     for each in scenarios:
         memory = each["memory_mib"]
         rows.append([each["title"],
                      *(number(each["cpu_us_per_request"].get(name, 0)) for name in processes),
                      *(f"{number(memory[name]['now'])} / {number(memory[name]['peak'])}"
                        for name in services),
-                     verdict(all(m["peak"] <= MEMORY_BUDGET_MIB for m in memory.values()))])
+                     f"≤ {each['memory_budget_mib']}",
+                     verdict(all(m["peak"] <= each["memory_budget_mib"]
+                                 for m in memory.values()))])
     return rows
 
 
@@ -142,7 +144,8 @@ def text(results: dict) -> str:
 def describe(results: dict) -> str:
     where = results["host"]
     return (f"{where['when']}, commit {where['commit']}, {where['cores']} × {where['cpu']}, Linux "
-            f"{where['kernel']}, {where['postgres']}; {results['settings']}.")
+            f"{where['kernel']}, {where['postgres']}; load average before {where['load_before']}; "
+            f"{results['settings']}.")
 
 
 def markdown(results: dict, level: str = "##") -> str:

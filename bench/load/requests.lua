@@ -2,8 +2,9 @@
 --
 --   wrk -t1 ... -s requests.lua URL -- FILE
 --
--- FILE is described in open_loop.cpp. Several chains run at once over the connections of one wrk thread,
--- which does not tell whose answer it is; so a chain's answers carry its user's id, and no user has two.
+-- FILE is described in open_loop.cpp. Several chains run at once over the connections of one wrk
+-- thread, which does not tell whose answer it is; so a chain's answers carry its user's id, and no
+-- user has two chains.
 
 local chains = {}   -- each a list of steps
 local running = {}  -- by user id: {chain, step}
@@ -11,7 +12,8 @@ local ready = {}    -- steps that can be sent: {chain, step, item id}
 local position = 0
 
 local function text(step)
-  local headers = {["Authorization"] = step.token, ["Content-Type"] = step.body and "application/json"}
+  local headers = {["Authorization"] = step.token,
+                   ["Content-Type"] = step.body and "application/json"}
   return wrk.format(step.method, step.path, headers, step.body)
 end
 

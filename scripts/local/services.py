@@ -55,6 +55,6 @@ def wait_until_ready(supervisor: Supervisor, child: Child, base_url: str) -> Non
             answer = f"{error.code} {error.read(500).decode(errors='replace').strip()}"
         except OSError as error:
             answer = str(error)
-        supervisor.wait(0.05)
+        supervisor.wait(0.01)
     raise Failure(f"{child.name} was not ready within {READY_SECONDS} s. "
                   f"{base_url}/readyz: {answer}.\nThe end of {child.log}:\n{tail(child.log)}")
