@@ -4,7 +4,7 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness import usage
 from harness.generators import HttpLoad
@@ -22,6 +22,7 @@ HASH_MIB = 19  # What one password hash takes (platform/security/password.h).
 class Pace:
     rounds: int = 5
     seconds: int = 2  # Of each half of a round, and of each open-loop measurement.
+    connections: int = 0  # Of HTTP loads; 0: as each scenario has it.
 
     def scenario_seconds(self) -> int:
         return 2 * WARM_UP_SECONDS + (2 * self.rounds + 2) * self.seconds
@@ -63,6 +64,8 @@ def per_request(before: dict[str, float], after: dict[str, float],
 
 def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) -> dict:
     load, yardstick = scenario.load(stage), scenario.yardstick(stage)
+    if pace.connections and isinstance(load, HttpLoad):
+        load = replace(load, connections=pace.connections)
     progress.step(f"{scenario.name}: warming up", 2 * WARM_UP_SECONDS)
     yardstick.measure(stage, WARM_UP_SECONDS)
     load.measure(stage, WARM_UP_SECONDS)

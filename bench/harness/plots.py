@@ -9,6 +9,8 @@ matplotlib.rcParams["svg.hashsalt"] = "microcart"  # The same data gives the sam
 
 from matplotlib import pyplot  # noqa: E402
 
+from harness.report import MEMORY_BUDGET_MIB  # noqa: E402
+
 
 def draw(directory: Path, part: str, results: dict) -> list[Path]:
     """The plots that these results are good for."""
@@ -47,6 +49,7 @@ def draw(directory: Path, part: str, results: dict) -> list[Path]:
         figure, axes = pyplot.subplots(figsize=(7, 4))
         for service, samples in results["memory"].items():
             axes.plot([at / 60 for at, _ in samples], [mib for _, mib in samples], label=service)
+        axes.axhline(MEMORY_BUDGET_MIB, linestyle=":", label="budget")
         axes.set(xlabel="minutes", ylabel="resident MiB", ylim=(0, None))
         axes.legend()
         axes.grid(alpha=0.3)
