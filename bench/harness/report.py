@@ -51,8 +51,10 @@ def verdict(good: bool) -> str:
 def latency(result: dict, load: str) -> str:
     if load not in result["latency"]:
         return ""
-    percentiles = result["latency"][load]["percentiles"]
-    return f"{number(percentiles['50'])} / {number(percentiles['99'])}"
+    measured = result["latency"][load]
+    percentiles, errors = measured["percentiles"], measured["errors"]
+    return (f"{number(percentiles['50'])} / {number(percentiles['99'])}"
+            + (f" ({errors} of {measured['requests']} failed)" if errors else ""))
 
 
 def tail_ok(result: dict) -> bool | None:

@@ -92,6 +92,8 @@ class Stage:
         return path
 
     def start(self) -> None:
+        for name in (*SERVICES, "bench_password_hashes"):
+            self.program(name)
         self.cluster.start(self.supervisor)
         self.environments = service_environments(
             self.run, self.cluster, customers_port=self.ports["customers"],
