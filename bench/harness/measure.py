@@ -12,7 +12,6 @@ from harness.report import MEMORY_BUDGET_MIB
 from harness.scenarios import Scenario
 from harness.stage import SERVICES, Stage
 
-WARM_UP_SECONDS = 1
 # At the highest throughput itself no queue ever ends, so "full" stays a little below.
 FULL_LOAD, HALF_LOAD = 0.9, 0.5
 HASH_MIB = 19  # What one password hash takes (platform/security/password.h).
@@ -22,10 +21,11 @@ HASH_MIB = 19  # What one password hash takes (platform/security/password.h).
 class Pace:
     rounds: int = 5
     seconds: int = 2  # Of each half of a round, and of each open-loop measurement.
+    warm_up: int = 1  # Seconds, of each.
     connections: int = 0  # Of HTTP loads; 0: as each scenario has it.
 
     def scenario_seconds(self) -> int:
-        return 2 * WARM_UP_SECONDS + (2 * self.rounds + 2) * self.seconds
+        return 2 * self.warm_up + (2 * self.rounds + 2) * self.seconds
 
 
 class Progress:
@@ -66,9 +66,10 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
     load, yardstick = scenario.load(stage), scenario.yardstick(stage)
     if pace.connections and isinstance(load, HttpLoad):
         load = replace(load, connections=pace.connections)
-    progress.step(f"{scenario.name}: warming up", 2 * WARM_UP_SECONDS)
-    yardstick.measure(stage, WARM_UP_SECONDS)
-    load.measure(stage, WARM_UP_SECONDS)
+    if pace.warm_up:
+        progress.step(f"{scenario.name}: warming up", 2 * pace.warm_up)
+        yardstick.measure(stage, pace.warm_up)
+        load.measure(stage, pace.warm_up)
     reset_peaks(stage)
 
     rounds, cpu = [], []
