@@ -9,13 +9,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
 
-from harness import report, statements  # noqa: E402
+from harness import report, scaling, scenarios, statements  # noqa: E402
+from harness.stage import TOKEN_USERS, Size  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
 
@@ -122,6 +124,13 @@ def test_all_statements_are_read(store):
         statement = statements.statement(store, name)
         assert statement.sql in source
         assert statement.sql.split()[0] in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
+
+
+def test_every_load_finds_its_statements():
+    stage = SimpleNamespace(size=Size(), tokens=["Bearer x"] * TOKEN_USERS, workers=2)
+    for scenario in scenarios.SCENARIOS:
+        assert scenario.load(stage) and scenario.yardstick(stage).title
+    assert len(scaling.loads(stage, 1000)) == scaling.LOADS
 
 
 def test_the_lane_is_read():
