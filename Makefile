@@ -31,6 +31,10 @@ format: packages ## Format all C++ sources in place
 openapi: build-release ## Renew docs/openapi/ after an intended change of the API
 	@scripts/openapi
 
+.PHONY: bench
+bench: build-release ## Measure both services against yardsticks; ARGS=--help tells more
+	@bench/run $(ARGS)
+
 .PHONY: coverage
 coverage: build-coverage ## Run every test, report line coverage; at least 90 %
 	@scripts/coverage

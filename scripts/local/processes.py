@@ -134,14 +134,21 @@ class Supervisor:
                 raise Failure(f"{child.name} ended by itself ({describe(child.process.returncode)})"
                               f". The end of {child.log}:\n{tail(child.log)}")
 
+    def stop(self, child: Child) -> None:
+        """Stops one child, if it still runs. A second Ctrl-C kills instead of asking."""
+        self._children.remove(child)
+        if child.process.poll() is None:
+            child.process.send_signal(child.stop_signal)
+            self._await_end(child, seconds=40)
+        self._remember()
+
     def stop_all(self) -> None:
-        """Stops the children, last started first. A second Ctrl-C kills instead of asking."""
+        """Stops the children, last started first, as `stop` does."""
         while self._children:
-            child = self._children.pop()
+            child = self._children[-1]
             if child.process.poll() is None:
                 say(f"stopping {child.name}")
-                child.process.send_signal(child.stop_signal)
-                self._await_end(child, seconds=40)
+            self.stop(child)
         self._record.unlink(missing_ok=True)
 
     def _await_end(self, child: Child, seconds: float) -> None:

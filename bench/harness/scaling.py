@@ -1,0 +1,144 @@
+"""How speed changes with the number of rows, clients and items."""
+
+import hashlib
+import json
+
+from harness import scenarios
+from harness.generators import HttpLoad, Outcome, PgBench, Request
+from harness.measure import Pace, Progress, spread
+from harness.report import Table, number, verdict, with_spread
+from harness.scenarios import PAGE
+from harness.stage import Size, Stage, quoted
+from harness.statements import statement
+
+ROWS = (1_000, 100_000, 1_000_000)
+ITEMS = (1, 50, 500)
+# A page or a search at the most rows may take so much longer than at the fewest.
+BUDGET = 2
+CONNECTIONS = 16
+LOAD_SECONDS = {1_000: 5, 100_000: 15, 1_000_000: 120}
+# Loads per number of rows, below.
+LOADS = 12
+
+# Products are named "Red lamp of wood <md5 of the id>", users "Ada <eight digits of the md5>".
+RARE = tuple(hashlib.md5(str(i).encode()).hexdigest()[:8] for i in range(1, 11))
+PRODUCT_TERMS = {"one row": RARE, "a tenth of the rows": scenarios.SEARCH_TERMS,
+                 "the newest tenth": ("novelty",), "all rows": ("wood",)}
+USER_TERMS = {"one row": RARE, "an eighth of the rows": ("Ada", "Grace", "Alan", "Edsger"),
+              "all rows": ("example",)}
+# For these only the plan is looked at.
+EXPLAINED = {"one row": RARE[0], "a tenth of the rows": "lamp", "the newest tenth": "novelty",
+             "all rows": "wood", "no row": "zzyzx", "no row, of common parts": "lampchairs",
+             "two letters, all rows": "of", "two letters, no row": "zq", "one letter, no row": "%"}
+
+
+def users_load(stage: Stage, query: str) -> HttpLoad:
+    return HttpLoad("customers", [(Request("GET", f"/api/v1/users/list/?limit={PAGE}&{query}",
+                                           stage.tokens[0]),)], CONNECTIONS)
+
+
+def user_search(stage: Stage, terms: tuple[str, ...]) -> HttpLoad:
+    return HttpLoad("customers", [chain for term in terms
+                                  for chain in users_load(stage, f"search={quoted(term)}").chains],
+                    CONNECTIONS)
+
+
+def product_page(after: int) -> HttpLoad:
+    return HttpLoad("cart", [(Request(
+        "GET", f"/api/v1/products/list/?limit={PAGE}&after={after}"),)], CONNECTIONS)
+
+
+def login_lookup(rows: int) -> PgBench:
+    find = statement("customers", "find_credentials_by_email")
+    emails = {f"email{i}": f"USER{1 + i * (rows - 1) // 19}@example.com" for i in range(20)}
+    return PgBench("customers", [f"{find.with_arguments(f':{name}')};\n" for name in emails], find,
+                   emails)
+
+
+def loads(stage: Stage, rows: int) -> dict[str, HttpLoad | PgBench]:
+    found: dict[str, HttpLoad | PgBench] = {
+        "products, first page": product_page(0),
+        "products, last page": product_page(rows - PAGE)}
+    for name, terms in PRODUCT_TERMS.items():
+        load = scenarios.search_load(terms)
+        found[f"products, search for {name}"] = HttpLoad("cart", load.chains, CONNECTIONS)
+    found["users, first page"] = users_load(stage, "after=0")
+    found["users, last page"] = users_load(stage, f"after={rows - PAGE}")
+    for name, terms in USER_TERMS.items():
+        found[f"users, search for {name}"] = user_search(stage, terms)
+    found["login's look-up by email (pgbench)"] = login_lookup(rows)
+    return found
+
+
+def plans(stage: Stage, rows: int) -> Table:
+    """How PostgreSQL finds the products of a search, planned as the service has it planned."""
+    table = []
+    sql = statement("products", "search_products")
+    for name, term in EXPLAINED.items():
+        pattern = "%" + term.replace("%", r"\%") + "%"
+        explain = sql.with_arguments(f"'{pattern}'", "0", str(PAGE))
+        plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};"))[0]
+        node, nodes = plan["Plan"], []
+        while node:
+            nodes.append(node["Node Type"] + (f" on {node['Index Name']}" if "Index Name" in node
+                                              else ""))
+            node = (node.get("Plans") or [None])[0]
+        table.append([f"{rows:,}", f"{name}: {term}", " ← ".join(nodes),
+                      number(plan["Execution Time"])])
+    return table
+
+
+def median_rate(stage: Stage, load: HttpLoad | PgBench, pace: Pace) -> dict[str, float]:
+    load.measure(stage, 1)
+    outcomes: list[Outcome] = [load.measure(stage, pace.seconds) for _ in range(pace.rounds)]
+    return spread([each.per_second for each in outcomes])
+
+
+def seconds(pace: Pace) -> float:
+    per_load = 1 + pace.rounds * pace.seconds
+    return (sum(LOAD_SECONDS.values()) + len(ROWS) * (LOADS + 3) * per_load
+            + len(ITEMS) * (2 * per_load + LOAD_SECONDS[1_000]))
+
+
+def by_rows(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:
+    rates: dict[str, list[dict[str, float]]] = {}
+    explained = [["rows", "search for", "plan", "ms"]]
+    for rows in ROWS:
+        progress.step(f"loading {rows:,} products and users", LOAD_SECONDS[rows])
+        stage.stop_services()
+        stage.load(Size(users=rows, carts=1_000, products=rows))
+        stage.start_services()
+        explained += plans(stage, rows)
+        for name, load in loads(stage, rows).items():
+            progress.step(f"{rows:,} rows: {name}", 1 + pace.rounds * pace.seconds)
+            rates.setdefault(name, []).append(median_rate(stage, load, pace))
+    table = [["requests/s", *(f"{rows:,} rows" for rows in ROWS),
+              f"time at {ROWS[-1]:,} / {ROWS[0]:,}", f"≤ {BUDGET}"]]
+    for name, each in rates.items():
+        slower = each[0]["median"] / each[-1]["median"]
+        table.append([name, *(with_spread(rate) for rate in each), number(slower),
+                      verdict(slower <= BUDGET)])
+    return [("Rows", table), ("Plans of a product search", explained)]
+
+
+def by_items(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:
+    table = [["items in the cart", "GET cart/s", "pgbench/s", "ratio"]]
+    for items in ITEMS:
+        progress.step(f"loading carts of {items}", LOAD_SECONDS[1_000])
+        stage.stop_services()
+        stage.load(Size(users=1_000, carts=1_000, items=items))
+        stage.start_services()
+        load, yardstick = scenarios.cart_load(stage), scenarios.cart_yardstick(stage)
+        pairs = []
+        for _ in range(pace.rounds):
+            progress.step(f"GET cart of {items}", 2 * pace.seconds)
+            bare = yardstick.measure(stage, pace.seconds).per_second
+            pairs.append((load.measure(stage, pace.seconds).per_second, bare))
+        table.append([str(items), with_spread(spread([rate for rate, _ in pairs])),
+                      with_spread(spread([bare for _, bare in pairs])),
+                      with_spread(spread([rate / bare for rate, bare in pairs]))])
+    return [("Items in a cart", table)]
+
+
+def measure(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:
+    return by_rows(stage, pace, progress) + by_items(stage, pace, progress)

@@ -1,0 +1,139 @@
+"""The rows of the table: a load, its yardstick and its budget."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.generators import (PGBENCH_CLIENTS, HttpLoad, Nginx, PasswordHashes, PgBench, Request,
+                                Validation)
+from harness.stage import PASSWORD, SPARE_PRODUCTS, TOKEN_USERS, Stage, quoted, shuffled
+from harness.statements import statement
+
+PAGE = 20
+# Each in a tenth of the products' names.
+SEARCH_TERMS = ("chair", "table", "lamp", "shelf", "basket", "kettle", "blanket", "mirror", "clock",
+                "vase")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    load: Callable[[Stage], HttpLoad | Validation]
+    yardstick: Callable[[Stage], PgBench | PasswordHashes | Nginx | Validation]
+    budget: float | None = None  # The least ratio that is good, of docs/performance.md.
+    hashes: bool = False  # Passwords, each in 19 MiB, as many at once as there are cores.
+
+
+def token_users(stage: Stage) -> list[int]:
+    return shuffled(min(stage.size.users, TOKEN_USERS))
+
+
+def cart_load(stage: Stage) -> HttpLoad:
+    return HttpLoad("cart", [(Request("GET", f"/api/v1/cart/{user}/", stage.tokens[user - 1]),)
+                             for user in token_users(stage)])
+
+
+def cart_yardstick(stage: Stage) -> PgBench:
+    read = statement("cart", "read_cart")
+    return PgBench("cart", [f"\\set cart random(1, {stage.size.carts})\n"
+                            f"{read.with_arguments(':cart')};\n"], read)
+
+
+def profile_load(stage: Stage) -> HttpLoad:
+    return HttpLoad("customers",
+                    [(Request("GET", f"/api/v1/users/{user}/", stage.tokens[user - 1]),)
+                     for user in token_users(stage)])
+
+
+def profile_yardstick(stage: Stage) -> PgBench:
+    find = statement("customers", "find_signed_in_user")
+    return PgBench("customers", [f"\\set user random(1, {stage.size.users})\n"
+                                 f"{find.with_arguments(':user', '0')};\n"], find)
+
+
+def page_load(stage: Stage) -> HttpLoad:
+    return HttpLoad("cart", [(Request("GET", f"/api/v1/products/list/?limit={PAGE}&after={after}"),)
+                             for after in shuffled(stage.size.products - PAGE)[:10_000]])
+
+
+def page_yardstick(stage: Stage) -> PgBench:
+    page = statement("products", "list_products")
+    return PgBench("cart", [f"\\set after random(1, {stage.size.products - PAGE})\n"
+                            f"{page.with_arguments(':after', str(PAGE))};\n"], page)
+
+
+def search_load(terms: tuple[str, ...] = SEARCH_TERMS) -> HttpLoad:
+    return HttpLoad("cart", [
+        (Request("GET", f"/api/v1/products/list/?limit={PAGE}&search={quoted(term)}"),)
+        for term in terms])
+
+
+def search_yardstick(terms: tuple[str, ...] = SEARCH_TERMS) -> PgBench:
+    # A script for each term: pgbench's variables are numbers, but for those of the command line.
+    search = statement("products", "search_products")
+    return PgBench(
+        "cart", [f"{search.with_arguments(f':term{number}', '0', str(PAGE))};\n"
+                 for number in range(len(terms))],
+        search, {f"term{number}": f"%{term}%" for number, term in enumerate(terms)})
+
+
+def writes_load(stage: Stage) -> HttpLoad:
+    """Adds an item, changes and removes it: three requests, after which all is as it was."""
+    def chain(user: int) -> tuple[Request, ...]:
+        token = stage.tokens[user - 1]
+        product = stage.size.products - user % SPARE_PRODUCTS
+        return (Request("POST", f"/api/v1/cart-item/{user}/create", token,
+                        f'{{"product_id":{product},"quantity":3}}'),
+                Request("PATCH", "/api/v1/cart-item/{id}/", token, '{"quantity":4}'),
+                Request("DELETE", "/api/v1/cart-item/{id}/", token))
+    loaded = stage.size.carts * stage.size.items
+    return HttpLoad("cart", [chain(user) for user in token_users(stage)],
+                    restore=f"DELETE FROM cartitems WHERE id > {loaded}; VACUUM cartitems;")
+
+
+def writes_yardstick(stage: Stage) -> PgBench:
+    def sql(name: str, *arguments: str) -> str:
+        return statement("cart", name).with_arguments(*arguments)
+    # Each client has carts of its own. \aset keeps the last row, that of the added item.
+    last = stage.size.carts // PGBENCH_CLIENTS - 1
+    first_spare = stage.size.products - SPARE_PRODUCTS + 1
+    script = f"""\
+\\set cart :client_id + {PGBENCH_CLIENTS} * random(0, {last}) + 1
+\\set product random({first_spare}, {stage.size.products})
+{sql("find_cart", ":cart")};
+{sql("add_item", ":cart", ":product", "3")} \\aset item_
+{sql("find_cart_of_item", ":item_id")};
+{sql("change_item", ":item_id", "4")};
+{sql("find_cart_of_item", ":item_id")};
+{sql("remove_item", ":item_id")};
+"""
+    return PgBench("cart", [script], statement("cart", "add_item"), requests_per_transaction=3)
+
+
+def login_load(stage: Stage) -> HttpLoad:
+    return HttpLoad("customers", [
+        (Request("POST", "/api/v1/auth/login/",
+                 body=f'{{"email":"user{user}@example.com","password":"{PASSWORD}"}}'),)
+        for user in token_users(stage)], connections=2 * stage.workers)
+
+
+def _validation(way: str, title: str) -> Scenario:
+    return Scenario(f"validate-{way}", title, lambda stage: Validation(way, "grpc"),
+                    lambda stage: Validation(way, "echo"))
+
+
+SCENARIOS = (
+    Scenario("cart", "GET cart", cart_load, cart_yardstick, 0.7),
+    Scenario("profile", "GET own profile", profile_load, profile_yardstick, 0.8),
+    Scenario("page", "Product page of 20", page_load, page_yardstick, 0.8),
+    Scenario("search", "Product search", lambda stage: search_load(),
+             lambda stage: search_yardstick(), None),
+    Scenario("writes", "Add, change, remove an item", writes_load, writes_yardstick, 0.6),
+    Scenario("login", "Login", login_load, lambda stage: PasswordHashes(), hashes=True),
+    Scenario("health", "No database: /healthz",
+             lambda stage: HttpLoad("cart", [(Request("GET", "/healthz"),)]),
+             lambda stage: Nginx()),
+    _validation("unary", "Validation, unary"),
+    _validation("stream", "Validation, stream"),
+    _validation("batch", "Validation, batches"),
+)

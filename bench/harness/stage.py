@@ -1,0 +1,256 @@
+"""What is measured: a private PostgreSQL, both services, and what they are compared with."""
+
+import os
+import random
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+
+from harness import usage
+from local.cluster import BIN, Cluster
+from local.processes import Child, Failure, Supervisor
+from local.services import base_environment, service_environments, wait_until_ready
+
+SERVICES = ("customers", "cart")
+PASSWORD = "testPass123"
+TOKEN_USERS = 10_000
+# The last products are in no cart, so that a write can add one.
+SPARE_PRODUCTS = 100
+# Before the migration that makes the search index: loading is faster without.
+BEFORE_SEARCH_INDEX = {"customers": 3, "cart": 2}
+
+_LOAD_USERS = """
+TRUNCATE users RESTART IDENTITY;
+INSERT INTO users (email, first_name, last_name, password, is_admin)
+SELECT 'user' || i || '@example.com',
+       (ARRAY['Ada','Grace','Alan','Edsger','Barbara','Donald','Tony','Frances'])[1 + i % 8],
+       initcap(substr(md5(i::text), 1, 8)), '{hash}', i = 1
+FROM generate_series(1, {users}) AS i;
+"""
+
+_LOAD_CARTS = """
+TRUNCATE products, carts, cartitems RESTART IDENTITY;
+INSERT INTO products (name, description, price)
+SELECT (ARRAY['Small','Large','Red','Blue','Light','Heavy','Plain','Fine'])[1 + i % 8] || ' '
+         || (ARRAY['chair','table','lamp','shelf','basket','kettle','blanket','mirror','clock',
+                   'vase'])[1 + i / 8 % 10] || ' of wood '
+         || CASE WHEN i > 0.9 * {products} THEN 'novelty ' ELSE '' END || md5(i::text),
+       repeat('What there is to say about it. ', 3), (i % 20000 + 99) / 100.0
+FROM generate_series(1, {products}) AS i;
+INSERT INTO carts (user_id) SELECT generate_series(1, {carts});
+INSERT INTO cartitems (cart_id, product_id, quantity)
+SELECT cart, 1 + (cart * 31 + item) % ({products} - {spare}), 1 + (cart + item) % 5
+FROM generate_series(1, {carts}) AS cart, generate_series(1, {items}) AS item;
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    users: int = 10_000
+    carts: int = 10_000
+    items: int = 5  # In each cart.
+    products: int = 1_000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Stage:
+    """Started step by step: `start`, `load`, `start_services`. The supervisor stops all of it."""
+
+    def __init__(self, build: Path, run: Path, supervisor: Supervisor, workers: int):
+        self.build = build
+        self.run = run
+        self.supervisor = supervisor
+        self.workers = workers
+        self.cluster = Cluster(run, base_environment())
+        self.size = Size()
+        self.services: dict[str, Child] = {}
+        self.ports = {name: free_port() for name in ("customers", "cart", "grpc", "nginx", "echo")}
+        self.environments: dict[str, dict[str, str]] = {}
+        self.tokens: list[str] = []  # The Authorization of user 1, 2, …
+        self._hash = ""
+        self._yardsticks: set[str] = set()
+        for name in ("log", "tls"):
+            (run / name).mkdir()
+
+    def program(self, name: str) -> Path:
+        """A program of the build, by its name."""
+        path = self.build / ("services" if name in SERVICES else "bench") / (
+            f"{name}/{name}" if name in SERVICES else name)
+        if not path.exists():
+            raise Failure(f"{path} is not there: `make build` first")
+        return path
+
+    def start(self) -> None:
+        for name in (*SERVICES, "bench_password_hashes"):
+            self.program(name)
+        self.cluster.start(self.supervisor)
+        self.environments = service_environments(
+            self.run, self.cluster, customers_port=self.ports["customers"],
+            cart_port=self.ports["cart"], grpc_port=self.ports["grpc"])
+        for environment in self.environments.values():
+            environment["WORKERS"] = str(self.workers)
+        # All load comes from one address.
+        self.environments["customers"]["LOGIN_FAILURES_PER_ADDRESS"] = "1000000"
+        self._hash = self.output([self.program("bench_password_hashes"), "--hash", "--password",
+                                  PASSWORD]).strip()
+        secret = Path(self.environments["customers"]["JWT_SECRET_FILE"]).read_text()
+        expires = int(time.time()) + 24 * 3600
+        self.tokens = ["Bearer " + jwt.encode(
+            {"id": user, "email": f"user{user}@example.com", "is_admin": user == 1, "exp": expires},
+            secret, "HS256") for user in range(1, TOKEN_USERS + 1)]
+
+    def load(self, size: Size) -> None:
+        """Replaces all data. The services are stopped."""
+        self.size = size
+        (self.run / "tokens").write_text("\n".join(self.tokens[:size.users]) + "\n")
+        for service, script in (
+                ("customers", _LOAD_USERS.format(users=size.users, hash=self._hash)),
+                ("cart", _LOAD_CARTS.format(products=size.products, carts=size.carts,
+                                            items=size.items, spare=SPARE_PRODUCTS))):
+            self._migrate(service, "to", str(BEFORE_SEARCH_INDEX[service]))
+            self.psql(service, script)
+            self._migrate(service, "up")
+            self.psql(service, "VACUUM ANALYZE;")
+
+    def start_services(self) -> None:
+        for service in SERVICES:
+            self.start_service(service)
+
+    def start_service(self, service: str) -> None:
+        child = self.supervisor.start(service, [self.program(service), "serve"],
+                                      self.environments[service])
+        self.services[service] = child
+        wait_until_ready(self.supervisor, child, self.url(service))
+
+    def stop_services(self) -> None:
+        for service in reversed(SERVICES):
+            if service in self.services:
+                self.supervisor.stop(self.services.pop(service))
+
+    def start_nginx(self) -> None:
+        """nginx with as many workers as a service, which answers as /healthz does."""
+        if "nginx" in self._yardsticks:
+            return
+        self._yardsticks.add("nginx")
+        directory = self.run / "nginx"
+        directory.mkdir()
+        paths = "".join(f"{module}_temp_path {directory}/{module};"
+                        for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (directory / "nginx.conf").write_text(f"""
+            daemon off;
+            worker_processes {self.workers};
+            pid {directory}/pid;
+            error_log stderr;
+            events {{ worker_connections 4096; }}
+            http {{
+              access_log off; {paths}
+              keepalive_requests 1000000000;
+              default_type application/json;
+              server {{
+                listen 127.0.0.1:{self.ports["nginx"]} reuseport;
+                location / {{ return 200 '{{"data":{{"alive":true}}}}'; }}
+              }}
+            }}""")
+        self.supervisor.start("nginx", ["nginx", "-p", directory, "-c", directory / "nginx.conf"],
+                              base_environment())
+        self._wait_for_port("nginx")
+
+    def start_echo(self) -> None:
+        """The validation services with nothing behind them."""
+        if "echo" in self._yardsticks:
+            return
+        self._yardsticks.add("echo")
+        self.supervisor.start(
+            "echo", [self.program("bench_validation_echo"), "--port", self.ports["echo"],
+                     *self._tls("customers")], base_environment())
+        self._wait_for_port("echo")
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def get(self, service: str, path: str, token: str = "") -> bytes:
+        request = urllib.request.Request(self.url(service) + path,
+                                         headers={"Authorization": token} if token else {})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as answer:
+            return answer.read()
+
+    def client_tls(self) -> list:
+        return self._tls("cart")
+
+    def _tls(self, name: str) -> list:
+        return ["--ca", self.run / "tls/ca.crt", "--certificate", self.run / f"tls/{name}.crt",
+                "--key", self.run / f"tls/{name}.key"]
+
+    def psql(self, database: str, script: str) -> str:
+        """Runs SQL as the service's own role; what it prints, unaligned."""
+        result = subprocess.run([BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=script,
+                                text=True, capture_output=True,
+                                env=base_environment() | self.postgres_environment(database))
+        if result.returncode != 0:
+            raise Failure(f"psql failed:\n{result.stderr.rstrip()}")
+        return result.stdout
+
+    def postgres_environment(self, database: str) -> dict[str, str]:
+        """The variables with which libpq reaches a database as its service does."""
+        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.cluster.port), "PGDATABASE": database,
+                "PGUSER": database, "PGSSLMODE": "disable",
+                "PGPASSWORD": (self.run / f"{database}.password").read_text()}
+
+    def output(self, command: list, environment: dict[str, str] | None = None) -> str:
+        """Runs a program to its end and returns what it printed."""
+        name = Path(command[0]).name
+        self.supervisor.run(name, command, base_environment() | (environment or {}), name)
+        return (self.run / "log" / f"{name}.log").read_text(errors="replace")
+
+    def sample(self) -> dict[str, float]:
+        """CPU seconds so far of each process that takes part."""
+        seconds = {name: usage.cpu_seconds(child.process.pid)
+                   for name, child in self.services.items()}
+        seconds |= usage.postgres_cpu(self.postmaster)
+        seconds["load generator"] = usage.own_children_cpu()
+        return seconds
+
+    def truncate_logs(self) -> None:
+        """The services log each request; nobody reads that here."""
+        for child in self.services.values():
+            os.truncate(child.log, 0)
+
+    @property
+    def postmaster(self) -> int:
+        return int((self.run / "postgres/postmaster.pid").read_text().split("\n", 1)[0])
+
+    def _migrate(self, service: str, *arguments: str) -> None:
+        self.supervisor.run(f"the migration of {service}",
+                            [self.program(service), "migrate", *arguments],
+                            self.environments[service], f"{service}-migrate")
+
+    def _wait_for_port(self, name: str) -> None:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.ports[name])) == 0:
+                    return
+            self.supervisor.wait(0.05)
+        raise Failure(f"{name} does not listen; see {self.run}/log/{name}.log")
+
+
+def shuffled(count: int) -> list[int]:
+    """1 to `count` in an order that is random, and always the same."""
+    numbers = list(range(1, count + 1))
+    random.Random(count).shuffle(numbers)
+    return numbers
+
+
+def quoted(text: str) -> str:
+    return urllib.parse.quote(text)

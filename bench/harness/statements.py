@@ -1,0 +1,35 @@
+"""The services' SQL, read from their sources, so that a yardstick runs the very same statement."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.processes import Failure
+
+ROOT = Path(__file__).resolve().parents[2]
+STORES = {"customers": ROOT / "services/customers/src/store/user_store.cpp",
+          "cart": ROOT / "services/cart/src/store/cart_store.cpp",
+          "products": ROOT / "services/cart/src/store/product_store.cpp"}
+
+# constexpr Statement<…> kName{"name", R"(…)" or "…", Lane::kSlow};
+_STATEMENT = re.compile(
+    r'constexpr Statement<[^;{]*>\s+k\w+\{\s*"(?P<name>\w+)",\s*'
+    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")\s*(?P<lane>,\s*Lane::kSlow)?\s*\};', re.S)
+
+
+@dataclass(frozen=True)
+class Statement:
+    sql: str  # With $1, $2, …
+    slow: bool  # Planned anew for each call, as the services' slow lane does.
+
+    def with_arguments(self, *arguments: str) -> str:
+        """The statement with pgbench's variables, or literals, as its parameters."""
+        sql = re.sub(r"\$(\d)", lambda match: arguments[int(match[1]) - 1], self.sql)
+        return " ".join(sql.split())
+
+
+def statement(store: str, name: str) -> Statement:
+    for match in _STATEMENT.finditer(STORES[store].read_text()):
+        if match["name"] == name:
+            return Statement((match["raw"] or match["plain"]).strip(), bool(match["lane"]))
+    raise Failure(f"there is no statement {name} in {STORES[store]}")

@@ -1,0 +1,168 @@
+"""The benchmark itself: that it runs, and that its figures mean what they say."""
+
+import http.server
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
+
+from harness import report, scaling, scenarios, statements  # noqa: E402
+from harness.stage import TOKEN_USERS, Size  # noqa: E402
+
+BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
+
+
+class Server:
+    """Answers each request, but not while `stalled`. One thread for each connection."""
+
+    def __init__(self, status: int = 200, body: str = "{}"):
+        self.paths: list[str] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1  # One write, so that no delayed ACK comes between head and body.
+
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.go_on.wait()
+                outer.paths.append(f"{self.command} {self.path}")
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            do_GET = do_POST = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stall(self, after: float, seconds: float) -> None:
+        def run():
+            time.sleep(after)
+            self.go_on.clear()
+            time.sleep(seconds)
+            self.go_on.set()
+        threading.Thread(target=run, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def open_loop(tmp_path: Path, port: int, *options: str, requests: str = "GET\t/\t\t\n") -> dict:
+    path = tmp_path / "requests"
+    path.write_text(requests)
+    done = subprocess.run([BUILD / "bench/bench_open_loop", path, "--port", str(port), *options],
+                          check=True, capture_output=True, text=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+def test_the_open_loop_shows_a_stall(tmp_path):
+    """A fifth of what is due falls into it and waits, however few connections there are."""
+    with Server() as server:
+        server.stall(after=0.4, seconds=0.2)
+        result = open_loop(tmp_path, server.port, "--rate", "200", "--seconds", "1",
+                           "--connections", "4")
+    assert result["errors"] == 0
+    assert 190 <= result["requests"] <= 210
+    assert result["percentiles"]["50"] < result["percentiles"]["90"]
+    assert result["percentiles"]["90"] > 60
+    assert result["percentiles"]["99"] > 150
+    assert result["late_sends"] > 20
+
+
+def test_the_open_loop_counts_what_is_never_answered(tmp_path):
+    with Server() as server:
+        server.go_on.clear()
+        result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2",
+                           "--connections", "4", "--drain", "0.3")
+        server.go_on.set()
+    assert result["errors"] == result["requests"] == result["arrivals"]
+    assert result["percentiles"]["50"] > 300
+
+
+def test_the_open_loop_counts_refusals(tmp_path):
+    with Server(status=503) as server:
+        result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2")
+    assert result["errors"] == result["requests"] > 0
+
+
+def test_the_open_loop_follows_a_chain(tmp_path):
+    with Server(body='{"id":1,"items":[{"id":2},{"id":73}]}') as server:
+        result = open_loop(tmp_path, server.port, "--rate", "5", "--seconds", "0.1", requests=(
+            "POST\t/items\tBearer x\t{}\n+DELETE\t/items/{id}/\tBearer x\t\n"))
+    assert result["errors"] == 0
+    assert server.paths == ["POST /items", "DELETE /items/73/"]
+
+
+@pytest.mark.parametrize("store", statements.STORES)
+def test_all_statements_are_read(store):
+    source = statements.STORES[store].read_text()
+    names = re.findall(r'constexpr Statement<[^"]*\{\s*"(\w+)"', source)
+    assert len(names) == source.count("constexpr Statement<") > 0
+    for name in names:
+        statement = statements.statement(store, name)
+        assert statement.sql in source
+        assert statement.sql.split()[0] in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
+
+
+def test_every_load_finds_its_statements():
+    stage = SimpleNamespace(size=Size(), tokens=["Bearer x"] * TOKEN_USERS, workers=2)
+    for scenario in scenarios.SCENARIOS:
+        assert scenario.load(stage) and scenario.yardstick(stage).title
+    assert len(scaling.loads(stage, 1000)) == scaling.LOADS
+
+
+def test_the_lane_is_read():
+    assert statements.statement("products", "search_products").slow
+    assert not statements.statement("products", "list_products").slow
+
+
+def test_a_budget_that_is_missed_is_reported():
+    table = [["what", "≤ 2"], ["page", report.verdict(True)], ["search", report.verdict(False)]]
+    assert report.missed([("Rows", table)]) == ["Rows: search"]
+
+
+def test_a_quick_run(tmp_path):
+    done = subprocess.run(
+        [ROOT / "bench/run", "--quick", "--scenario", "writes",
+         "--build", BUILD, "--results", tmp_path],
+        capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Add, change, remove an item" in done.stdout
+    assert "left)" in done.stderr
+    results = json.loads((tmp_path / "scenarios.json").read_text())
+    assert [each["name"] for each in results["scenarios"]] == ["writes"]
+    for each in results["scenarios"]:
+        assert each["service"]["median"] > 0
+        assert each["ratio"]["median"] == pytest.approx(
+            each["service"]["median"] / each["yardstick"]["median"])
+        assert each["errors"] == 0
+        for load in ("half", "full"):
+            assert each["latency"][load]["errors"] == 0
+            percentiles = each["latency"][load]["percentiles"]
+            assert 0 < percentiles["50"] <= percentiles["99"] <= percentiles["100"]
+        assert each["cpu_us_per_request"]["cart"] > 0
+        assert 5 < each["memory_mib"]["customers"]["peak"] < 500
+    assert "| Add, change, remove an item |" in (tmp_path / "README.md").read_text()
+    assert (tmp_path / "scenarios-latency.svg").read_text().startswith("<?xml")
