@@ -135,6 +135,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     if (call_ == nullptr) Open();
     if (awaited_ == 0) quiet_since_ = Clock::now();
     awaited_ += batch.size();
+    options_.metrics->batch_sizes.Observe(std::uint64_t{batch.size()});
     call_->Send(batch);
   }
 
