@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "platform/postgres/client.h"
 #include "platform/postgres/test_loop.h"
@@ -30,7 +33,7 @@ std::string TextOf(const Client& client) {
 }
 
 std::string Errors(std::string_view error, int count) {
-  return "db_client_operation_errors_total{statement=\"inverse\",error=\"" + std::string(error) +
+  return R"(db_client_operation_errors_total{statement="inverse",error=")" + std::string(error) +
          "\"} " + std::to_string(count) + "\n";
 }
 
@@ -71,6 +74,19 @@ TEST(ClientMetricsTest, TellTheQueueAndTheConnections) {
     EXPECT_THAT(text, HasSubstr("db_client_connections{lane=\"slow\"} 1\n"));
     EXPECT_THAT(text, HasSubstr("_duration_seconds_count{statement=\"sleep\"} 3\n"));
   });
+}
+
+TEST(ClientMetricsTest, MayBeReportedWhileTheClientWorks) {
+  TestLoop loop(PostgresCluster::Shared().Settings());
+  std::atomic<int> reports = 0;
+  const std::jthread scraper([&](const std::stop_token& stop) {
+    for (; !stop.stop_requested(); ++reports) TextOf(loop.client());
+  });
+  loop.Run([&](Client& client) -> Task<void> {
+    co_await client.QueryOne(kSleep, 1);
+    for (int i = 0; i < 100 || reports < 10; ++i) co_await client.QueryOne(kInverse, i % 2);
+  });
+  EXPECT_THAT(TextOf(loop.client()), HasSubstr("_duration_seconds_count{statement=\"sleep\"} 1\n"));
 }
 
 TEST(ClientMetricsTest, CountLostConnections) {
