@@ -14,6 +14,7 @@ from conftest import ROOT
 from support import tokens
 from support.accounts import PASSWORD, Accounts, fresh_email
 from support.client import Client
+from support.cluster import free_port
 from support.metrics import Growth, Scrape
 from support.service import run
 from support.waiting import eventually
@@ -346,6 +347,59 @@ def test_queries_ask_for_what_is_exported(driven, queries, at_least):
     for query in queries():
         assert names_in(query), query
         assert names_in(query) <= exported, query
+
+
+@pytest.fixture(scope="module")
+def prometheus(services, tmp_path_factory):
+    """A Prometheus with our configuration, but for the ports and quicker; its API."""
+    directory = tmp_path_factory.mktemp("prometheus")
+    configuration = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8")
+    for default, service in ((9081, services["customers"]), (9082, services["cart"])):
+        configuration = configuration.replace(f"127.0.0.1:{default}",
+                                              f"127.0.0.1:{service.metrics_port}")
+    configuration = configuration.replace("interval: 15s", "interval: 1s")
+    (directory / "prometheus.yml").write_text(configuration)
+    (directory / "alerts.yml").write_text(rules())
+    port = free_port()
+    with open(directory / "log", "wb") as log:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", "--", "prometheus",
+             f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
+             f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1") as api:
+        def scraped() -> bool:
+            assert process.poll() is None, (directory / "log").read_text()
+            try:
+                answer = api.get("/query", params={"query": "sum(up)"})
+            except httpx.TransportError:
+                return False
+            found = answer.json()["data"]["result"] if answer.status_code == 200 else []
+            return bool(found) and found[0]["value"][1] == "2"
+        try:
+            eventually(scraped, 60, lambda: (directory / "log").read_text())
+            yield api
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_prometheus_takes_the_rules_and_the_dashboard(driven, prometheus):
+    def found() -> list[dict]:
+        groups = prometheus.get("/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+    eventually(lambda: all(rule["health"] != "unknown" for rule in found()), 30)
+    for rule in found():
+        assert (rule["health"], rule["state"]) == ("ok", "inactive"), rule
+
+    def result(query: str) -> list:
+        query = query.replace("$__rate_interval", "1m").replace("$job", "customers|cart")
+        answer = prometheus.get("/query", params={"query": query}).json()
+        assert answer["status"] == "success", (query, answer)
+        return answer["data"]["result"]
+
+    # A rate takes two scrapes. Of errors and restarts there are none.
+    for query in dashboard_queries():
+        assert result(query) == [] if "> 0" in query else eventually(lambda: result(query)), query
 
 
 def test_every_metric_is_on_the_dashboard(driven):
