@@ -1,5 +1,5 @@
-"""The metrics (docs/operations.md): each figure moves by exactly what was done, they are nobody's
-business but Prometheus', and the alerts, the dashboard and the documentation speak of what there is."""
+"""The metrics (docs/operations.md): each figure moves by exactly what was done, they are for
+Prometheus alone, and the alerts, the dashboard and the documentation speak of what there is."""
 
 import json
 import pathlib
@@ -197,6 +197,32 @@ def test_password_hashes(customers_service, customers, accounts):
     assert scrape.value("password_hash_pool_limit") > 64
 
 
+def test_a_full_hash_pool(customers_service):
+    """More logins at once than may wait: the rest is refused, and counted."""
+    def request() -> bytes:
+        body = json.dumps({"email": fresh_email(), "password": PASSWORD})
+        return (f"POST {LOGIN} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    logins = 2 * int(Scrape(customers_service).value("password_hash_pool_limit"))
+    grown = Growth(customers_service)
+    connections = [socket.create_connection(("127.0.0.1", customers_service.port), timeout=60)
+                   for _ in range(logins)]
+    for connection in connections:
+        connection.sendall(request())
+    statuses = []
+    for connection in connections:
+        with connection:
+            statuses.append(connection.recv(4096)[9:12].decode())
+    refused = statuses.count("503")
+    assert refused > 0 and statuses.count("400") == logins - refused
+    assert grown("password_hash_pool_refused_total") == refused
+    assert grown("password_guesses_total", outcome="undecided") == refused
+    assert grown("password_guesses_total", outcome="wrong") == logins - refused
+    assert grown("password_hash_duration_seconds_count") == logins - refused
+    assert grown(REQUESTS, route=LOGIN, status="5xx") == refused
+
+
 def test_guesses(customers_binary, customers_environment, customers_database, start_service):
     service = start_service(customers_binary, customers_environment(
         customers_database, LOGIN_FAILURES_PER_ACCOUNT="2"))
@@ -318,8 +344,8 @@ def names_in(query: str) -> set[str]:
 
 
 def test_names_in_queries_are_found():
-    assert names_in('sum by (a, le) (rate(b_total{c=~"d|e"}[5m])) / on (f) g_bucket > 0.5 or h') == {
-        "b_total", "g_bucket", "h"}
+    query = 'sum by (a, le) (rate(b_total{c=~"d|e"}[5m])) / on (f) g_bucket > 0.5 or h'
+    assert names_in(query) == {"b_total", "g_bucket", "h"}
 
 
 def dashboard_queries() -> list[str]:
