@@ -133,9 +133,9 @@ def test_every_load_finds_its_statements():
     assert len(scaling.loads(stage, 1000)) == scaling.LOADS
 
 
-def test_the_lane_is_read():
-    assert statements.statement("products", "search_products").slow
-    assert not statements.statement("products", "list_products").slow
+def test_the_planning_is_read():
+    assert statements.statement("products", "search_products").planned_each_call
+    assert not statements.statement("products", "list_products").planned_each_call
 
 
 def test_a_budget_that_is_missed_is_reported():

@@ -110,7 +110,7 @@ class PgBench:
         for name, value in self.variables.items():
             files += ["-D", f"{name}={value}"]
         environment = stage.postgres_environment(self.database)
-        if self.statement.slow:
+        if self.statement.planned_each_call:
             environment["PGOPTIONS"] = "-c plan_cache_mode=force_custom_plan"
         output = stage.output([BIN / "pgbench", "-n", "-M", "prepared", "-c", PGBENCH_CLIENTS, "-j",
                                1, "-T", seconds, *files], environment)

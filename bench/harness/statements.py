@@ -11,16 +11,16 @@ STORES = {"customers": ROOT / "services/customers/src/store/user_store.cpp",
           "cart": ROOT / "services/cart/src/store/cart_store.cpp",
           "products": ROOT / "services/cart/src/store/product_store.cpp"}
 
-# constexpr Statement<…> kName{"name", R"(…)" or "…", Lane::kSlow};
+# constexpr Statement<…> kName{"name", R"(…)" or "…", Lane::kSlow, Planning::kEachCall};
 _STATEMENT = re.compile(
     r'constexpr Statement<[^;{]*>\s+k\w+\{\s*"(?P<name>\w+)",\s*'
-    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")\s*(?P<lane>,\s*Lane::kSlow)?\s*\};', re.S)
+    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")\s*(?:,\s*Lane::kSlow)?\s*(?P<each_call>,\s*Planning::kEachCall)?\s*\};', re.S)
 
 
 @dataclass(frozen=True)
 class Statement:
     sql: str  # With $1, $2, …
-    slow: bool  # Planned anew for each call, as the services' slow lane does.
+    planned_each_call: bool
 
     def with_arguments(self, *arguments: str) -> str:
         """The statement with pgbench's variables, or literals, as its parameters."""
@@ -31,5 +31,5 @@ class Statement:
 def statement(store: str, name: str) -> Statement:
     for match in _STATEMENT.finditer(STORES[store].read_text()):
         if match["name"] == name:
-            return Statement((match["raw"] or match["plain"]).strip(), bool(match["lane"]))
+            return Statement((match["raw"] or match["plain"]).strip(), bool(match["each_call"]))
     raise Failure(f"there is no statement {name} in {STORES[store]}")

@@ -93,10 +93,12 @@ void LogRequest(const Request& request, const Response& response,
 
 }  // namespace
 
-Connection::Connection(Socket socket, const Handler& handler, const Limits& limits)
+Connection::Connection(Socket socket, const Handler& handler, const Limits& limits,
+                       ServerMetrics* metrics)
     : socket_(std::move(socket)),
       handler_(handler),
       limits_(limits),
+      metrics_(metrics),
       client_(PeerAddress(socket_)) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -209,6 +211,7 @@ Response Connection::Refuse(const Error& error) {
   if (request_id_.empty()) request_id_ = security::RandomHex(kRequestIdBytes);
   log::Info("request refused",
             {{"request_id", request_id_}, {"status", StatusOf(error.code)}, {"client", client_}});
+  if (metrics_ != nullptr) metrics_->CountRefusal(StatusOf(error.code));
   return ToResponse(error);
 }
 
@@ -228,8 +231,14 @@ Task<Response> Connection::Handle(Parser& parser) {
       .id = request_id_,
       .client = client_,
   };
+  if (metrics_ != nullptr) metrics_->requests_in_flight.Add(1);
   Response response = co_await handler_(request);
-  LogRequest(request, response, Clock::now() - started);
+  const auto duration = Clock::now() - started;
+  if (metrics_ != nullptr) {
+    metrics_->requests_in_flight.Add(-1);
+    metrics_->CountRequest(request.method, response, duration);
+  }
+  LogRequest(request, response, duration);
   co_return response;
 }
 

@@ -7,6 +7,7 @@
 
 #include "platform/http/request_head.h"
 #include "platform/http/server.h"
+#include "platform/http/server_metrics.h"
 
 namespace platform::http {
 
@@ -16,7 +17,8 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::ip::tcp::socket;
 
-  Connection(Socket socket, const Handler& handler, const Limits& limits);
+  // `metrics` may be null.
+  Connection(Socket socket, const Handler& handler, const Limits& limits, ServerMetrics* metrics);
 
   // Answers requests until the client or we have had enough.
   Task<void> Serve();
@@ -59,6 +61,7 @@ class Connection {
   Socket socket_;
   const Handler& handler_;
   const Limits& limits_;
+  ServerMetrics* const metrics_;
   std::string client_;
   std::string request_id_;
   boost::beast::flat_buffer buffer_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -41,8 +42,12 @@ struct Response {
   std::string body;
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string_view, std::string>> headers;
-  // The route's pattern, for the log and the metrics; empty where none matched.
+  // The route's pattern, for the log; empty where none matched.
   std::string_view route;
+  // The route's place in the table, for the metrics.
+  std::size_t route_index = kNoRoute;
+
+  static constexpr std::size_t kNoRoute = static_cast<std::size_t>(-1);
 };
 
 // The wire form of an error (contract: `{"error": {"code", "message", "fields"}}`), with the

@@ -270,6 +270,7 @@ Task<Response> Router<App>::Dispatch(App& app, const Request& request) const {
     response = AnswerToException(request);
   }
   response.route = table_.routes()[match.route].pattern;
+  response.route_index = match.route;
   co_return response;
 }
 

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "platform/http/connection.h"
+#include "platform/http/server_metrics.h"
 #include "platform/log/log.h"
 
 namespace platform::http {
@@ -35,11 +36,13 @@ tcp ProtocolOf(int socket) {
 
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
  public:
-  Impl(const asio::any_io_executor& executor, int socket, Handler handler, Limits limits)
+  Impl(const asio::any_io_executor& executor, int socket, Handler handler, Limits limits,
+       ServerMetrics* metrics)
       : acceptor_(executor, ProtocolOf(socket), socket),
         timer_(executor),
         handler_(std::move(handler)),
-        limits_(limits) {}
+        limits_(limits),
+        metrics_(metrics) {}
 
   void Start() {
     asio::co_spawn(acceptor_.get_executor(), Accept(shared_from_this()), asio::detached);
@@ -97,7 +100,10 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         co_await pause.async_wait(kAwait);
       } else if (self->connections_.size() < self->limits_.connections) {
         self->Spawn(std::move(socket));
-      }  // Else the connection is closed here: better a clear refusal than a slow service for all.
+      } else if (self->metrics_ != nullptr) {
+        // The connection is closed here: better a clear refusal than a slow service for all.
+        self->metrics_->connections_refused.Add();
+      }
     }
   }
 
@@ -114,14 +120,22 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
-    Connection connection(std::move(socket), self->handler_, self->limits_);
+    Connection connection(std::move(socket), self->handler_, self->limits_, self->metrics_);
     if (self->is_closed_) co_return;
     struct Registration {
-      std::unordered_set<Connection*>& connections;
-      Connection* connection;
-      ~Registration() { connections.erase(connection); }
-    } registration{self->connections_, &connection};
-    self->connections_.insert(&connection);
+      Impl& server;
+      Connection& connection;
+      Registration(Impl& of, Connection& registered) : server(of), connection(registered) {
+        server.connections_.insert(&connection);
+        if (server.metrics_ == nullptr) return;
+        server.metrics_->connections.Add(1);
+        server.metrics_->connections_accepted.Add();
+      }
+      ~Registration() {
+        server.connections_.erase(&connection);
+        if (server.metrics_ != nullptr) server.metrics_->connections.Add(-1);
+      }
+    } const registration(*self, connection);
     if (self->is_stopping_) connection.Drain();
     co_await connection.Serve();
   }
@@ -140,14 +154,16 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   asio::steady_timer timer_;
   Handler handler_;
   Limits limits_;
+  ServerMetrics* metrics_;
   std::unordered_set<Connection*> connections_;
   bool is_stopping_ = false;
   bool is_closed_ = false;
 };
 
 Server::Server(const asio::any_io_executor& executor, Listener listener, Handler handler,
-               Limits limits)
-    : impl_(std::make_shared<Impl>(executor, listener.Release(), std::move(handler), limits)) {
+               Limits limits, ServerMetrics* metrics)
+    : impl_(std::make_shared<Impl>(executor, listener.Release(), std::move(handler), limits,
+                                   metrics)) {
   impl_->Start();
 }
 

@@ -28,6 +28,8 @@ struct Limits {
   std::chrono::milliseconds write_timeout{30'000};
 };
 
+class ServerMetrics;
+
 // Answers one request. Called on the server's event loop; must not throw.
 using Handler = std::function<Task<Response>(const Request&)>;
 
@@ -60,8 +62,9 @@ class Listener {
 // Construct, stop and destroy it on that loop's thread, or while the loop does not run.
 class Server {
  public:
+  // `metrics`, where there are any, outlive the event loop's last task.
   Server(const boost::asio::any_io_executor& executor, Listener listener, Handler handler,
-         Limits limits = {});
+         Limits limits = {}, ServerMetrics* metrics = nullptr);
   // Cuts all connections. A request in progress keeps its copy of the handler until its task ends
   // or is destroyed with the loop; what that copy refers to must last until then.
   ~Server();

@@ -47,6 +47,8 @@ class Client::Impl {
     });
   }
 
+  const ClientMetrics& metrics() const { return *shared_->metrics; }
+
   bool connected() const {
     const auto up = [](const auto& connection) {
       return connection->state() == Connection::State::kUp;
@@ -87,6 +89,8 @@ Client::Client(const asio::any_io_executor& executor, Settings settings, ClientO
 Client::~Client() = default;
 
 bool Client::connected() const { return impl_->connected(); }
+
+const ClientMetrics& Client::metrics() const { return impl_->metrics(); }
 
 Task<std::expected<std::size_t, QueryError>> Client::Count(internal::Operation operation) {
   co_await Run(operation);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/postgres/client_metrics.h"
 #include "platform/postgres/operation.h"
 #include "platform/postgres/query_error.h"
 #include "platform/postgres/settings.h"
@@ -88,6 +89,9 @@ class Client {
 
   // At least one connection of each lane is up.
   bool connected() const;
+
+  // As long as the client. Its ReportTo may be called from any thread.
+  const ClientMetrics& metrics() const;
 
  private:
   class Impl;

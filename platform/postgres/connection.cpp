@@ -34,11 +34,14 @@ Connection::Connection(asio::any_io_executor executor, std::shared_ptr<const Con
     : executor_(std::move(executor)),
       shared_(std::move(shared)),
       lane_(lane),
+      metrics_(shared_->metrics->lane(lane)),
       descriptor_(executor_),
       resolver_(executor_),
       timer_(executor_),
       backoff_(shared_->options.initial_backoff),
-      deadline_timer_(executor_) {}
+      deadline_timer_(executor_) {
+  metrics_.limit.Add(static_cast<std::int64_t>(shared_->options.max_in_flight));
+}
 
 void Connection::Open() {
   asio::co_spawn(
@@ -62,6 +65,10 @@ void Connection::Close() {
 }
 
 void Connection::Start(Operation& operation) {
+  const auto now = Clock::now();
+  operation.started = now;
+  operation.metrics = &shared_->metrics->Find(operation.name);
+  metrics_.calls.Add(1);
   if (state_ == State::kBackingOff || state_ == State::kClosed) {
     Fail(operation, {.kind = QueryError::Kind::kUnavailable, .message = failure_});
     return;
@@ -70,7 +77,7 @@ void Connection::Start(Operation& operation) {
     Fail(operation, {.kind = QueryError::Kind::kOverloaded, .message = "too many calls wait"});
     return;
   }
-  pending_.push_back({&operation, Clock::now() + shared_->options.deadline});
+  pending_.push_back({&operation, now + shared_->options.deadline});
   WatchDeadlines();
   ScheduleSend();
 }
@@ -298,6 +305,7 @@ void Connection::CompleteSettled() {
       pending_.push_front(
           {.operation = entry.operation, .deadline = entry.deadline, .retried = true});
     } else {
+      CountEnd(*entry.operation, last_answer_);
       completed_.push_back(entry.operation);
     }
   }
@@ -392,6 +400,7 @@ void Connection::OnDeadline() {
 
 void Connection::Fail(Operation& operation, QueryError error) {
   operation.result = std::unexpected(std::move(error));
+  CountEnd(operation, Clock::now());
   asio::post(executor_, std::exchange(operation.resume, nullptr));
 }
 
@@ -410,7 +419,19 @@ void Connection::FailAll(const std::string& reason) {
   syncs_due_ = 0;
 }
 
-void Connection::Report(bool up, std::string_view message) const {
+void Connection::CountEnd(const Operation& operation, Clock::time_point now) {
+  metrics_.calls.Add(-1);
+  const auto duration = now - operation.started;
+  if (operation.result) {
+    shared_->metrics->CountAnswer(*operation.metrics, duration);
+  } else {
+    shared_->metrics->CountError(*operation.metrics, duration, operation.result.error());
+  }
+}
+
+void Connection::Report(bool up, std::string_view message) {
+  if (std::exchange(is_counted_, up) != up) metrics_.connections.Add(up ? 1 : -1);
+  if (!up) metrics_.failures.Add();
   if (shared_->options.on_connection) {
     shared_->options.on_connection(up, message);
   }

@@ -26,6 +26,7 @@ namespace platform::postgres::internal {
 struct Configuration {
   Settings settings;
   ClientOptions options;
+  std::unique_ptr<ClientMetrics> metrics = std::make_unique<ClientMetrics>();
 };
 
 // One connection to the server in pipeline mode, made and made again by itself until Close. Calls
@@ -104,11 +105,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void Fail(Operation& operation, QueryError error);
   void FailAll(const std::string& reason);
-  void Report(bool up, std::string_view message) const;
+  void Report(bool up, std::string_view message);
+  void CountEnd(const Operation& operation, Clock::time_point now);
 
   boost::asio::any_io_executor executor_;
   std::shared_ptr<const Configuration> shared_;
   Lane lane_;
+  ClientMetrics::LaneMetrics& metrics_;
+  bool is_counted_ = false;  // Among the lane's connections.
   State state_ = State::kConnecting;
   std::uint64_t generation_ = 0;  // Counts attempts to connect.
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/describe/members.hpp>
 #include <boost/mp11/list.hpp>
+#include <chrono>
 #include <cstddef>
 #include <expected>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/postgres/client_metrics.h"
 #include "platform/postgres/query_error.h"
 #include "platform/postgres/statement.h"
 #include "platform/postgres/value.h"
@@ -93,7 +95,9 @@ struct Operation {
   std::span<const unsigned> types;  // Of the parameters.
   Parameters parameters;
   std::expected<Rows, QueryError> result{};
-  std::move_only_function<void()> resume{};  // Set while the caller waits; to be called once.
+  std::move_only_function<void()> resume{};     // Set while the caller waits; to be called once.
+  ClientMetrics::Statement* metrics = nullptr;  // The following are set by Connection::Start.
+  std::chrono::steady_clock::time_point started{};
 };
 
 template <class... Params>

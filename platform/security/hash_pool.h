@@ -8,6 +8,7 @@
 #include "platform/result/result.h"
 #include "platform/runtime/task.h"
 #include "platform/security/password.h"
+#include "platform/telemetry/report.h"
 
 namespace platform::security {
 
@@ -35,6 +36,9 @@ class HashPool {
   // Jobs that run or wait, at this moment.
   std::size_t Pending() const { return pending_.load(std::memory_order_relaxed); }
 
+  // Jobs, refusals, and how long jobs wait and run. From any thread.
+  void ReportTo(telemetry::Report& report) const;
+
  private:
   template <class T, class Function>
   Task<Result<T>> Run(Function function);
@@ -42,6 +46,9 @@ class HashPool {
   const std::size_t pending_limit_;
   std::atomic<std::size_t> pending_ = 0;
   std::atomic<bool> stopping_ = false;
+  telemetry::Counter refused_;
+  telemetry::Histogram waits_;
+  telemetry::Histogram durations_;
   boost::asio::thread_pool pool_;
 };
 

@@ -108,6 +108,15 @@ TEST(HashPool, RefusesAtOnceWhenTheQueueIsFull) {
   EXPECT_EQ(verified, 3);  // One running, two waiting.
   EXPECT_EQ(refused, 7);
 
+  telemetry::Report report;
+  pool.ReportTo(report);
+  for (const char* line :
+       {"password_hash_pool_pending 0\n", "password_hash_pool_limit 3\n",
+        "password_hash_pool_refused_total 7\n", "password_hash_duration_seconds_count 3\n",
+        "password_hash_wait_seconds_count 3\n"}) {
+    EXPECT_THAT(report.Text(), testing::HasSubstr(line));
+  }
+
   // And it takes work again.
   EXPECT_EQ(pool.Pending(), 0U);
   EXPECT_TRUE(RunOn(loop, pool.Hash("testPass123")).has_value());

@@ -17,6 +17,10 @@ struct VersionRow {
 };
 BOOST_DESCRIBE_STRUCT(VersionRow, (), (version))
 
+constexpr telemetry::Metric kReady{"service_ready", "1 where the service can do its work."};
+constexpr telemetry::Metric kDependencyReady{
+    "service_dependency_ready", "1 where every worker finds what it needs there, else 0."};
+
 constexpr postgres::Statement<VersionRow> kSchemaVersion{"schema_version",
                                                          migrations::kSchemaVersionSql};
 
@@ -63,15 +67,17 @@ void Readiness::Stop() {
   is_stopping_ = true;
 }
 
+Readiness::Finding Readiness::Find() const {
+  const std::scoped_lock lock(mutex_);
+  Finding finding{.dependencies = Combine(reports_)};
+  finding.is_ready = !is_stopping_ &&
+                     std::ranges::none_of(reports_, &std::vector<Dependency>::empty) &&
+                     std::ranges::all_of(finding.dependencies, &Dependency::is_ready);
+  return finding;
+}
+
 http::Response Readiness::ToResponse() const {
-  std::vector<Dependency> dependencies;
-  bool is_ready = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    dependencies = Combine(reports_);
-    is_ready = !is_stopping_ && std::ranges::none_of(reports_, &std::vector<Dependency>::empty) &&
-               std::ranges::all_of(dependencies, &Dependency::is_ready);
-  }
+  const auto [is_ready, dependencies] = Find();
   std::string body = R"({"data":{"ready":)";
   schema::Write(is_ready, body);
   for (const Dependency& dependency : dependencies) {
@@ -82,6 +88,14 @@ http::Response Readiness::ToResponse() const {
   }
   body += "}}";
   return {.status = is_ready ? 200U : 503U, .body = std::move(body)};
+}
+
+void Readiness::ReportTo(telemetry::Report& report) const {
+  const auto [is_ready, dependencies] = Find();
+  report.AddGauge(kReady, {}, is_ready ? 1 : 0);
+  for (const auto& [name, dependency_is_ready] : dependencies) {
+    report.AddGauge(kDependencyReady, {{"dependency", name}}, dependency_is_ready ? 1 : 0);
+  }
 }
 
 }  // namespace platform::service

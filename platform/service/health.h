@@ -14,6 +14,7 @@
 
 #include "platform/http/router.h"
 #include "platform/postgres/client.h"
+#include "platform/telemetry/report.h"
 
 namespace platform::service {
 
@@ -42,7 +43,16 @@ class Readiness {
   // 200 where every worker found every dependency ready, else 503; the body names each of them.
   http::Response ToResponse() const;
 
+  // The same as gauges.
+  void ReportTo(telemetry::Report& report) const;
+
  private:
+  struct Finding {
+    bool is_ready = false;
+    std::vector<Dependency> dependencies;  // Each once.
+  };
+  Finding Find() const;
+
   mutable std::mutex mutex_;
   std::vector<std::vector<Dependency>> reports_;  // By worker; empty until the first report.
   std::string waiting_for_ = "the first check";

@@ -56,6 +56,22 @@ TEST(Readiness, NamesEachDependency) {
             R"({"data":{"ready":true,"database":true,"customers":true}})");
 }
 
+TEST(Readiness, IsReportedAsGauges) {
+  Readiness readiness(1);
+  const auto text = [&] {
+    telemetry::Report report;
+    readiness.ReportTo(report);
+    return report.Text();
+  };
+  EXPECT_THAT(text(), HasSubstr("service_ready 0\n"));
+  readiness.Report(0, {{"database", true}, {"customers", false}});
+  EXPECT_THAT(text(), HasSubstr("service_ready 0\n"));
+  EXPECT_THAT(text(), HasSubstr("service_dependency_ready{dependency=\"customers\"} 0\n"));
+  EXPECT_THAT(text(), HasSubstr("service_dependency_ready{dependency=\"database\"} 1\n"));
+  readiness.Report(0, {{"database", true}, {"customers", true}});
+  EXPECT_THAT(text(), HasSubstr("service_ready 1\n"));
+}
+
 TEST(Readiness, SpeaksForAllWorkers) {
   Readiness readiness(2);
   readiness.Report(0, {{"database", true}});

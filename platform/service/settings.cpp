@@ -6,6 +6,7 @@
 namespace platform::service {
 namespace {
 
+constexpr std::uint16_t kMetricsPortDistance = 1000;
 constexpr int kMaxWorkers = 256;
 constexpr int kMaxGraceSeconds = 3600;
 
@@ -18,6 +19,11 @@ Settings ReadSettings(config::Environment& environment, std::uint16_t default_po
   settings.address =
       environment.String("LISTEN_ADDRESS", "0.0.0.0", "address that the REST API listens on");
   settings.port = environment.ListenPort("SERVICE_PORT", default_port, "port of the REST API");
+  settings.metrics_address =
+      environment.String("METRICS_ADDRESS", "127.0.0.1", "address that the metrics are served on");
+  settings.metrics_port = environment.ListenPort(
+      "METRICS_PORT", static_cast<std::uint16_t>(default_port + kMetricsPortDistance),
+      "port of the metrics, for Prometheus");
   settings.workers = static_cast<std::size_t>(environment.Integer(
       "WORKERS", cores, {1, kMaxWorkers}, "worker threads", "one for each core"));
   settings.shutdown_grace =

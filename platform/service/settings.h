@@ -14,11 +14,14 @@ namespace platform::service {
 struct Settings {
   std::string address;
   std::uint16_t port = 0;
+  std::string metrics_address;
+  std::uint16_t metrics_port = 0;
   std::size_t workers = 1;
   std::chrono::seconds shutdown_grace{};
   config::LogSettings log;
 };
 
+// The default of the metrics' port is `default_port` + 1000.
 Settings ReadSettings(config::Environment& environment, std::uint16_t default_port);
 
 }  // namespace platform::service

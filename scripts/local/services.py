@@ -19,18 +19,22 @@ def base_environment() -> dict[str, str]:
 
 
 def service_environments(run: Path, cluster: Cluster, *, customers_port: int, cart_port: int,
-                         grpc_port: int) -> dict[str, dict[str, str]]:
+                         grpc_port: int, customers_metrics_port: int = 0,
+                         cart_metrics_port: int = 0) -> dict[str, dict[str, str]]:
     """Each service's environment, listening on loopback.
 
     Makes what is missing of its parts: secrets and certificates in `run`, databases in the cluster.
+    A metrics port of 0 is any free one.
     """
     subprocess.run([ROOT / "scripts/certificates", run / "tls"], check=True)
     environments = {}
-    for service, port in (("customers", customers_port), ("cart", cart_port)):
+    for service, port, metrics_port in (("customers", customers_port, customers_metrics_port),
+                                        ("cart", cart_port, cart_metrics_port)):
         password = secret_file(run / f"{service}.password")
         cluster.provide_database(service, password)
         environments[service] = base_environment() | {
-            "LISTEN_ADDRESS": "127.0.0.1", "SERVICE_PORT": str(port), "LOG_FORMAT": "json",
+            "LISTEN_ADDRESS": "127.0.0.1", "SERVICE_PORT": str(port),
+            "METRICS_PORT": str(metrics_port), "LOG_FORMAT": "json",
             "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(cluster.port),
             "POSTGRES_SSLMODE": "disable", "POSTGRES_DB": service, "POSTGRES_USER": service,
             "POSTGRES_PASSWORD_FILE": str(password),

@@ -18,6 +18,7 @@ from support.waiting import eventually
 # Settings that are wrong, for each service. No database is asked before they are right.
 WRONG = {
     "SERVICE_PORT": "eighty",
+    "METRICS_PORT": "ninety",
     "WORKERS": "-1",
     "LOG_LEVEL": "loud",
     "LOG_FORMAT": "xml",
@@ -132,7 +133,7 @@ def test_a_port_taken_by_another_program_is_named(binaries, environments):
         assert port in said
 
 
-@pytest.mark.parametrize("variable", ["SERVICE_PORT", "GRPC_PORT"])
+@pytest.mark.parametrize("variable", ["SERVICE_PORT", "GRPC_PORT", "METRICS_PORT"])
 def test_a_port_taken_by_another_instance_is_named(binaries, environments, customers_service,
                                                    variable):
     port = customers_service.environment[variable]

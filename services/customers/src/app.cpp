@@ -10,4 +10,10 @@ platform::Task<std::vector<platform::service::Dependency>> App::CheckReadiness()
   co_return std::vector<platform::service::Dependency>{{"database", is_database_ready}};
 }
 
+void App::ReportTo(platform::telemetry::Report& report) const {
+  database.metrics().ReportTo(report);
+  authenticator.metrics().ReportTo(report);
+  guesses.ReportTo(report);
+}
+
 }  // namespace customers

@@ -8,6 +8,7 @@
 #include "platform/security/hash_pool.h"
 #include "platform/security/jwt.h"
 #include "platform/service/health.h"
+#include "services/customers/src/api/guess_metrics.h"
 #include "services/customers/src/auth/authenticator.h"
 #include "services/customers/src/config.h"
 #include "services/customers/src/store/login_throttle.h"
@@ -29,6 +30,8 @@ struct App {
         database(executor, shared_config.database, std::move(options)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
+  // What it counts. Any thread.
+  void ReportTo(platform::telemetry::Report& report) const;
 
   const Config& config;
   platform::security::HashPool& hashes;
@@ -38,6 +41,7 @@ struct App {
   UserStore users{database};
   LoginThrottle throttle{database, config.throttle};
   Authenticator authenticator{tokens, users};
+  GuessMetrics guesses;
 };
 
 }  // namespace customers

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,8 +16,10 @@
 
 #include "platform/grpc/server.h"
 #include "platform/http/server.h"
+#include "platform/http/server_metrics.h"
 #include "platform/log/log.h"
 #include "platform/service/database.h"
+#include "platform/service/metrics_server.h"
 #include "platform/service/workers.h"
 #include "services/customers/src/api/routes.h"
 #include "services/customers/src/app.h"
@@ -43,12 +46,13 @@ int Serve(const Config& config) {
   if (!listeners) return Fail(listeners.error());
   const std::uint16_t port = listeners->front().port();
 
+  const Routes routes = MakeRoutes();
+  std::deque<platform::http::ServerMetrics> http_metrics;
   platform::service::Workers workers(worker_count);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
   const platform::security::TokenCodec tokens({config.jwt_secret});
   platform::service::Readiness readiness(worker_count);
-  const Routes routes = MakeRoutes();
 
   std::vector<std::unique_ptr<App>> apps;
   std::vector<std::unique_ptr<platform::http::Server>> servers;
@@ -61,7 +65,8 @@ int Serve(const Config& config) {
                           boost::asio::detached);
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
-        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); }));
+        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); },
+        platform::http::Limits(), &http_metrics.emplace_back(routes.table())));
     validation_workers.push_back({.executor = workers.executor(i),
                                   .validate = [&app](std::vector<std::string_view> authorizations) {
                                     return app.authenticator.Validate(std::move(authorizations));
@@ -76,10 +81,23 @@ int Serve(const Config& config) {
   const auto grpc_port = rpc_server.Start(services);
   if (!grpc_port) return Fail(grpc_port.error());
 
+  const auto metrics_server = platform::service::MetricsServer::Start(
+      config.service.metrics_address, config.service.metrics_port, "customers",
+      [&](platform::telemetry::Report& report) {
+        readiness.ReportTo(report);
+        hashes.ReportTo(report);
+        for (const auto& metrics : http_metrics) metrics.ReportTo(report);
+        for (const auto& app : apps) app->ReportTo(report);
+      });
+  if (!metrics_server) return Fail(metrics_server.error());
+
   platform::log::Info("listening",
                       {{"protocol", "http"}, {"address", config.service.address}, {"port", port}});
   platform::log::Info(
       "listening", {{"protocol", "grpc"}, {"address", config.grpc_address}, {"port", *grpc_port}});
+  platform::log::Info("listening", {{"protocol", "metrics"},
+                                    {"address", config.service.metrics_address},
+                                    {"port", metrics_server->port()}});
   workers.RunUntilSignal(
       [&](std::size_t worker) {
         readiness.Stop();

@@ -130,6 +130,10 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def administrator(self) -> dict[str, str]:
+        """The variables with which PostgreSQL's own programs log in as a superuser."""
+        return {"PGHOST": str(self._directory), "PGPORT": str(self.port), "PGUSER": _ADMIN}
+
     def environment(self, database: str) -> dict[str, str]:
         """The variables with which a service reaches `database`."""
         return {

@@ -39,9 +39,11 @@ class Service:
         self.binary = binary
         self.name = binary.name
         self.environment = {"SERVICE_PORT": "0", "LISTEN_ADDRESS": "127.0.0.1", "WORKERS": "2",
+                            "METRICS_PORT": "0",
                             **environment}
         self.port = 0
         self.grpc_port = 0
+        self.metrics_port = 0
         self.process = None
         self.stdout: list[str] = []
         self.stderr: list[str] = []
@@ -69,6 +71,8 @@ class Service:
         if "GRPC_PORT" in self.environment and "CUSTOMERS_HOST" not in self.environment:
             self.grpc_port = self._listening(first_line, "grpc")
             self.environment["GRPC_PORT"] = str(self.grpc_port)
+        self.metrics_port = self._listening(first_line, "metrics")
+        self.environment["METRICS_PORT"] = str(self.metrics_port)
         if until_ready:
             try:
                 self.wait_ready()

@@ -27,6 +27,7 @@ class CustomersClient final : public TokenValidator {
   CustomersClient(const boost::asio::any_io_executor& executor, TokenValidatorOptions options)
       : timeout_(options.stream.customers.timeout),
         unary_period_(options.unary_period),
+        metrics_(options.stream.metrics),
         unary_(MakeUserAuthClient(options.stream.customers)),
         stream_(executor, std::move(options.stream)) {}
 
@@ -35,11 +36,17 @@ class CustomersClient final : public TokenValidator {
       co_return std::unexpected(Error::PermissionDenied(kInvalidHeader));
     }
     const std::string copy(authorization);
+    CountedValidation counted(metrics_);
     if (HasStream()) {
       Result<Caller> answer = co_await stream_.Validate(copy, timeout_);
-      if (IsUnavailable(answer) || !NoteAnswer(answer)) co_return answer;
+      if (IsUnavailable(answer) || !NoteAnswer(answer)) {
+        counted.End(answer);
+        co_return answer;
+      }
     }
-    co_return co_await unary_->Validate(copy);
+    Result<Caller> answer = co_await unary_->Validate(copy);
+    counted.End(answer);
+    co_return answer;
   }
 
   Task<bool> IsReachable() override {
@@ -74,6 +81,7 @@ class CustomersClient final : public TokenValidator {
 
   const std::chrono::milliseconds timeout_;
   const std::chrono::milliseconds unary_period_;
+  const std::shared_ptr<ValidationMetrics> metrics_;
   const std::unique_ptr<TokenValidator> unary_;
   TokenValidationStream stream_;
   Clock::time_point unary_until_{};

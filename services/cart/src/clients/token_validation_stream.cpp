@@ -150,6 +150,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     last_message_ = Clock::now();
     if (awaited_ == 0) quiet_since_ = last_message_;
     awaited_ += batch.size();
+    options_.metrics->batch_sizes.Observe(std::uint64_t{batch.size()});
     call_->Send(batch);
   }
 

@@ -9,6 +9,7 @@
 #include "platform/result/result.h"
 #include "platform/runtime/task.h"
 #include "services/cart/src/clients/user_auth_client.h"
+#include "services/cart/src/clients/validation_metrics.h"
 #include "services/cart/src/domain/caller.h"
 
 namespace cart {
@@ -27,6 +28,7 @@ struct TokenValidationStreamOptions {
   // Between the loss of a stream and the next attempt; doubles up to the maximum, with jitter.
   std::chrono::milliseconds initial_backoff{50};
   std::chrono::milliseconds max_backoff{1000};
+  std::shared_ptr<ValidationMetrics> metrics = std::make_shared<ValidationMetrics>();
 };
 
 // Validates tokens over one stream of customers.v1.TokenValidation, which is opened at the first

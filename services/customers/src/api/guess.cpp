@@ -18,12 +18,17 @@ Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& 
   const auto begun = co_await app.throttle.Begin(account, address);
   if (!begun) {
     if (begun.error().code == platform::ErrorCode::kTooManyRequests) {
+      app.guesses.throttled.Add();
       platform::log::Warning("login throttled", {{"request_id", request.id}, {"client", address}});
+    } else {
+      app.guesses.undecided.Add();
     }
     co_return std::unexpected(begun.error());
   }
   const Result<Verification> verified =
       co_await app.hashes.Verify(std::move(hash), std::move(password));
+  GuessMetrics& guesses = app.guesses;
+  (!verified ? guesses.undecided : verified->matches ? guesses.right : guesses.wrong).Add();
   if (!verified || verified->matches) {
     const auto outcome =
         verified ? LoginThrottle::Outcome::kSucceeded : LoginThrottle::Outcome::kUndecided;

@@ -63,6 +63,7 @@ Task<std::vector<Result<Identity>>> Authenticator::Validate(
   std::vector<Result<Identity>> verdicts;
   verdicts.reserve(tokens.size());
   std::ranges::transform(tokens, std::back_inserter(verdicts), judge);
+  metrics_.CountBatch(verdicts);
   co_return verdicts;
 }
 

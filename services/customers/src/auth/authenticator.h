@@ -7,6 +7,7 @@
 #include "platform/runtime/task.h"
 #include "platform/security/jwt.h"
 #include "services/customers/src/auth/token_cache.h"
+#include "services/customers/src/auth/validation_metrics.h"
 #include "services/customers/src/domain/identity.h"
 #include "services/customers/src/domain/user.h"
 #include "services/customers/src/store/user_store.h"
@@ -33,12 +34,16 @@ class Authenticator {
   platform::Task<std::vector<platform::Result<Identity>>> Validate(
       std::vector<std::string_view> authorizations);
 
+  // Of Validate. Any thread.
+  const ValidationMetrics& metrics() const { return metrics_; }
+
  private:
   platform::Result<VerifiedToken> Verify(std::string_view token);
   platform::Result<VerifiedToken> ReadAuthorization(std::string_view authorization);
 
   TokenCache tokens_;
   UserStore& users_;
+  ValidationMetrics metrics_;
 };
 
 }  // namespace customers

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/http/message.h"
+#include "platform/http/route_table.h"
+#include "platform/telemetry/report.h"
+
+namespace platform::http {
+
+// What a server counts: one for each, outliving it. Any thread.
+class ServerMetrics {
+ public:
+  // Of a server that answers these routes.
+  explicit ServerMetrics(const RouteTable& routes);
+
+  // A request that the handler has answered. HEAD counts as its route's GET. All that no route
+  // matched are one series for each method, whatever their paths.
+  void CountRequest(Method method, const Response& response, std::chrono::nanoseconds duration);
+  // A request that was malformed, too large or too slow, and answered with that status.
+  void CountRefusal(unsigned status);
+
+  telemetry::Gauge requests_in_flight;
+  telemetry::Gauge connections;
+  telemetry::Counter connections_accepted;
+  telemetry::Counter connections_refused;  // Beyond Limits::connections.
+
+  void ReportTo(telemetry::Report& report) const;
+
+ private:
+  static constexpr std::size_t kStatusClasses = 5;
+
+  // The requests of one route, by status class.
+  struct Series {
+    std::string_view method;
+    std::string route;
+    std::array<telemetry::Histogram, kStatusClasses> durations;
+  };
+
+  std::vector<Series> routes_;   // In the route table's order.
+  std::vector<Series> unknown_;  // By method.
+  std::array<telemetry::Counter, kStatusClasses> refusals_;
+};
+
+}  // namespace platform::http

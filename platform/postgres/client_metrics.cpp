@@ -1,0 +1,75 @@
+#include "platform/postgres/client_metrics.h"
+
+namespace platform::postgres {
+namespace {
+
+using telemetry::Metric;
+
+constexpr Metric kDuration{"db_client_operation_duration_seconds",
+                           "Time from a statement's call to its end, waiting included."};
+constexpr Metric kErrors{"db_client_operation_errors_total",
+                         "Statements that failed, by class of SQLSTATE or by what happened."};
+constexpr Metric kCalls{"db_client_operations_in_flight", "Statements that wait or are sent."};
+constexpr Metric kLimit{"db_client_operations_limit",
+                        "Statements that may wait or be sent; one more fails at once."};
+constexpr Metric kConnections{"db_client_connections", "Connections that are up."};
+constexpr Metric kFailures{"db_client_connection_failures_total",
+                           "Connections that were lost or could not be made."};
+
+constexpr std::array<std::string_view, 2> kLaneNames{"fast", "slow"};
+static_assert(static_cast<int>(Lane::kFast) == 0 && static_cast<int>(Lane::kSlow) == 1);
+
+constexpr std::size_t kClassLength = 2;
+
+std::string_view NameOf(const QueryError& error) {
+  switch (error.kind) {
+    case QueryError::Kind::kRejected:
+      return std::string_view(error.sqlstate).substr(0, kClassLength);
+    case QueryError::Kind::kUnavailable:
+      return "unavailable";
+    case QueryError::Kind::kTimeout:
+      return "timeout";
+    case QueryError::Kind::kOverloaded:
+      return "overloaded";
+  }
+  return "";
+}
+
+}  // namespace
+
+ClientMetrics::Statement& ClientMetrics::Find(const char* name) {
+  if (const auto found = statements_.find(name); found != statements_.end()) {
+    return found->second;
+  }
+  const std::scoped_lock lock(mutex_);
+  Statement& statement = statements_[name];
+  // There from the start, so that a first one is seen to be one more.
+  for (const char* error : {"overloaded", "timeout", "unavailable"}) statement.errors[error];
+  return statement;
+}
+
+void ClientMetrics::CountError(Statement& statement, std::chrono::nanoseconds duration,
+                               const QueryError& error) {
+  statement.durations.Observe(duration);
+  const std::scoped_lock lock(mutex_);
+  statement.errors[std::string(NameOf(error))].Add();
+}
+
+void ClientMetrics::ReportTo(telemetry::Report& report) const {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const telemetry::Labels labels = {{"lane", kLaneNames[i]}};
+    report.AddGauge(kCalls, labels, lanes_[i].calls);
+    report.AddGauge(kLimit, labels, lanes_[i].limit);
+    report.AddGauge(kConnections, labels, lanes_[i].connections);
+    report.AddCounter(kFailures, labels, lanes_[i].failures);
+  }
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, statement] : statements_) {
+    report.AddHistogram(kDuration, {{"statement", name}}, statement.durations);
+    for (const auto& [error, count] : statement.errors) {
+      report.AddCounter(kErrors, {{"statement", name}, {"error", error}}, count);
+    }
+  }
+}
+
+}  // namespace platform::postgres

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "platform/result/result.h"
+#include "platform/telemetry/report.h"
+#include "services/cart/src/domain/caller.h"
+
+namespace cart {
+
+// What a worker counts of the tokens that it asks customers about. Any thread.
+struct ValidationMetrics {
+  platform::telemetry::Gauge in_flight;
+  platform::telemetry::Histogram durations;
+  platform::telemetry::Histogram batch_sizes{platform::telemetry::kSizes};
+  platform::telemetry::Counter accepted;
+  platform::telemetry::Counter refused;
+  platform::telemetry::Counter failed;
+
+  void ReportTo(platform::telemetry::Report& report) const;
+};
+
+// One question, from its construction until its answer.
+class CountedValidation {
+ public:
+  explicit CountedValidation(std::shared_ptr<ValidationMetrics> metrics)
+      : metrics_(std::move(metrics)) {
+    metrics_->in_flight.Add(1);
+  }
+  ~CountedValidation() { metrics_->in_flight.Add(-1); }
+  CountedValidation(const CountedValidation&) = delete;
+  CountedValidation& operator=(const CountedValidation&) = delete;
+
+  void End(const platform::Result<Caller>& answer);
+
+ private:
+  const std::shared_ptr<ValidationMetrics> metrics_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace cart

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <span>
+
+#include "platform/result/result.h"
+#include "platform/telemetry/report.h"
+#include "services/customers/src/domain/identity.h"
+
+namespace customers {
+
+// What a worker counts of the tokens that other services ask about. Any thread.
+class ValidationMetrics {
+ public:
+  // The verdicts on one batch.
+  void CountBatch(std::span<const platform::Result<Identity>> verdicts);
+
+  void ReportTo(platform::telemetry::Report& report) const;
+
+ private:
+  platform::telemetry::Histogram batch_sizes_{platform::telemetry::kSizes};
+  platform::telemetry::Counter accepted_;
+  platform::telemetry::Counter refused_;
+  platform::telemetry::Counter failed_;
+};
+
+}  // namespace customers
