@@ -24,6 +24,8 @@ Config ReadConfig(platform::config::Environment& environment) {
       environment.ListenPort("GRPC_PORT", kDefaultGrpcPort, "port of the gRPC server");
   config.jwt_secret =
       environment.SecretOrFile("JWT_SECRET", kMinSecretBytes, "key that signs and verifies tokens");
+  config.previous_jwt_secret = environment.OptionalSecretOrFile(
+      "JWT_SECRET_PREVIOUS", kMinSecretBytes, "key before a change; its tokens stay valid");
   config.token_lifetime =
       std::chrono::days(environment.Integer("JWT_EXPIRATION_DELTA_DAYS", kDefaultLifetimeDays,
                                             {1, kMaxLifetimeDays}, "days until a token expires"));
@@ -49,6 +51,12 @@ Config ReadConfig(platform::config::Environment& environment) {
       "LEGACY_API", false,
       "restore the reference's open profiles and unchecked password change (not recommended)");
   return config;
+}
+
+std::vector<platform::Secret> TokenSecrets(const Config& config) {
+  std::vector<platform::Secret> secrets = {config.jwt_secret};
+  if (!config.previous_jwt_secret.empty()) secrets.push_back(config.previous_jwt_secret);
+  return secrets;
 }
 
 }  // namespace customers

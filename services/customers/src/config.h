@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "platform/config/environment.h"
 #include "platform/config/secret.h"
@@ -23,13 +24,17 @@ struct Config {
   platform::grpc::TlsFiles tls;
   std::string grpc_address;
   std::uint16_t grpc_port = 0;
-  platform::Secret jwt_secret;
+  platform::Secret jwt_secret;           // Signs tokens.
+  platform::Secret previous_jwt_secret;  // Still verifies them; empty but during a change.
   std::chrono::days token_lifetime{};
   ThrottleLimits throttle;
   platform::http::TrustedProxies trusted_proxies;
   // Restores what docs/api-differences.md marks so.
   bool legacy_api = false;
 };
+
+// For signing and verifying tokens.
+std::vector<platform::Secret> TokenSecrets(const Config& config);
 
 // Reads the variables; see `environment.Mistakes()` before using the result.
 Config ReadConfig(platform::config::Environment& environment);

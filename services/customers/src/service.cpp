@@ -46,7 +46,7 @@ int Serve(const Config& config) {
   platform::service::Workers workers(worker_count);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
-  const platform::security::TokenCodec tokens({config.jwt_secret});
+  const platform::security::TokenCodec tokens(TokenSecrets(config));
   platform::service::Readiness readiness(worker_count);
   const Routes routes = MakeRoutes();
 
