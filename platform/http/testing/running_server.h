@@ -18,6 +18,7 @@ namespace platform::http::testing {
 class RunningServer {
  public:
   explicit RunningServer(Handler handler, Limits limits = {});
+  RunningServer(Handler handler, ServerOptions options);
   // Ends the loop and destroys everything, open connections included.
   ~RunningServer();
   RunningServer(const RunningServer&) = delete;

@@ -43,7 +43,8 @@ int Serve(const Config& config) {
                           boost::asio::detached);
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
-        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); }));
+        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); },
+        config.service.http));
   }
 
   platform::log::Info("listening",

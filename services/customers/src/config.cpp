@@ -38,15 +38,6 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.throttle.window =
       environment.Seconds("LOGIN_FAILURE_WINDOW", config.throttle.window, {1, kMaxWindowSeconds},
                           "seconds until a wrong password is forgotten");
-  const auto proxies = platform::http::TrustedProxies::Parse(environment.String(
-      "TRUSTED_PROXIES", "", "networks of the proxies whose X-Forwarded-For is believed"));
-  if (proxies) {
-    config.trusted_proxies = *proxies;
-  } else {
-    environment.AddMistake("TRUSTED_PROXIES",
-                           "has \"" + proxies.error() +
-                               "\"; it should be networks such as 10.0.0.0/8, separated by commas");
-  }
   config.legacy_api = environment.Boolean(
       "LEGACY_API", false,
       "restore the reference's open profiles and unchecked password change (not recommended)");

@@ -9,7 +9,6 @@
 #include "platform/config/environment.h"
 #include "platform/config/secret.h"
 #include "platform/config/settings.h"
-#include "platform/http/client_address.h"
 #include "platform/service/settings.h"
 #include "services/customers/src/store/login_throttle.h"
 
@@ -28,7 +27,6 @@ struct Config {
   platform::Secret previous_jwt_secret;  // Still verifies them; empty but during a change.
   std::chrono::days token_lifetime{};
   ThrottleLimits throttle;
-  platform::http::TrustedProxies trusted_proxies;
   // Restores what docs/api-differences.md marks so.
   bool legacy_api = false;
 };

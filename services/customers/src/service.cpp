@@ -61,7 +61,8 @@ int Serve(const Config& config) {
                           boost::asio::detached);
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
-        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); }));
+        [&](const platform::http::Request& request) { return routes.Dispatch(app, request); },
+        config.service.http));
     validation_workers.push_back({.executor = workers.executor(i),
                                   .validate = [&app](std::vector<std::string_view> authorizations) {
                                     return app.authenticator.Validate(std::move(authorizations));
