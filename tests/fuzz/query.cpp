@@ -28,12 +28,14 @@ std::string Unescape(std::string_view pattern) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto query =
-      platform::schema::Parse<ListQuery>(fuzz::Text(data, size), platform::schema::Source::kQuery);
+  const std::string_view text = fuzz::Text(data, size);
+  const auto query = platform::schema::Parse<ListQuery>(text, platform::schema::Source::kQuery);
   if (!query) {
-    fuzz::Check(query.error().code == platform::ErrorCode::kUnprocessable ||
-                    query.error().code == platform::ErrorCode::kInvalidArgument,
+    const bool is_malformed = query.error().code == platform::ErrorCode::kInvalidArgument;
+    fuzz::Check(is_malformed || query.error().code == platform::ErrorCode::kUnprocessable,
                 "a query is refused as the client's mistake");
+    fuzz::Check(!is_malformed || text.contains('%') || text.contains('#'),
+                "only a broken escape or a fragment is malformed");
     for (const auto& [name, messages] : query.error().fields) {
       fuzz::Check(name == "search" || name == "limit" || name == "after",
                   "only known parameters are looked at");
