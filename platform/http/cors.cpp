@@ -19,9 +19,8 @@ constexpr std::string_view kMaxAge = "7200";
 
 bool IsPort(std::string_view digits) {
   std::uint16_t number = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, number);
-  return error == std::errc() && stop == end && !digits.starts_with('0');
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && end == digits.data() + digits.size() && !digits.starts_with('0');
 }
 
 bool IsDefaultPort(std::string_view scheme, std::string_view port) {
