@@ -50,6 +50,11 @@ asan: build-asan ## Run every test under AddressSanitizer and UBSan
 tsan: build-tsan ## Run every test under ThreadSanitizer
 	@$(CTEST) --test-dir build/tsan
 
+.PHONY: fuzz
+fuzz: build/fuzz/build.ninja ## Fuzz each target for FUZZ_SECONDS (60) under ASan and UBSan
+	@cmake --build build/fuzz --parallel $(JOBS) --target fuzz_targets
+	@scripts/fuzz
+
 .PHONY: reset
 reset: ## Delete .run/: the database of `make run`, its secrets, certificates and logs
 	@scripts/run --reset

@@ -21,6 +21,7 @@ pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 set(MICROCART_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 set(CMAKE_CXX_EXTENSIONS OFF)
+option(MICROCART_FUZZ "Instrument for libFuzzer, and link it into the fuzz targets" OFF)
 option(MICROCART_COVERAGE "Instrument for source-based coverage" OFF)
 
 include(GoogleTest)
@@ -40,6 +41,9 @@ if(MICROCART_SANITIZE)
   target_compile_options(microcart_options INTERFACE
     -fsanitize=${MICROCART_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(microcart_options INTERFACE -fsanitize=${MICROCART_SANITIZE})
+endif()
+if(MICROCART_FUZZ)
+  target_compile_options(microcart_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(MICROCART_COVERAGE)
   target_compile_options(microcart_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)

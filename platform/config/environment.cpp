@@ -183,20 +183,32 @@ std::string Environment::OneOf(std::string_view name,
 
 Secret Environment::SecretOrFile(std::string_view name, std::size_t min_bytes,
                                  std::string_view help) {
-  const std::string file_name = fmt::format("{}_FILE", name);
-  Describe(name, "", true, help);
-  Describe(file_name, "", false, fmt::format("file that holds {} instead", name));
-
-  // Exactly one of the two.
-  auto value = Lookup(name);
-  const auto path = Lookup(file_name);
-  if (value && path) {
-    AddMistake(name, fmt::format("is set, and {} too; only one of them should be", file_name));
+  std::optional<Secret> secret = ReadSecret(name, min_bytes, true, help);
+  if (!secret) {
+    AddMistake(name, fmt::format("is not set; it should be, or {}_FILE instead", name));
     return {};
   }
-  if (!value && !path) {
-    AddMistake(name, fmt::format("is not set; it should be, or {} instead", file_name));
-    return {};
+  return *std::move(secret);
+}
+
+Secret Environment::OptionalSecretOrFile(std::string_view name, std::size_t min_bytes,
+                                         std::string_view help) {
+  return ReadSecret(name, min_bytes, false, help).value_or(Secret());
+}
+
+std::optional<Secret> Environment::ReadSecret(std::string_view name, std::size_t min_bytes,
+                                              bool required, std::string_view help) {
+  const std::string file_name = fmt::format("{}_FILE", name);
+  Describe(name, "", required, help);
+  Describe(file_name, "", false, fmt::format("file that holds {} instead", name));
+
+  // At most one of the two.
+  auto value = Lookup(name);
+  const auto path = Lookup(file_name);
+  if (!value && !path) return std::nullopt;
+  if (value && path) {
+    AddMistake(name, fmt::format("is set, and {} too; only one of them should be", file_name));
+    return Secret();
   }
 
   std::string_view source = name;
@@ -205,7 +217,7 @@ Secret Environment::SecretOrFile(std::string_view name, std::size_t min_bytes,
     auto bytes = ReadFile(*path, kMaxSecretBytes + 2);  // And its newline.
     if (!bytes) {
       AddUnreadable(source, *path, bytes.error());
-      return {};
+      return Secret();
     }
     value = *std::move(bytes);
     DropTrailingNewline(*value);
@@ -215,7 +227,7 @@ Secret Environment::SecretOrFile(std::string_view name, std::size_t min_bytes,
     AddMistake(source, fmt::format("{} {} bytes; it should be {} to {}",
                                    path ? "names a file that holds" : "has", value->size(),
                                    min_bytes, kMaxSecretBytes));
-    return {};
+    return Secret();
   }
   return Secret(*std::move(value));
 }

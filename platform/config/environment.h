@@ -72,6 +72,8 @@ class Environment {
   // The secret in the variable `name`, or in the file that `name`_FILE names, less one newline at
   // its end. Required, in one of the two and not in both; at least `min_bytes` long.
   Secret SecretOrFile(std::string_view name, std::size_t min_bytes, std::string_view help);
+  // The same, but not required: empty where neither is set.
+  Secret OptionalSecretOrFile(std::string_view name, std::size_t min_bytes, std::string_view help);
 
   // The path of a file that can be opened for reading. Required.
   std::string ReadableFile(std::string_view name, std::string_view help);
@@ -96,6 +98,9 @@ class Environment {
                 std::string_view help);
   void AddUnreadable(std::string_view name, std::string_view path, std::string_view reason);
   int ReadInteger(std::string_view name, int fallback, Range range, std::string_view noun);
+  // Nothing where neither the variable nor its file is set.
+  std::optional<Secret> ReadSecret(std::string_view name, std::size_t min_bytes, bool required,
+                                   std::string_view help);
 
   std::optional<Variables> variables_;  // Nothing: the process's own.
   std::vector<std::string> mistakes_;

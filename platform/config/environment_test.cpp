@@ -13,8 +13,10 @@
 namespace platform::config {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 
+using testing::Field;
 using testing::IsEmpty;
 
 using testing::SizeIs;
@@ -209,6 +211,18 @@ TEST(EnvironmentSecret, IsRequired) {
   EXPECT_TRUE(environment.SecretOrFile("KEY", 1, "help").empty());
   EXPECT_THAT(environment.Mistakes(),
               ElementsAre("KEY is not set; it should be, or KEY_FILE instead"));
+}
+
+TEST(EnvironmentSecret, MayBeOptional) {
+  const TestFile file("from a file\n");
+  Environment environment({{"SET", "s3cret"}, {"FILED_FILE", file.path()}, {"SHORT", "s"}});
+  EXPECT_EQ(environment.OptionalSecretOrFile("SET", 6, "help").Reveal(), "s3cret");
+  EXPECT_EQ(environment.OptionalSecretOrFile("FILED", 6, "help").Reveal(), "from a file");
+  EXPECT_TRUE(environment.OptionalSecretOrFile("UNSET", 6, "help").empty());
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+  EXPECT_TRUE(environment.OptionalSecretOrFile("SHORT", 6, "help").empty());
+  EXPECT_THAT(environment.Mistakes(), ElementsAre("SHORT has 1 bytes; it should be 6 to 65536"));
+  EXPECT_THAT(environment.Described(), Each(Field(&Environment::Variable::required, false)));
 }
 
 TEST(EnvironmentSecret, MayNotBeInBothPlaces) {

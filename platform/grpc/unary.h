@@ -11,8 +11,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "platform/grpc/pending_calls.h"
 #include "platform/runtime/task.h"
@@ -30,6 +32,9 @@ template <class Stub, class Request, class Response>
 using UnaryMethod = void (Stub::*)(::grpc::ClientContext*, const Request*, Response*,
                                    std::function<void(::grpc::Status)>);
 
+// Names in lower case, and values of visible ASCII. Those that are empty are not sent.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
 namespace internal {
 
 // One call on its way. gRPC's callback owns it, so that the context, the request and the response
@@ -37,11 +42,15 @@ namespace internal {
 template <class Request, class Response, class Handler>
 class UnaryCall final : public PendingCall {
  public:
-  UnaryCall(Request request, std::chrono::milliseconds timeout, Handler handler)
+  UnaryCall(Request request, std::chrono::milliseconds timeout, const Metadata& metadata,
+            Handler handler)
       : PendingCall(boost::asio::get_associated_executor(handler)),
         request_(std::move(request)),
         handler_(std::move(handler)) {
     context_.set_deadline(std::chrono::system_clock::now() + timeout);
+    for (const auto& [name, value] : metadata) {
+      if (!value.empty()) context_.AddMetadata(name, value);
+    }
   }
 
   template <class Stub>
@@ -99,14 +108,14 @@ template <class Stub, class Request, class Response>
 Task<UnaryReply<Response>> Unary(std::type_identity_t<Stub>& stub,
                                  UnaryMethod<Stub, Request, Response> method,
                                  std::type_identity_t<Request> request,
-                                 std::chrono::milliseconds timeout) {
+                                 std::chrono::milliseconds timeout, Metadata metadata = {}) {
   co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
                                                  void(UnaryReply<Response>)>(
       [&]<class Handler>(Handler&& handler) {
         using Call = internal::UnaryCall<Request, Response, std::decay_t<Handler>>;
-        Call::Start(
-            std::make_shared<Call>(std::move(request), timeout, std::forward<Handler>(handler)),
-            stub, method);
+        Call::Start(std::make_shared<Call>(std::move(request), timeout, metadata,
+                                           std::forward<Handler>(handler)),
+                    stub, method);
       },
       boost::asio::use_awaitable);
 }

@@ -62,10 +62,15 @@ std::expected<TrustedProxies, std::string> TrustedProxies::Parse(std::string_vie
   return proxies;
 }
 
+bool TrustedProxies::Trusts(std::string_view address) const {
+  if (networks_.empty()) return false;
+  const auto parsed = ParseAddress(address);
+  return parsed && Contains(*parsed);
+}
+
 std::string TrustedProxies::ClientOf(const Request& request) const {
   std::string client(request.client);
-  auto address = ParseAddress(client);
-  if (!address || !Contains(*address)) return client;
+  if (!Trusts(client)) return client;
   // Nearest first: the last entry of the last header.
   for (const HeaderField& field : request.headers | std::views::reverse) {
     if (!boost::beast::iequals(field.name, "X-Forwarded-For")) continue;
@@ -73,7 +78,7 @@ std::string TrustedProxies::ClientOf(const Request& request) const {
     while (!rest.empty()) {
       const std::size_t comma = rest.rfind(',');
       const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      address = ParseAddress(Trim(rest.substr(begin)));
+      const auto address = ParseAddress(Trim(rest.substr(begin)));
       if (!address) return client;
       client = address->to_string();
       if (!Contains(*address)) return client;

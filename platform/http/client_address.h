@@ -19,9 +19,12 @@ class TrustedProxies {
   // part that is none.
   static std::expected<TrustedProxies, std::string> Parse(std::string_view text);
 
-  // The address that a request really comes from: the nearest one, from the peer backwards through
-  // X-Forwarded-For, that is no trusted proxy. What a client wrote into that header is never
-  // believed.
+  // Whether the address is that of a proxy.
+  bool Trusts(std::string_view address) const;
+
+  // The address that a request really comes from, whose `client` is the peer's: the nearest one,
+  // from the peer backwards through X-Forwarded-For, that is no trusted proxy. What a client wrote
+  // into that header is never believed.
   std::string ClientOf(const Request& request) const;
 
  private:

@@ -8,12 +8,12 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <cctype>
+#include <boost/beast/core/string.hpp>
 #include <iterator>
 
 #include "platform/http/date.h"
 #include "platform/log/log.h"
-#include "platform/security/random.h"
+#include "platform/trace/request_id.h"
 
 namespace platform::http {
 namespace {
@@ -25,8 +25,6 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
-constexpr std::size_t kRequestIdBytes = 16;
-constexpr std::size_t kMaxRequestIdLength = 128;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -57,20 +55,6 @@ Method ToMethod(beast_http::verb verb) {
   }
 }
 
-bool IsRequestId(std::string_view id) {
-  return !id.empty() && id.size() <= kMaxRequestIdLength &&
-         std::ranges::all_of(id, [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':';
-         });
-}
-
-// The client's, where it sent a good one, or one of ours.
-std::string ChooseRequestId(std::span<const HeaderField> headers) {
-  const Request request{.headers = headers};
-  const std::string_view sent = request.Header("X-Request-ID").value_or("");
-  return IsRequestId(sent) ? std::string(sent) : security::RandomHex(kRequestIdBytes);
-}
-
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 std::string PeerAddress(const Connection::Socket& socket) {
@@ -88,18 +72,23 @@ void LogRequest(const Request& request, const Response& response,
                         {"route", response.route},
                         {"status", response.status},
                         {"duration_ms", milliseconds.count()},
-                        {"client", request.client}});
+                        {"client", request.client},
+                        {"user_id", request.notes->user_id},
+                        {"trace_id", request.trace.trace_id()},
+                        {"span_id", request.trace.span_id()}});
 }
 
 }  // namespace
 
-Connection::Connection(Socket socket, const Handler& handler, const Limits& limits,
+Connection::Connection(Socket socket, const Handler& handler, const ServerOptions& options,
                        ServerMetrics* metrics)
     : socket_(std::move(socket)),
       handler_(handler),
-      limits_(limits),
+      options_(options),
       metrics_(metrics),
-      client_(PeerAddress(socket_)) {
+      peer_(PeerAddress(socket_)),
+      is_peer_proxy_(options_.trusted_proxies.Trusts(peer_)),
+      client_(peer_) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
@@ -109,7 +98,8 @@ Task<void> Connection::Serve() {
     Parser parser;
     const Result<Framing> received = co_await Receive(parser);
     if (closed_) co_return;
-    const Response response = received ? co_await Handle(parser) : Refuse(received.error());
+    Response response = received ? co_await Handle(parser) : Refuse(received.error());
+    options_.cors.AddHeaders(ToMethod(parser.get().method()), headers_, response);
     const bool keep_alive =
         received && received->keep_alive && !draining_ && served < limits_.requests_per_connection;
     co_await Send(response, parser.get().method() == beast_http::verb::head, keep_alive);
@@ -136,7 +126,7 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   for (const auto& field : parser.get()) {
     headers_.emplace_back(View(field.name_string()), View(field.value()));
   }
-  request_id_ = ChooseRequestId(headers_);
+  Identify();
   if (!fed) co_return std::unexpected(fed.error());
   if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
     co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
@@ -208,11 +198,38 @@ Result<void> Connection::Feed(Parser& parser, std::size_t size) {
 }
 
 Response Connection::Refuse(const Error& error) {
-  if (request_id_.empty()) request_id_ = security::RandomHex(kRequestIdBytes);
-  log::Info("request refused",
-            {{"request_id", request_id_}, {"status", StatusOf(error.code)}, {"client", client_}});
+  if (request_id_.empty()) Identify();
+  log::Info("request refused", {{"request_id", request_id_},
+                                {"status", StatusOf(error.code)},
+                                {"client", client_},
+                                {"trace_id", trace_.trace_id()},
+                                {"span_id", trace_.span_id()}});
   if (metrics_ != nullptr) metrics_->CountRefusal(StatusOf(error.code));
   return ToResponse(error);
+}
+
+void Connection::Identify() {
+  const HeaderField* request_id = nullptr;
+  const HeaderField* traceparent = nullptr;
+  bool has_one_trace = true;
+  for (const HeaderField& field : headers_) {
+    if (boost::beast::iequals(field.name, "X-Request-ID")) {
+      if (request_id == nullptr) request_id = &field;
+    } else if (boost::beast::iequals(field.name, "traceparent")) {
+      has_one_trace = std::exchange(traceparent, &field) == nullptr;
+    }
+  }
+  request_id_ = request_id != nullptr && trace::IsRequestId(request_id->value)
+                    ? std::string(request_id->value)
+                    : trace::MakeRequestId();
+  const auto parent = traceparent != nullptr && has_one_trace
+                          ? trace::TraceContext::Parse(traceparent->value)
+                          : std::nullopt;
+  trace_ = parent ? parent->NewSpan() : trace::TraceContext();
+  notes_ = {};
+  if (is_peer_proxy_) {
+    client_ = options_.trusted_proxies.ClientOf({.headers = headers_, .client = peer_});
+  }
 }
 
 Task<Response> Connection::Handle(Parser& parser) {
@@ -230,6 +247,8 @@ Task<Response> Connection::Handle(Parser& parser) {
       .body = message.body(),
       .id = request_id_,
       .client = client_,
+      .trace = trace_,
+      .notes = &notes_,
   };
   if (metrics_ != nullptr) metrics_->requests_in_flight.Add(1);
   Response response = co_await handler_(request);

@@ -17,8 +17,9 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::ip::tcp::socket;
 
-  // `metrics` may be null.
-  Connection(Socket socket, const Handler& handler, const Limits& limits, ServerMetrics* metrics);
+  // All of them outlive it; `metrics` may be null.
+  Connection(Socket socket, const Handler& handler, const ServerOptions& options,
+             ServerMetrics* metrics);
 
   // Answers requests until the client or we have had enough.
   Task<void> Serve();
@@ -49,6 +50,8 @@ class Connection {
 
   Task<Response> Handle(Parser& parser);
   Response Refuse(const Error& error);
+  // Who asks, and under which ids, as far as the header fields tell.
+  void Identify();
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);
   // Reads on for a moment after a last answer, since closing with unread data would reset the
   // connection and could take the answer with it (RFC 9112 section 9.6).
@@ -60,10 +63,16 @@ class Connection {
 
   Socket socket_;
   const Handler& handler_;
-  const Limits& limits_;
+  const ServerOptions& options_;
+  const Limits& limits_ = options_.limits;
   ServerMetrics* const metrics_;
+  const std::string peer_;
+  const bool is_peer_proxy_;
+  // Of the request in progress.
   std::string client_;
   std::string request_id_;
+  trace::TraceContext trace_;
+  AccessNotes notes_;
   boost::beast::flat_buffer buffer_;
   HeadScanner scanner_;
   std::vector<HeaderField> headers_;

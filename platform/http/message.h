@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/result/result.h"
+#include "platform/trace/trace_context.h"
 
 namespace platform::http {
 
@@ -23,6 +24,11 @@ struct HeaderField {
   std::string_view value;
 };
 
+// What is found out while a request is answered, for its line in the access log.
+struct AccessNotes {
+  std::optional<std::int32_t> user_id;  // Of the token's user, once it is validated.
+};
+
 // One received request. All views are valid until the response has been sent.
 struct Request {
   Method method = Method::kGet;
@@ -30,11 +36,17 @@ struct Request {
   std::string_view query;  // Without the '?'; not percent-decoded.
   std::span<const HeaderField> headers;
   std::string_view body;
-  std::string_view id;      // X-Request-ID, the client's or made here.
-  std::string_view client;  // The peer's address, without its port.
+  std::string_view id;           // X-Request-ID, the client's or made here.
+  std::string_view client;       // Its address, without a port; see TrustedProxies.
+  trace::TraceContext trace;     // The span of this request.
+  AccessNotes* notes = nullptr;  // Null where nobody reads them.
 
   // The first header field of that name, whatever its case.
   std::optional<std::string_view> Header(std::string_view name) const;
+
+  void NoteUser(std::int32_t user_id) const {
+    if (notes != nullptr) notes->user_id = user_id;
+  }
 };
 
 struct Response {

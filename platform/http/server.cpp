@@ -36,12 +36,12 @@ tcp ProtocolOf(int socket) {
 
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
  public:
-  Impl(const asio::any_io_executor& executor, int socket, Handler handler, Limits limits,
+  Impl(const asio::any_io_executor& executor, int socket, Handler handler, ServerOptions options,
        ServerMetrics* metrics)
       : acceptor_(executor, ProtocolOf(socket), socket),
         timer_(executor),
         handler_(std::move(handler)),
-        limits_(limits),
+        options_(std::move(options)),
         metrics_(metrics) {}
 
   void Start() {
@@ -98,7 +98,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         log::Warning("cannot accept a connection", {{"error", error.message()}});
         pause.expires_after(kAcceptPause);
         co_await pause.async_wait(kAwait);
-      } else if (self->connections_.size() < self->limits_.connections) {
+      } else if (self->connections_.size() < self->options_.limits.connections) {
         self->Spawn(std::move(socket));
       } else if (self->metrics_ != nullptr) {
         // The connection is closed here: better a clear refusal than a slow service for all.
@@ -120,7 +120,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
-    Connection connection(std::move(socket), self->handler_, self->limits_, self->metrics_);
+    Connection connection(std::move(socket), self->handler_, self->options_, self->metrics_);
     if (self->is_closed_) co_return;
     struct Registration {
       Impl& server;
@@ -153,17 +153,17 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   tcp::acceptor acceptor_;
   asio::steady_timer timer_;
   Handler handler_;
-  Limits limits_;
-  ServerMetrics* metrics_;
+  const ServerOptions options_;
+  ServerMetrics* const metrics_;
   std::unordered_set<Connection*> connections_;
   bool is_stopping_ = false;
   bool is_closed_ = false;
 };
 
 Server::Server(const asio::any_io_executor& executor, Listener listener, Handler handler,
-               Limits limits, ServerMetrics* metrics)
-    : impl_(std::make_shared<Impl>(executor, listener.Release(), std::move(handler), limits,
-                                   metrics)) {
+               ServerOptions options, ServerMetrics* metrics)
+    : impl_(std::make_shared<Impl>(executor, listener.Release(), std::move(handler),
+                                   std::move(options), metrics)) {
   impl_->Start();
 }
 

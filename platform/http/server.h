@@ -11,16 +11,18 @@
 #include <utility>
 #include <vector>
 
+#include "platform/http/client_address.h"
+#include "platform/http/cors.h"
 #include "platform/http/message.h"
 #include "platform/runtime/task.h"
 
 namespace platform::http {
 
-// What one client may cost us. The defaults are the documented limits.
+// What clients may cost us. The defaults are the documented limits.
 struct Limits {
   std::size_t head_bytes = 16UZ * 1024;
   std::size_t body_bytes = 64UZ * 1024;
-  std::size_t connections = 10'000;                 // Per worker.
+  std::size_t connections = 10'000;                 // Of one server.
   std::size_t requests_per_connection = 1'000'000;  // Then the connection is closed, politely.
   std::chrono::milliseconds head_timeout{10'000};   // From a head's first byte to its last.
   std::chrono::milliseconds body_timeout{30'000};
@@ -29,6 +31,12 @@ struct Limits {
 };
 
 class ServerMetrics;
+
+struct ServerOptions {
+  Limits limits;
+  TrustedProxies trusted_proxies;
+  CorsPolicy cors;
+};
 
 // Answers one request. Called on the server's event loop; must not throw.
 using Handler = std::function<Task<Response>(const Request&)>;
@@ -64,7 +72,7 @@ class Server {
  public:
   // `metrics`, where there are any, outlive the event loop's last task.
   Server(const boost::asio::any_io_executor& executor, Listener listener, Handler handler,
-         Limits limits = {}, ServerMetrics* metrics = nullptr);
+         ServerOptions options = {}, ServerMetrics* metrics = nullptr);
   // Cuts all connections. A request in progress keeps its copy of the handler until its task ends
   // or is destroyed with the loop; what that copy refers to must last until then.
   ~Server();

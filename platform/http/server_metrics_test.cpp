@@ -106,7 +106,7 @@ TEST(ServerMetrics, FollowAServer) {
         in_flight = metrics.requests_in_flight.value();
         co_return Response{.route_index = kBook};
       },
-      {.connections = 2}, &metrics);
+      {.limits = {.connections = 2}}, &metrics);
   {
     RawClient first(server.port());
     RawClient second(server.port());

@@ -74,8 +74,15 @@ void AppendValue(std::string& line, const Field::Value& value) {
   } else if (const auto* real = std::get_if<double>(&value); real && !std::isfinite(*real)) {
     line += "null";
   } else {
-    std::visit([&line](auto plain) { fmt::format_to(std::back_inserter(line), "{}", plain); },
-               value);
+    std::visit(
+        [&line](auto plain) {
+          if constexpr (std::same_as<decltype(plain), std::monostate>) {
+            line += "null";
+          } else {
+            fmt::format_to(std::back_inserter(line), "{}", plain);
+          }
+        },
+        value);
   }
 }
 

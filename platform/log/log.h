@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <variant>
@@ -26,10 +27,11 @@ enum class Format {
 
 // One key and its value. It refers to the texts given: use it only as an argument of a log call.
 // Text may be any bytes; what is not UTF-8 becomes U+FFFD. A number that is not finite becomes
-// null.
+// null, and so does an optional without a value.
 class Field {
  public:
-  using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool>;
+  using Value =
+      std::variant<std::monostate, std::string_view, std::int64_t, std::uint64_t, double, bool>;
 
   template <class T>
     requires std::convertible_to<const T&, std::string_view>
@@ -39,10 +41,16 @@ class Field {
     requires std::is_arithmetic_v<T>
   constexpr Field(std::string_view key, T value) : key_(key), value_(Widen(value)) {}
 
+  template <class T>
+  constexpr Field(std::string_view key, const std::optional<T>& value)
+      : Field(value ? Field(key, *value) : Field(key)) {}
+
   std::string_view key() const { return key_; }
   const Value& value() const { return value_; }
 
  private:
+  explicit constexpr Field(std::string_view key) : key_(key) {}
+
   template <class T>
   static constexpr Value Widen(T value) {
     if constexpr (std::same_as<T, bool>) {

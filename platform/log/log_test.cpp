@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -144,6 +145,10 @@ INSTANTIATE_TEST_SUITE_P(
         ValueCase{"real", {"k", 0.25}, "0.25"}, ValueCase{"float_number", {"k", 1.5F}, "1.5"},
         ValueCase{"not_a_number", {"k", std::numeric_limits<double>::quiet_NaN()}, "null"},
         ValueCase{"infinite", {"k", std::numeric_limits<double>::infinity()}, "null"},
+        ValueCase{"no_number", {"k", std::optional<int>()}, "null"},
+        ValueCase{"some_number", {"k", std::optional<int>(-5)}, "-5"},
+        ValueCase{"no_text", {"k", std::optional<std::string_view>()}, "null"},
+        ValueCase{"some_text", {"k", std::optional<std::string_view>("a\"b")}, R"("a\"b")"},
         ValueCase{"true_value", {"k", true}, "true"},
         ValueCase{"false_value", {"k", false}, "false"}),
     [](const auto& row) { return std::string(row.param.label); });

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/url/params_view.hpp>
 #include <boost/url/parse_query.hpp>
+#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -12,6 +13,26 @@ namespace platform::schema {
 namespace {
 
 constexpr std::size_t kMaxDepth = 32;
+
+// A query string as RFC 3986 has it. Browsers and others send some characters as they are that it
+// wants encoded: '|' and '[', for example, and whole texts in UTF-8.
+std::string EncodeStrictly(std::string_view query) {
+  static constexpr std::string_view kDigits = "0123456789ABCDEF";
+  // Those of section 3.4, the '%' of what is encoded already, and the '#' that ends a query and
+  // makes it malformed here.
+  static constexpr std::string_view kPunctuation = "-._~!$&'()*+,;=:@/?%#";
+  std::string encoded;
+  encoded.reserve(query.size());
+  for (const char character : query) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x80 && (std::isalnum(byte) != 0 || kPunctuation.contains(character))) {
+      encoded += character;
+    } else {
+      encoded += {'%', kDigits[byte >> 4], kDigits[byte & 0xf]};
+    }
+  }
+  return encoded;
+}
 
 }  // namespace
 
@@ -41,8 +62,7 @@ Result<boost::json::object> ParseJsonObject(std::string_view body) {
 }
 
 Result<boost::json::object> ParseQueryObject(std::string_view text) {
-  // Boost.URL 1.81 measures the text with strlen.
-  const std::string query(text);
+  const std::string query = EncodeStrictly(text);
   if (!boost::urls::parse_query(query)) {
     return std::unexpected(
         Error{.code = ErrorCode::kInvalidArgument, .reason = "Malformed query string"});

@@ -176,6 +176,20 @@ TEST(ParseQuery, DecodesAndIgnoresWhatItDoesNotKnow) {
   EXPECT_EQ(parsed->stars.value(), 3);
 }
 
+TEST(ParseQuery, TakesWhatClientsDoNotEncode) {
+  for (const std::string text : {"a|b", "[a]", "{\"a\"}", "a^b`c\\d<e>", "a b", "Zoë", "a'(b)"}) {
+    const auto parsed = Parse<Review>("stars=3&title=" + text, Source::kQuery);
+    ASSERT_TRUE(parsed.has_value()) << text;
+    EXPECT_EQ(parsed->title, text);
+  }
+  EXPECT_EQ(Parse<Review>("title=a\xff&stars=3", Source::kQuery).error().code,
+            ErrorCode::kUnprocessable);
+  EXPECT_EQ(Parse<Review>(std::string_view("title=a\0b&stars=3", 17), Source::kQuery).error().code,
+            ErrorCode::kUnprocessable);
+  EXPECT_EQ(Parse<Review>("title=a#b&stars=3", Source::kQuery).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
 TEST(ParseQuery, ReadsAViewThatEndsNowhere) {
   const std::string_view query("title=a&stars=3000");
   EXPECT_EQ(Parse<Review>(query.substr(0, query.size() - 3), Source::kQuery)->stars.value(), 3);

@@ -2,12 +2,35 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <stdexcept>
-#include <vector>
+#include <string_view>
+#include <utility>
 
 #include "platform/security/sodium.h"
 
 namespace platform::security {
+namespace {
+
+// Bytes of the system's that nobody has been given yet.
+class Reserve {
+ public:
+  unsigned char Take() {
+    if (next_ == bytes_.size()) {
+      InitializeSodium();
+      randombytes_buf(bytes_.data(), bytes_.size());
+      next_ = 0;
+    }
+    // What has been given away is not kept.
+    return std::exchange(bytes_[next_++], static_cast<unsigned char>(0));
+  }
+
+ private:
+  std::array<unsigned char, 4096> bytes_{};
+  std::size_t next_ = bytes_.size();
+};
+
+}  // namespace
 
 void InitializeSodium() {
   static const int outcome = sodium_init();
@@ -15,14 +38,19 @@ void InitializeSodium() {
 }
 
 std::string RandomHex(std::size_t bytes) {
-  if (bytes == 0) return {};
-  InitializeSodium();
-  std::vector<unsigned char> random(bytes);
-  randombytes_buf(random.data(), random.size());
-  std::string hex(2 * bytes + 1, '\0');
-  sodium_bin2hex(hex.data(), hex.size(), random.data(), random.size());
-  hex.pop_back();  // The terminating NUL.
+  std::string hex(2 * bytes, '\0');
+  FillRandomHex(hex);
   return hex;
+}
+
+void FillRandomHex(std::span<char> digits) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  thread_local Reserve reserve;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    const unsigned byte = reserve.Take();
+    digits[i] = kDigits[byte >> 4];
+    digits[i + 1] = kDigits[byte & 0xf];
+  }
 }
 
 }  // namespace platform::security

@@ -36,10 +36,9 @@ class MetricsServer::Impl {
   Impl(http::Listener listener, Page page)
       : page_(std::move(page)),
         port_(listener.port()),
-        server_(
-            loop_.get_executor(), std::move(listener),
-            [this](const http::Request& request) { return routes_.Dispatch(page_, request); },
-            kLimits) {
+        server_(loop_.get_executor(), std::move(listener),
+                [this](const http::Request& request) { return routes_.Dispatch(page_, request); },
+                {.limits = kLimits}) {
     routes_.AddRaw(http::Method::kGet, "/metrics",
                    [](Page& page_to_write, const http::Request&) -> Task<http::Response> {
                      co_return page_to_write.Write();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "platform/service/http_settings.h"
+
 namespace platform::service {
 namespace {
 
@@ -29,6 +31,7 @@ Settings ReadSettings(config::Environment& environment, std::uint16_t default_po
   settings.shutdown_grace =
       environment.Seconds("SHUTDOWN_GRACE", std::chrono::seconds(30), {0, kMaxGraceSeconds},
                           "how long a stopping service waits for requests in progress");
+  settings.http = ReadHttpSettings(environment, settings.workers);
   settings.log = config::ReadLogSettings(environment);
   return settings;
 }

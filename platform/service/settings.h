@@ -7,6 +7,7 @@
 
 #include "platform/config/environment.h"
 #include "platform/config/settings.h"
+#include "platform/http/server.h"
 
 namespace platform::service {
 
@@ -18,6 +19,7 @@ struct Settings {
   std::uint16_t metrics_port = 0;
   std::size_t workers = 1;
   std::chrono::seconds shutdown_grace{};
+  http::ServerOptions http;
   config::LogSettings log;
 };
 

@@ -5,12 +5,13 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, afterEach, test } from 'node:test';
 import { join } from 'node:path';
 
-import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+
+import { launch } from './browser.js';
 
 const CUSTOMERS = process.env['CUSTOMERS_URL']!;
 const CART = process.env['CART_URL']!;
 const ARTIFACTS = process.env['ARTIFACTS']!;
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 const ADMIN = 'admin1@email.com';
 const USER = 'nonadmin3@email.com';
@@ -25,14 +26,7 @@ let origin: string;
 let complaints: string[];
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-    ],
-  });
+  browser = await launch();
 });
 after(() => browser.close());
 

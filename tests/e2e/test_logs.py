@@ -1,16 +1,22 @@
 """What the services write down: JSON lines, request ids, and never a secret."""
 
 import json
+import pathlib
 import re
+import socket
 
 import pytest
 
 from support import tokens
+from support.auth_rpc import UserAuth
 from support.cluster import PASSWORD as DATABASE_PASSWORD
-from support.client import Client
+from support.client import FORBIDDEN, Client
 from support.service import Service
 from support.waiting import eventually
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EMAIL = "marked-email@example.com"
+PREVIOUS_SECRET = "marked-previous-secret-0123456789abcdef"
 PASSWORDS = ("marked-first-password", "marked-second-password", "marked-wrong-password")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -20,7 +26,8 @@ class Toured:
 
     def __init__(self, customers: Service, cart: Service):
         self.services = [customers, cart]
-        self.secrets = [tokens.SECRET, DATABASE_PASSWORD, *PASSWORDS, "$argon2id$"]
+        self.secrets = [tokens.SECRET, PREVIOUS_SECRET, DATABASE_PASSWORD, *PASSWORDS, EMAIL,
+                        "$argon2id$"]
 
     def token(self, header: str) -> str:
         """Remembers a token: neither it nor its signature may be logged."""
@@ -33,7 +40,7 @@ class Toured:
 
 def _tour(toured: Toured, customers: Client, cart: Client) -> None:
     first, second, wrong = PASSWORDS
-    email = "logged@example.com"
+    email = EMAIL
     create = "/api/v1/users/create/"
     user = customers.post(create, body={"email": email, "password": first},
                           headers={"X-Request-ID": "marked-request-id"}).ok(201)
@@ -50,9 +57,22 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
     customers.get(f"/api/v1/users/list/?search={wrong}", toured.token(tokens.bearer(1)))
     customers.patch(path, token, {"password": wrong})
     customers.patch(path, token, {"first_name": "Zoë"}).ok()
-    cart.get(f"/api/v1/cart/{user['id']}/", token).ok()
-    cart.post(f"/api/v1/cart-item/{user['id']}/create", token,
-              {"product_id": 1, "quantity": 1}).ok(201)
+    cart_path = f"/api/v1/cart/{user['id']}/"
+    cart.get(cart_path, token).ok()
+    items = cart.post(f"/api/v1/cart-item/{user['id']}/create", token,
+                      {"product_id": 1, "quantity": 1}).ok(201)["cart_items"]
+    item = f"/api/v1/cart-item/{items[0]['id']}/"
+    cart.patch(item, token, {"quantity": 2}).ok()
+    cart.patch(item, token, {"quantity": wrong, first: email})
+    cart.delete(item, token).ok(204)
+    cart.delete(cart_path, token).ok(204)
+    cart.get(f"/api/v1/products/list/?search={wrong}").ok()
+    for client in (customers, cart):
+        client.get(f"/api/v1/nothing/{email}/?password={wrong}", token, headers={
+            "Cookie": f"session={wrong}", "Origin": f"https://{wrong}.example",
+            "X-Forwarded-For": wrong, "X-Request-ID": f"{email} {wrong}",
+            "traceparent": wrong, "tracestate": f"vendor={wrong}", "Referer": f"http://x/?{wrong}",
+            "User-Agent": wrong})
     customers.patch(f"{path}change-password/", token, {
         "current_password": wrong, "new_password": second, "confirm_new_password": second})
     customers.patch(f"{path}change-password/", token, {
@@ -67,13 +87,15 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
         client.get(target, f"Basic {wrong}")
         client.get(target, wrong)
         client.get("/api/v1/nothing/", token)
+    customers.delete(path, toured.token(login(second).ok()["token"])).ok(204)
 
 
 @pytest.fixture(scope="module")
 def toured(customers_binary, customers_environment, customers_database, cart_binary,
            cart_environment, cart_database, cluster):
     customers_service = Service(customers_binary, customers_environment(
-        customers_database, LOG_LEVEL="trace", DEBUG="true")).start()
+        customers_database, LOG_LEVEL="trace", DEBUG="true",
+        JWT_SECRET_PREVIOUS=PREVIOUS_SECRET)).start()
     cart_service = Service(cart_binary, cart_environment(
         cart_database, customers_service.grpc_port, LOG_LEVEL="trace", DEBUG="true")).start()
     toured = Toured(customers_service, cart_service)
@@ -82,7 +104,7 @@ def toured(customers_binary, customers_environment, customers_database, cart_bin
     # Failures are where details slip out.
     cluster.stop("immediate")
     customers.post("/api/v1/auth/login/", body={
-        "email": "logged@example.com", "password": PASSWORDS[1]}).refused(
+        "email": EMAIL, "password": PASSWORDS[1]}).refused(
             503, "503: Service Unavailable")
     cluster.start()
     customers_service.wait_ready()
@@ -114,8 +136,174 @@ def test_nothing_is_written_elsewhere(toured):
     assert [line for service in toured.services for line in service.stderr] == []
 
 
+def entries(service: Service, message: str, **fields) -> list[dict]:
+    """The lines with this message and these fields."""
+    parsed = [json.loads(line) for line in service.stdout]
+    return [entry for entry in parsed if entry["message"] == message
+            and all(entry.get(name) == value for name, value in fields.items())]
+
+
 def test_a_request_is_found_by_its_id(toured):
-    assert any("marked-request-id" in line for line in toured.services[0].stdout)
+    assert entries(toured.services[0], "request", request_id="marked-request-id")
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_the_tour_leaves_no_endpoint_out(toured, service):
+    document = json.loads((ROOT / "docs/openapi" / f"{service}.json").read_text())
+    known = {(method.upper(), path) for path, methods in document["paths"].items()
+             for method in methods if method != "parameters"}
+    logged = {(entry["method"], entry["route"])
+              for entry in entries(toured.services[service == "cart"], "request")}
+    assert known - logged == set()
+
+
+def test_every_request_has_its_line(toured):
+    """As an operator reads it; the values are those of the tour."""
+    for service in toured.services:
+        for entry in entries(service, "request"):
+            assert list(entry) == ["time", "level", "message", "request_id", "method", "route",
+                                   "status", "duration_ms", "client", "user_id", "trace_id",
+                                   "span_id"], entry
+            assert entry["client"] == "127.0.0.1"
+            assert re.fullmatch("[0-9a-f]{32}", entry["trace_id"]), entry
+            assert re.fullmatch("[0-9a-f]{16}", entry["span_id"]), entry
+
+
+@pytest.mark.parametrize("service", [0, 1], ids=["customers", "cart"])
+def test_a_line_names_the_tokens_user(toured, service):
+    lines = entries(toured.services[service], "request")
+    with_user = [line for line in lines if line["user_id"] is not None]
+    assert {line["status"] for line in with_user} >= {200}
+    assert all(isinstance(line["user_id"], int) for line in with_user)
+    # A token that is refused names nobody.
+    assert [line for line in with_user if line["status"] == 401] == []
+
+
+# One request through both services
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = "00f067aa0ba902b7"
+TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
+
+
+class Logged:
+    """Both services at level debug, and what they write."""
+
+    def __init__(self, customers: Service, cart: Service):
+        self.services = customers, cart
+        self.customers, self.cart = Client(customers.url), Client(cart.url)
+
+    def lines(self, service: int, message: str, **fields) -> list[dict]:
+        """At least one; they are written within moments."""
+        eventually(lambda: entries(self.services[service], message, **fields), 10)
+        return entries(self.services[service], message, **fields)
+
+
+@pytest.fixture(scope="module")
+def logged(customers_binary, customers_environment, customers_database, cart_binary,
+           cart_environment, cart_database, start_service):
+    customers = start_service(customers_binary, customers_environment(
+        customers_database, LOG_LEVEL="debug", TRUSTED_PROXIES="127.0.0.1"))
+    return Logged(customers, start_service(cart_binary, cart_environment(
+        cart_database, customers.grpc_port, LOG_LEVEL="debug", TRUSTED_PROXIES="127.0.0.1")))
+
+
+def test_one_id_finds_the_lines_of_both_services(logged):
+    logged.cart.get("/api/v1/cart/3/", tokens.bearer(3), headers={
+        "X-Request-ID": "through-both", "traceparent": TRACEPARENT}).ok()
+    asked, = logged.lines(1, "request", request_id="through-both")
+    judged, = logged.lines(0, "token accepted", request_id="through-both")
+    assert asked["user_id"] == judged["user_id"] == 3
+    assert asked["trace_id"] == judged["trace_id"] == TRACE
+    assert asked["span_id"] == judged["span_id"] != PARENT
+
+
+def test_a_refusal_is_told_with_its_reason(logged):
+    logged.cart.get("/api/v1/cart/3/", f"Bearer {tokens.sign(tokens.claims(3, lifetime=-60))}",
+                    headers={"X-Request-ID": "refused-one"}).refused(
+                        403, "403: Invalid authorization token, Signature has expired")
+    asked, = logged.lines(1, "request", request_id="refused-one")
+    judged, = logged.lines(0, "token refused", request_id="refused-one")
+    assert (asked["user_id"], judged["user_id"]) == (None, None)
+    assert judged["level"] == "info"
+    assert judged["reason"] == "Invalid authorization token, Signature has expired"
+    assert asked["trace_id"] == judged["trace_id"]
+
+
+def test_a_unary_call_tells_its_ids_too(logged, auth_messages, certificates):
+    with UserAuth(auth_messages, logged.services[0].grpc_port, certificates.cart.ca,
+                  certificates.cart) as auth:
+        auth.validate(tokens.bearer(3), metadata=(
+            ("x-request-id", "unary-one"), ("traceparent", TRACEPARENT)))
+        # What is no id is not written down, and harms nobody.
+        auth.validate(tokens.bearer(4), metadata=(
+            ("x-request-id", 'marked "id"'), ("traceparent", "marked-trace")))
+    judged, = logged.lines(0, "token accepted", request_id="unary-one")
+    assert (judged["user_id"], judged["trace_id"], judged["span_id"]) == (3, TRACE, PARENT)
+    judged, = logged.lines(0, "token accepted", user_id=4)
+    assert (judged["request_id"], judged["trace_id"], judged["span_id"]) == (None, None, None)
+
+
+def test_being_asked_whether_one_is_there_is_not_logged(logged):
+    """cart's readiness asks with no token, every second."""
+    logged.customers.get("/api/v1/nothing/")
+    assert logged.services[1].readiness() == 200
+    assert [entry for entry in entries(logged.services[0], "token refused")
+            if entry["request_id"] is None] == []
+
+
+@pytest.mark.parametrize("sent", [
+    None, "", "garbage", f"ff-{TRACE}-{PARENT}-01", f"00-{TRACE.upper()}-{PARENT}-01",
+    f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE}-{'0' * 16}-01", f"00-{TRACE}-{PARENT}-01-more",
+], ids=str)
+def test_a_trace_is_begun_where_none_is_sent(logged, sent):
+    name = f"trace-{abs(hash(sent))}"
+    headers = {"X-Request-ID": name, **({} if sent is None else {"traceparent": sent})}
+    logged.cart.get("/api/v1/cart/3/", tokens.bearer(3), headers=headers).ok()
+    asked, = logged.lines(1, "request", request_id=name)
+    judged, = logged.lines(0, "token accepted", request_id=name)
+    assert asked["trace_id"] == judged["trace_id"] != TRACE
+    assert asked["span_id"] == judged["span_id"] != PARENT
+
+
+def test_two_traces_are_none(logged):
+    with socket.create_connection(("127.0.0.1", logged.services[1].port), timeout=10) as client:
+        client.sendall(f"GET /api/v1/nothing/ HTTP/1.1\r\nHost: x\r\nX-Request-ID: two-traces\r\n"
+                       f"traceparent: {TRACEPARENT}\r\nTraceparent: {TRACEPARENT}\r\n\r\n".encode())
+        client.recv(4096)
+    entry, = logged.lines(1, "request", request_id="two-traces")
+    assert entry["trace_id"] != TRACE
+
+
+def test_a_later_version_of_the_header_is_understood(logged):
+    logged.customers.get("/api/v1/users/3/", tokens.bearer(3), headers={
+        "X-Request-ID": "later-version", "traceparent": f"01-{TRACE}-{PARENT}-03-and-more"}).ok()
+    entry, = logged.lines(0, "request", request_id="later-version")
+    assert (entry["trace_id"], entry["user_id"]) == (TRACE, 3)
+    assert entry["span_id"] != PARENT
+
+
+@pytest.mark.parametrize("service", [0, 1], ids=["customers", "cart"])
+def test_the_clients_address_is_what_trusted_proxies_tell(logged, service):
+    client = (logged.customers, logged.cart)[service]
+    for number, (forwarded, address) in enumerate([
+            ("203.0.113.9", "203.0.113.9"), ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
+            ("203.0.113.9, 127.0.0.1", "203.0.113.9"), (None, "127.0.0.1")]):
+        headers = {"X-Request-ID": f"forwarded-{service}-{number}"}
+        if forwarded is not None:
+            headers["X-Forwarded-For"] = forwarded
+        client.get("/api/v1/nothing/", headers=headers)
+        entry, = logged.lines(service, "request", request_id=headers["X-Request-ID"])
+        assert entry["client"] == address
+
+
+def test_a_permission_denied_names_who_tried(logged):
+    for service, client, path in ((0, logged.customers, "/api/v1/users/1/"),
+                                  (1, logged.cart, "/api/v1/cart/1/")):
+        name = f"denied-{service}"
+        client.get(path, tokens.bearer(3), headers={"X-Request-ID": name}).refused(403, FORBIDDEN)
+        entry, = logged.lines(service, "request", request_id=name)
+        assert (entry["status"], entry["user_id"]) == (403, 3)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", '"', "{}"], ids=repr)

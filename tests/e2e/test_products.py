@@ -1,6 +1,8 @@
 """GET /api/v1/products/list/ (contract 5 and 6): search, pages, money."""
 
-from urllib.parse import quote
+import json
+import socket
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -75,6 +77,16 @@ def test_price_is_a_string_with_two_places(cart, name, price, shown):
 @pytest.mark.parametrize("text, found", SEARCHES.values(), ids=SEARCHES)
 def test_search(cart, text, found):
     assert names(cart.get(f"{LIST}?search={quote(text)}")) == found
+
+
+@pytest.mark.parametrize("raw, found", [("Brötchen", ["Brötchen Ångström"]), ("a|b", []),
+                                        ("[x]", []), ("{y}^`", [])])
+def test_what_clients_do_not_encode_is_text(cart, raw, found):
+    with socket.create_connection(("127.0.0.1", urlsplit(cart.url).port), timeout=10) as client:
+        client.sendall(f"GET {LIST}?search={raw} HTTP/1.0\r\n\r\n".encode())
+        head, body = client.makefile("rb").read().split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert [product["name"] for product in json.loads(body)["data"]] == found
 
 
 @pytest.mark.parametrize("search, total", [("", 9), ("product", 4)])

@@ -93,7 +93,7 @@ Task<void> Ask(cart::TokenValidator& validator, const std::vector<Case>& cases, 
   asio::steady_timer pause(co_await asio::this_coro::executor);
   while (counts.total() < total) {
     const Case& expected = cases[random() % cases.size()];
-    const auto answer = co_await validator.Validate(expected.authorization);
+    const auto answer = co_await validator.Validate(expected.authorization, {});
     if (IsRight(expected, answer)) {
       ++counts.right;
     } else if (!answer && answer.error().code == ErrorCode::kUnavailable) {

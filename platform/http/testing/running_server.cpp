@@ -8,13 +8,16 @@
 
 namespace platform::http::testing {
 
-RunningServer::RunningServer(Handler handler, Limits limits, ServerMetrics* metrics)
+RunningServer::RunningServer(Handler handler, Limits limits)
+    : RunningServer(std::move(handler), ServerOptions{.limits = limits}) {}
+
+RunningServer::RunningServer(Handler handler, ServerOptions options, ServerMetrics* metrics)
     : guard_(loop_.get_executor()) {
   auto listeners = Listener::Open("127.0.0.1", 0, 1);
   if (!listeners) throw std::runtime_error(listeners.error());
   port_ = listeners->front().port();
   server_ = std::make_unique<Server>(loop_.get_executor(), std::move(listeners->front()),
-                                     std::move(handler), limits, metrics);
+                                     std::move(handler), std::move(options), metrics);
   thread_ = std::thread([this] { loop_.run(); });
 }
 

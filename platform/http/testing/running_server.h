@@ -17,7 +17,8 @@ namespace platform::http::testing {
 // for the test's thread.
 class RunningServer {
  public:
-  explicit RunningServer(Handler handler, Limits limits = {}, ServerMetrics* metrics = nullptr);
+  explicit RunningServer(Handler handler, Limits limits = {});
+  RunningServer(Handler handler, ServerOptions options, ServerMetrics* metrics = nullptr);
   // Ends the loop and destroys everything, open connections included.
   ~RunningServer();
   RunningServer(const RunningServer&) = delete;

@@ -57,7 +57,7 @@ int Serve(const Config& config) {
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
         [&](const platform::http::Request& request) { return routes.Dispatch(app, request); },
-        platform::http::Limits(), &http_metrics.emplace_back(routes.table())));
+        config.service.http, &http_metrics.emplace_back(routes.table())));
   }
 
   const auto metrics_server = platform::service::MetricsServer::Start(

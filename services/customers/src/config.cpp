@@ -24,6 +24,8 @@ Config ReadConfig(platform::config::Environment& environment) {
       environment.ListenPort("GRPC_PORT", kDefaultGrpcPort, "port of the gRPC server");
   config.jwt_secret =
       environment.SecretOrFile("JWT_SECRET", kMinSecretBytes, "key that signs and verifies tokens");
+  config.previous_jwt_secret = environment.OptionalSecretOrFile(
+      "JWT_SECRET_PREVIOUS", kMinSecretBytes, "key before a change; its tokens stay valid");
   config.token_lifetime =
       std::chrono::days(environment.Integer("JWT_EXPIRATION_DELTA_DAYS", kDefaultLifetimeDays,
                                             {1, kMaxLifetimeDays}, "days until a token expires"));
@@ -36,19 +38,16 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.throttle.window =
       environment.Seconds("LOGIN_FAILURE_WINDOW", config.throttle.window, {1, kMaxWindowSeconds},
                           "seconds until a wrong password is forgotten");
-  const auto proxies = platform::http::TrustedProxies::Parse(environment.String(
-      "TRUSTED_PROXIES", "", "networks of the proxies whose X-Forwarded-For is believed"));
-  if (proxies) {
-    config.trusted_proxies = *proxies;
-  } else {
-    environment.AddMistake("TRUSTED_PROXIES",
-                           "has \"" + proxies.error() +
-                               "\"; it should be networks such as 10.0.0.0/8, separated by commas");
-  }
   config.legacy_api = environment.Boolean(
       "LEGACY_API", false,
       "restore the reference's open profiles and unchecked password change (not recommended)");
   return config;
+}
+
+std::vector<platform::Secret> TokenSecrets(const Config& config) {
+  std::vector<platform::Secret> secrets = {config.jwt_secret};
+  if (!config.previous_jwt_secret.empty()) secrets.push_back(config.previous_jwt_secret);
+  return secrets;
 }
 
 }  // namespace customers

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "platform/config/environment.h"
 #include "platform/config/secret.h"
 #include "platform/config/settings.h"
-#include "platform/http/client_address.h"
 #include "platform/service/settings.h"
 #include "services/customers/src/store/login_throttle.h"
 
@@ -23,13 +23,16 @@ struct Config {
   platform::grpc::TlsFiles tls;
   std::string grpc_address;
   std::uint16_t grpc_port = 0;
-  platform::Secret jwt_secret;
+  platform::Secret jwt_secret;           // Signs tokens.
+  platform::Secret previous_jwt_secret;  // Still verifies them; empty but during a change.
   std::chrono::days token_lifetime{};
   ThrottleLimits throttle;
-  platform::http::TrustedProxies trusted_proxies;
   // Restores what docs/api-differences.md marks so.
   bool legacy_api = false;
 };
+
+// For signing and verifying tokens.
+std::vector<platform::Secret> TokenSecrets(const Config& config);
 
 // Reads the variables; see `environment.Mistakes()` before using the result.
 Config ReadConfig(platform::config::Environment& environment);

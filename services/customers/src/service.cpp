@@ -51,7 +51,7 @@ int Serve(const Config& config) {
   platform::service::Workers workers(worker_count);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
-  const platform::security::TokenCodec tokens({config.jwt_secret});
+  const platform::security::TokenCodec tokens(TokenSecrets(config));
   platform::service::Readiness readiness(worker_count);
 
   std::vector<std::unique_ptr<App>> apps;
@@ -66,7 +66,7 @@ int Serve(const Config& config) {
     servers.push_back(std::make_unique<platform::http::Server>(
         workers.executor(i), std::move((*listeners)[i]),
         [&](const platform::http::Request& request) { return routes.Dispatch(app, request); },
-        platform::http::Limits(), &http_metrics.emplace_back(routes.table())));
+        config.service.http, &http_metrics.emplace_back(routes.table())));
     validation_workers.push_back({.executor = workers.executor(i),
                                   .validate = [&app](std::vector<std::string_view> authorizations) {
                                     return app.authenticator.Validate(std::move(authorizations));

@@ -45,10 +45,10 @@ class UserAuth:
     def __exit__(self, *_) -> None:
         self._channel.close()
 
-    def validate(self, header: str, seconds: float = 10):
+    def validate(self, header: str, seconds: float = 10, metadata: tuple = ()):
         """The payload for an Authorization header's value; raises grpc.RpcError."""
         request = self._messages.AuthRequest(token=self._messages.JwtToken(value=header))
-        return self._call(request, timeout=seconds).payload
+        return self._call(request, timeout=seconds, metadata=metadata).payload
 
     def send(self, request, seconds: float = 10):
         return self._call(request, timeout=seconds)

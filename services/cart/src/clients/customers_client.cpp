@@ -31,20 +31,20 @@ class CustomersClient final : public TokenValidator {
         unary_(MakeUserAuthClient(options.stream.customers)),
         stream_(executor, std::move(options.stream)) {}
 
-  Task<Result<Caller>> Validate(std::string_view authorization) override {
+  Task<Result<Caller>> Validate(std::string_view authorization, Origin origin) override {
     if (!MayBeAuthorization(authorization)) {
       co_return std::unexpected(Error::PermissionDenied(kInvalidHeader));
     }
     const std::string copy(authorization);
     CountedValidation counted(metrics_);
     if (HasStream()) {
-      Result<Caller> answer = co_await stream_.Validate(copy, timeout_);
+      Result<Caller> answer = co_await stream_.Validate(copy, origin, timeout_);
       if (IsUnavailable(answer) || !NoteAnswer(answer)) {
         counted.End(answer);
         co_return answer;
       }
     }
-    Result<Caller> answer = co_await unary_->Validate(copy);
+    Result<Caller> answer = co_await unary_->Validate(copy, origin);
     counted.End(answer);
     co_return answer;
   }
@@ -52,7 +52,7 @@ class CustomersClient final : public TokenValidator {
   Task<bool> IsReachable() override {
     if (HasStream()) {
       // No token at all is refused by whoever can answer one.
-      const Result<Caller> answer = co_await stream_.Validate("", kReachableTimeout);
+      const Result<Caller> answer = co_await stream_.Validate("", {}, kReachableTimeout);
       if (IsUnavailable(answer)) co_return false;
       if (!NoteAnswer(answer)) {
         co_return answer || answer.error().code == ErrorCode::kPermissionDenied;

@@ -32,6 +32,10 @@ namespace asio = boost::asio;
 namespace v1 = customers::v1;
 using Clock = std::chrono::steady_clock;
 
+constexpr Origin kOrigin = {
+    .request_id = "request-7",
+    .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"};
+
 // customers without a stream.
 class FakeUnary final : public UserAuth::Service {
  public:
@@ -72,7 +76,8 @@ class FakeStream final : public v1::TokenValidation::Service {
           verdict.mutable_unavailable()->set_retry_after_seconds(3);
         } else if (text != "newer server") {
           verdict.mutable_identity()->set_user_id(8);
-          verdict.mutable_identity()->set_email(text);
+          verdict.mutable_identity()->set_email(
+              text == "origin" ? query.request_id() + " " + query.traceparent() : text);
           verdict.mutable_identity()->set_is_admin(true);
         }
         if (text == "twice") *response.add_verdicts() = response.verdicts(0);
@@ -123,7 +128,7 @@ class CustomersClientTest : public ::testing::Test {
     return asio::co_spawn(
         io_,
         [](TokenValidator& client, std::string text) -> platform::Task<Result<Caller>> {
-          co_return co_await client.Validate(text);
+          co_return co_await client.Validate(text, kOrigin);
         }(*client_, std::move(authorization)),
         asio::use_future);
   }
@@ -182,6 +187,13 @@ TEST_F(CustomersClientTest, EachOutcomeOverOneStream) {
   EXPECT_TRUE(IsReachable());
   EXPECT_EQ(stream_.streams, 1);
   EXPECT_EQ(unary_.calls, 0);
+}
+
+TEST_F(CustomersClientTest, TellsOnWhoseBehalfItAsks) {
+  Serve({&stream_});
+  Connect();
+  EXPECT_EQ(Validate("origin").value_or(Caller{}).email,
+            "request-7 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 }
 
 TEST_F(CustomersClientTest, WhatCannotBeATokenIsNotAsked) {

@@ -49,6 +49,8 @@ void TokenValidationCall::Send(std::span<const Query> queries) {
     customers::v1::TokenQuery& message = *batch.request.add_queries();
     message.set_id(query.id);
     message.set_authorization(query.authorization.data(), query.authorization.size());
+    message.set_request_id(query.origin.request_id.data(), query.origin.request_id.size());
+    message.set_traceparent(query.origin.traceparent.data(), query.origin.traceparent.size());
   }
   if (!is_writing_ && !outbox_.empty()) {
     is_writing_ = true;

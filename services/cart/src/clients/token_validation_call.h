@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "proto/customers/v1/token_validation.grpc.pb.h"
+#include "services/cart/src/clients/token_validator.h"
 
 namespace cart {
 
@@ -32,6 +33,7 @@ class TokenValidationCall final
   struct Query {
     std::uint64_t id;
     std::string_view authorization;
+    Origin origin;
   };
   struct News {
     std::vector<customers::v1::ValidateTokensResponse> verdicts;

@@ -35,6 +35,7 @@ constexpr int kAwayAfter = 2;
 // A validation that waits; lives in its caller's coroutine.
 struct Query {
   std::string_view authorization;
+  Origin origin;
   Clock::time_point deadline;
   bool is_sent = false;      // On the present stream.
   bool is_repeated = false;  // Was sent on an earlier one.
@@ -143,7 +144,9 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
       const auto waiting = open_.find(id);
       if (waiting == open_.end()) continue;  // Its deadline has passed.
       waiting->second->is_sent = true;
-      batch.push_back({.id = id, .authorization = waiting->second->authorization});
+      batch.push_back({.id = id,
+                       .authorization = waiting->second->authorization,
+                       .origin = waiting->second->origin});
     }
     if (batch.empty()) return;
     if (call_ == nullptr) Open();
@@ -333,9 +336,10 @@ TokenValidationStream::TokenValidationStream(const asio::any_io_executor& execut
 TokenValidationStream::~TokenValidationStream() { impl_->Close(); }
 
 platform::Task<Result<Caller>> TokenValidationStream::Validate(std::string_view authorization,
+                                                               Origin origin,
                                                                std::chrono::milliseconds timeout) {
   if (!impl_->CanStart()) co_return std::unexpected(Error::Unavailable());
-  Query query{.authorization = authorization, .deadline = Clock::now() + timeout};
+  Query query{.authorization = authorization, .origin = origin, .deadline = Clock::now() + timeout};
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
         query.resume = [handler = std::move(handler)]() mutable { std::move(handler)(); };

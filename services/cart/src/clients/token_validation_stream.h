@@ -52,7 +52,7 @@ class TokenValidationStream {
 
   // As TokenValidator::Validate, but for an authorization that outlives the task, of at most 64
   // KiB, and also kNotImplemented: customers has no such stream.
-  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization,
+  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization, Origin origin,
                                                     std::chrono::milliseconds timeout);
 
  private:

@@ -8,6 +8,12 @@
 
 namespace cart {
 
+// On whose behalf a token is validated, for the logs of both services.
+struct Origin {
+  std::string_view request_id;
+  std::string_view traceparent;  // As the header of that name.
+};
+
 // Asks customers who a token belongs to. Nothing is remembered between calls, so that a deleted
 // user or a changed password counts at once. One for each worker, used on its thread alone; it
 // outlives its tasks.
@@ -16,10 +22,11 @@ class TokenValidator {
   virtual ~TokenValidator() = default;
 
   // `authorization` is the value of the Authorization header, unparsed; it is copied before the
-  // task first waits, and empty when there is no header. Errors: kPermissionDenied, with the reason
-  // to show to the client, for a refused token; kUnavailable when customers does not tell, within a
-  // deadline.
-  virtual platform::Task<platform::Result<Caller>> Validate(std::string_view authorization) = 0;
+  // task first waits, and empty when there is no header; the origin outlives the task. Errors:
+  // kPermissionDenied, with the reason to show to the client, for a refused token; kUnavailable
+  // when customers does not tell, within a deadline.
+  virtual platform::Task<platform::Result<Caller>> Validate(std::string_view authorization,
+                                                            Origin origin) = 0;
 
   // Whether customers can be asked: it is, within a second.
   virtual platform::Task<bool> IsReachable() = 0;

@@ -45,7 +45,8 @@ class UserAuthClient final : public TokenValidator {
                                               .service_config = kServiceConfig})),
         stub_(UserAuth::NewStub(channel_)) {}
 
-  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization) override {
+  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization,
+                                                    Origin origin) override {
     if (!MayBeAuthorization(authorization)) {
       co_return std::unexpected(platform::Error::PermissionDenied(kInvalidHeader));
     }
@@ -53,7 +54,9 @@ class UserAuthClient final : public TokenValidator {
     request.mutable_token()->set_value(std::string(authorization));
     auto [status, response] = co_await platform::grpc::Unary(
         *stub_->async(), &UserAuth::StubInterface::async_interface::ValidateToken,
-        std::move(request), timeout_);
+        std::move(request), timeout_,
+        {{"x-request-id", std::string(origin.request_id)},
+         {"traceparent", std::string(origin.traceparent)}});
 
     NoteStatus(status.error_code());
     switch (status.error_code()) {

@@ -42,7 +42,7 @@ class FakeUserAuth final : public UserAuth::CallbackService {
       status = {static_cast<StatusCode>(std::stoi(token.substr(5))), "Token is revoked"};
     } else {
       response->mutable_payload()->set_user_id(7);
-      response->mutable_payload()->set_email(token);
+      response->mutable_payload()->set_email(token == "origin" ? OriginOf(*context) : token);
       response->mutable_payload()->set_is_admin(true);
     }
     auto* reactor = context->DefaultReactor();
@@ -51,6 +51,19 @@ class FakeUserAuth final : public UserAuth::CallbackService {
   }
 
   int calls() const { return calls_; }
+
+ private:
+  static std::string OriginOf(const ::grpc::CallbackServerContext& context) {
+    std::string told;
+    for (const char* name : {"x-request-id", "traceparent"}) {
+      const auto [begin, end] = context.client_metadata().equal_range(name);
+      for (auto field = begin; field != end; ++field) {
+        told +=
+            std::string(name) + "=" + std::string(field->second.data(), field->second.size()) + " ";
+      }
+    }
+    return told;
+  }
 
  private:
   class Silent final : public ::grpc::ServerUnaryReactor {
@@ -81,9 +94,10 @@ class UserAuthClientTest : public ::testing::Test {
         {.host = "localhost", .port = port, .tls = files_.files(), .timeout = timeout});
   }
 
-  static Result<Caller> Validate(TokenValidator& client, std::string_view authorization) {
+  static Result<Caller> Validate(TokenValidator& client, std::string_view authorization,
+                                 Origin origin = {}) {
     asio::io_context io;
-    auto result = asio::co_spawn(io, client.Validate(authorization), asio::use_future);
+    auto result = asio::co_spawn(io, client.Validate(authorization, origin), asio::use_future);
     io.run();
     return result.get();
   }
@@ -106,6 +120,15 @@ class UserAuthClientTest : public ::testing::Test {
   std::uint16_t port_ = 0;
   std::unique_ptr<TokenValidator> client_;
 };
+
+TEST_F(UserAuthClientTest, TellsOnWhoseBehalfItAsks) {
+  const auto told = [&](Origin origin) {
+    return Validate(*client_, "origin", origin).value_or(Caller{}).email;
+  };
+  EXPECT_EQ(told({.request_id = "request-7", .traceparent = "00-ab-cd-01"}),
+            "x-request-id=request-7 traceparent=00-ab-cd-01 ");
+  EXPECT_EQ(told({}), "");
+}
 
 TEST_F(UserAuthClientTest, PassesTheHeaderOnAsItIs) {
   const auto caller = Validate("Bearer  a.b.c ");

@@ -41,7 +41,9 @@ Task<Result<User>> Authenticate(App& app, const Request& request) {
         token.error() == AuthorizationError::kWrongScheme ? "Invalid token scheme"
                                                           : "Invalid authorization header"));
   }
-  co_return co_await app.authenticator.Authenticate(*token);
+  Result<User> user = co_await app.authenticator.Authenticate(*token);
+  if (user) request.NoteUser(user->id.value());
+  co_return user;
 }
 
 AccessDescription Admin::Describe() {

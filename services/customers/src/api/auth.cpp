@@ -5,6 +5,7 @@
 
 #include "platform/log/log.h"
 #include "services/customers/src/api/guess.h"
+#include "services/customers/src/api/inputs.h"
 #include "services/customers/src/api/routes.h"
 
 namespace customers {
@@ -16,16 +17,6 @@ using platform::Task;
 using platform::http::Anyone;
 using platform::http::Method;
 using platform::http::Request;
-
-struct LoginRequest {
-  Email email;
-  Password password;
-
-  static void Describe(boost::json::object& schema) {
-    platform::schema::Property(schema, "email")["description"] = "In any case.";
-  }
-};
-BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
 
 struct Login {
   std::string token;  // Goes as a whole into the Authorization header.

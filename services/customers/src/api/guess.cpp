@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "platform/http/client_address.h"
 #include "platform/log/log.h"
 
 namespace customers {
@@ -13,8 +14,7 @@ using platform::security::Verification;
 Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& request,
                                        std::string account, std::string hash,
                                        std::string password) {
-  const std::string address =
-      platform::http::ThrottleKey(app.config.trusted_proxies.ClientOf(request));
+  const std::string address = platform::http::ThrottleKey(std::string(request.client));
   const auto begun = co_await app.throttle.Begin(account, address);
   if (!begun) {
     if (begun.error().code == platform::ErrorCode::kTooManyRequests) {

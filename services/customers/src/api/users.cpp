@@ -6,6 +6,7 @@
 #include "platform/http/paging.h"
 #include "services/customers/src/api/access.h"
 #include "services/customers/src/api/guess.h"
+#include "services/customers/src/api/inputs.h"
 #include "services/customers/src/api/routes.h"
 
 namespace customers {
@@ -21,37 +22,6 @@ using platform::http::Method;
 using platform::http::NoContent;
 using platform::http::Page;
 using platform::http::Request;
-
-struct PasswordChange {
-  std::optional<Password> current_password;
-  NewPassword new_password;
-  std::string confirm_new_password;
-
-  // An administrator changes another's password without knowing it.
-  static bool NeedsCurrent(const App& app, const Subject& subject) {
-    return subject.IsSelf() && !app.config.legacy_api;
-  }
-  static platform::schema::RequiredMembers RequiredFor(const App& app, const Subject& subject) {
-    if (NeedsCurrent(app, subject)) return {"current_password"};
-    return {};
-  }
-
-  void Check(platform::FieldErrors& errors) const {
-    if (new_password.value() != confirm_new_password) {
-      errors["confirm_new_password"] = {"The two password fields didn't match."};
-    }
-  }
-
-  static void Describe(boost::json::object& schema) {
-    using platform::schema::Property;
-    Property(schema, "current_password")["description"] = "Needed to change one's own password.";
-    Property(schema, "confirm_new_password")["description"] = "The same as `new_password`.";
-    schema["examples"] = boost::json::array{{{"current_password", "testPass123"},
-                                             {"new_password", "better than before"},
-                                             {"confirm_new_password", "better than before"}}};
-  }
-};
-BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confirm_new_password))
 
 struct PasswordChanged {};
 BOOST_DESCRIBE_STRUCT(PasswordChanged, (), ())

@@ -16,6 +16,7 @@
 
 #include "platform/log/log.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
+#include "services/customers/src/rpc/verdict_log.h"
 
 namespace customers {
 namespace {
@@ -231,6 +232,16 @@ class OpenBatch {
     return authorizations;
   }
 
+  void Log(const std::vector<Result<Identity>>& results) const {
+    auto result = results.begin();
+    for (const v1::TokenQuery& query : request_.queries()) {
+      LogVerdict({.authorization = query.authorization(),
+                  .request_id = query.request_id(),
+                  .traceparent = query.traceparent()},
+                 *result++);
+    }
+  }
+
   void Answer(std::vector<Result<Identity>> results) {
     std::exchange(stream_, nullptr)->Answer(request_, std::move(results));
   }
@@ -250,6 +261,7 @@ Task<void> Validate(const ValidateTokens& validate, OpenBatch batch) {
     platform::log::Error("validating tokens failed", {{"reason", fault.what()}});
     results.assign(count, std::unexpected(platform::Error::Internal()));
   }
+  batch.Log(results);
   batch.Answer(std::move(results));
 }
 

@@ -11,6 +11,7 @@
 #include "platform/grpc/status.h"
 #include "platform/log/log.h"
 #include "proto/auth.grpc.pb.h"
+#include "services/customers/src/rpc/verdict_log.h"
 
 namespace customers {
 namespace {
@@ -53,6 +54,14 @@ class OpenCall {
   // Whether nobody waits for the answer any more.
   bool IsCancelled() const { return context_->IsCancelled(); }
 
+  // What the caller says of itself; empty where it says nothing.
+  std::string_view Metadata(std::string_view name) const {
+    const auto& all = context_->client_metadata();
+    const auto found = all.find({name.data(), name.size()});
+    if (found == all.end()) return {};
+    return {found->second.data(), found->second.size()};
+  }
+
   void Succeed(Identity identity) {
     Payload& payload = *response_->mutable_payload();
     payload.set_user_id(identity.id);
@@ -94,6 +103,10 @@ platform::Task<void> Answer(const ValidateTokens& validate, OpenCall call,
     platform::log::Error("validating a token failed", {{"reason", fault.what()}});
     identity = std::unexpected(platform::Error::Internal());
   }
+  LogVerdict({.authorization = authorization,
+              .request_id = call.Metadata("x-request-id"),
+              .traceparent = call.Metadata("traceparent")},
+             identity);
   if (identity) {
     call.Succeed(*std::move(identity));
   } else {

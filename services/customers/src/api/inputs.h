@@ -1,0 +1,58 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <boost/json/array.hpp>
+#include <optional>
+#include <string>
+
+#include "platform/schema/describe.h"
+#include "platform/schema/parse.h"
+#include "services/customers/src/api/access.h"
+#include "services/customers/src/domain/email.h"
+#include "services/customers/src/domain/password.h"
+
+// Bodies of requests that are no objects of the domain.
+namespace customers {
+
+struct LoginRequest {
+  Email email;
+  Password password;
+
+  static void Describe(boost::json::object& schema) {
+    platform::schema::Property(schema, "email")["description"] = "In any case.";
+  }
+};
+BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
+
+struct PasswordChange {
+  std::optional<Password> current_password;
+  NewPassword new_password;
+  std::string confirm_new_password;
+
+  // An administrator changes another's password without knowing it.
+  static bool NeedsCurrent(const App& app, const Subject& subject) {
+    return subject.IsSelf() && !app.config.legacy_api;
+  }
+  static platform::schema::RequiredMembers RequiredFor(const App& app, const Subject& subject) {
+    if (NeedsCurrent(app, subject)) return {"current_password"};
+    return {};
+  }
+
+  void Check(platform::FieldErrors& errors) const {
+    if (new_password.value() != confirm_new_password) {
+      errors["confirm_new_password"] = {"The two password fields didn't match."};
+    }
+  }
+
+  static void Describe(boost::json::object& schema) {
+    using platform::schema::Property;
+    Property(schema, "current_password")["description"] = "Needed to change one's own password.";
+    Property(schema, "confirm_new_password")["description"] = "The same as `new_password`.";
+    schema["examples"] = boost::json::array{{{"current_password", "testPass123"},
+                                             {"new_password", "better than before"},
+                                             {"confirm_new_password", "better than before"}}};
+  }
+};
+BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confirm_new_password))
+
+}  // namespace customers

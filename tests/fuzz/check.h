@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+
+// What a fuzz target is: libFuzzer's entry point. It gives back 0.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+namespace fuzz {
+
+// The input as text.
+inline std::string_view Text(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// A property that must hold for any input. Where it does not: says which, and aborts.
+void Check(bool holds, std::string_view property,
+           std::source_location where = std::source_location::current());
+
+}  // namespace fuzz
