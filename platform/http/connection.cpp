@@ -124,7 +124,6 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   request_id_.clear();
   if (Result<void> head = co_await ReadHead(); !head) co_return std::unexpected(head.error());
   if (closed_) co_return Framing();
-  has_asked_ = true;
 
   parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
   parser.body_limit(limits_.body_bytes);
@@ -162,9 +161,8 @@ Task<Result<void>> Connection::ReadHead() {
       if (phase_ == Phase::kIdle) Enter(Phase::kHead);
     } else if (timed_out_ && phase_ == Phase::kHead) {
       co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
-    } else if (boost::system::error_code error;
-               timed_out_ || !draining_ || socket_.available(error) == 0) {
-      closed_ = true;  // Else Drain woke us while a request was coming in: read that.
+    } else if (boost::system::error_code error; !timed_out_ || socket_.available(error) == 0) {
+      closed_ = true;  // Else a request came in at the last moment.
       co_return Result<void>();
     }
   }
@@ -311,13 +309,7 @@ void Connection::CheckDeadline(Clock::time_point now) {
 
 void Connection::Drain() {
   draining_ = true;
-  if (phase_ != Phase::kIdle) return;
-  if (has_asked_) {
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
-  } else {
-    deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
-  }
+  if (phase_ == Phase::kIdle) deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
 }
 
 void Connection::Abort() {

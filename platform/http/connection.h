@@ -25,8 +25,8 @@ class Connection {
   // cheaper than a timer for each step of each request.
   void CheckDeadline(Clock::time_point now);
 
-  // Closes the connection as soon as no request is in progress. One that has not asked for anything
-  // yet gets a moment to do so: it was made while we still listened.
+  // Closes the connection after its next answer, or after a moment where none is asked for: a
+  // request may be on its way.
   void Drain();
 
   // Cuts the connection, whatever it is doing; `Serve` returns as soon as its handler does.
@@ -70,7 +70,6 @@ class Connection {
   bool timed_out_ = false;
   bool closed_ = false;
   bool draining_ = false;
-  bool has_asked_ = false;
 };
 
 }  // namespace platform::http

@@ -68,8 +68,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Takes no new connections, closes idle ones, and returns when what is in flight has been
-  // answered, or cuts it when `grace` is over. Call it once.
+  // Takes no new connections and no more than one more request on each that there is, within a
+  // second, and returns when what is in flight has been answered, or cuts it when `grace` is over.
+  // Call it once.
   Task<void> Stop(std::chrono::milliseconds grace);
 
  private:
