@@ -25,6 +25,12 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
+// With so many requests in progress the server is busy, and whoever is told to come again later has
+// to: answering those at once who do not wait would leave no time for the others. The rest doubles
+// each time, up to the maximum.
+constexpr std::size_t kBusy = 256;
+constexpr std::chrono::seconds kMinRest{1};
+constexpr std::chrono::seconds kMaxRest{4};
 constexpr std::size_t kRequestIdBytes = 16;
 constexpr std::size_t kMaxRequestIdLength = 128;
 
@@ -71,6 +77,18 @@ std::string ChooseRequestId(std::span<const HeaderField> headers) {
   return IsRequestId(sent) ? std::string(sent) : security::RandomHex(kRequestIdBytes);
 }
 
+// Counts itself for as long as it lives.
+class InProgress {
+ public:
+  explicit InProgress(std::size_t& count) : count_(count) { ++count_; }
+  ~InProgress() { --count_; }
+  InProgress(const InProgress&) = delete;
+  InProgress& operator=(const InProgress&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 std::string PeerAddress(const Connection::Socket& socket) {
@@ -93,10 +111,12 @@ void LogRequest(const Request& request, const Response& response,
 
 }  // namespace
 
-Connection::Connection(Socket socket, const Handler& handler, const Limits& limits)
+Connection::Connection(Socket socket, const Handler& handler, const Limits& limits,
+                       std::size_t& in_progress)
     : socket_(std::move(socket)),
       handler_(handler),
       limits_(limits),
+      in_progress_(in_progress),
       client_(PeerAddress(socket_)) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -115,6 +135,11 @@ Task<void> Connection::Serve() {
     if (!keep_alive) {
       co_await Linger();
       co_return;
+    }
+    if (response.status == StatusOf(ErrorCode::kUnavailable) && in_progress_ >= kBusy) {
+      co_await Rest();
+    } else {
+      rest_ = {};
     }
   }
 }
@@ -226,6 +251,7 @@ Task<Response> Connection::Handle(Parser& parser) {
       .id = request_id_,
       .client = client_,
   };
+  const InProgress counted(in_progress_);
   Response response = co_await handler_(request);
   LogRequest(request, response, Clock::now() - started);
   co_return response;
@@ -252,6 +278,12 @@ Task<void> Connection::Send(const Response& response, bool is_head, bool keep_al
   if (has_body && !is_head) out_ += response.body;
   const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(out_), kAwait);
   closed_ = static_cast<bool>(error);
+}
+
+Task<void> Connection::Rest() {
+  rest_ = std::clamp(2 * rest_, kMinRest, kMaxRest);
+  Enter(Phase::kResting);
+  co_await socket_.async_wait(Socket::wait_error, kAwait);
 }
 
 Task<void> Connection::Linger() {
@@ -291,6 +323,9 @@ void Connection::Enter(Phase phase) {
       break;
     case Phase::kWriting:
       deadline_ = now + limits_.write_timeout;
+      break;
+    case Phase::kResting:
+      deadline_ = now + rest_;
       break;
     case Phase::kLingering:
       deadline_ = now + kLingerTime;

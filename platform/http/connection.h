@@ -16,7 +16,8 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::ip::tcp::socket;
 
-  Connection(Socket socket, const Handler& handler, const Limits& limits);
+  // `in_progress` counts the requests whose handlers run, of all the server's connections.
+  Connection(Socket socket, const Handler& handler, const Limits& limits, std::size_t& in_progress);
 
   // Answers requests until the client or we have had enough.
   Task<void> Serve();
@@ -35,7 +36,7 @@ class Connection {
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering };
+  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kResting, kLingering };
 
   // One request, read into `parser`; or the error to answer with before closing. When `closed_` is
   // set there is nobody left to answer. ReadHead and ReadBody are its two steps.
@@ -48,6 +49,8 @@ class Connection {
   Task<Response> Handle(Parser& parser);
   Response Refuse(const Error& error);
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);
+  // Waits before the client is heard again.
+  Task<void> Rest();
   // Reads on for a moment after a last answer, since closing with unread data would reset the
   // connection and could take the answer with it (RFC 9112 section 9.6).
   Task<void> Linger();
@@ -59,6 +62,7 @@ class Connection {
   Socket socket_;
   const Handler& handler_;
   const Limits& limits_;
+  std::size_t& in_progress_;
   std::string client_;
   std::string request_id_;
   boost::beast::flat_buffer buffer_;
@@ -66,6 +70,7 @@ class Connection {
   std::vector<HeaderField> headers_;
   std::string out_;
   Phase phase_ = Phase::kIdle;
+  std::chrono::seconds rest_{};  // The latest, if the latest answer was followed by one.
   Clock::time_point deadline_ = Clock::time_point::max();
   bool timed_out_ = false;
   bool closed_ = false;

@@ -114,7 +114,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
-    Connection connection(std::move(socket), self->handler_, self->limits_);
+    Connection connection(std::move(socket), self->handler_, self->limits_, self->in_progress_);
     if (self->is_closed_) co_return;
     struct Registration {
       std::unordered_set<Connection*>& connections;
@@ -141,6 +141,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   Handler handler_;
   Limits limits_;
   std::unordered_set<Connection*> connections_;
+  std::size_t in_progress_ = 0;
   bool is_stopping_ = false;
   bool is_closed_ = false;
 };
