@@ -25,9 +25,9 @@ from support.client import Client
 RECOVERY = 2.0
 RATE = 120
 LINKS = ("cart to customers", "cart to PostgreSQL", "customers to PostgreSQL")
-MOMENT = 0.8
+MOMENT = 0.6
 # Long enough for every time-out to have passed.
-LONG = STATEMENT + 0.6
+LONG = STATEMENT + 0.4
 # Fault → how long it lasts. Those of the second table act on one direction.
 WHOLE = {Refuse: MOMENT, NoAnswer: LONG, Flapping: MOMENT}
 DIRECTED = {Delay: MOMENT, Cut: MOMENT, CutMidMessage: MOMENT, Corrupt: MOMENT, Drip: MOMENT,
