@@ -21,9 +21,9 @@ struct ChannelOptions {
   // Larger messages, in either direction, end their call with RESOURCE_EXHAUSTED.
   std::size_t max_message_bytes = std::size_t{1} << 20;
   // How long one attempt to connect may take, TLS handshake included.
-  std::chrono::milliseconds connect_timeout{2000};
+  std::chrono::milliseconds connect_timeout{1000};
   // The longest pause between attempts to connect; the first is 100 ms.
-  std::chrono::milliseconds max_backoff{1000};
+  std::chrono::milliseconds max_backoff{500};
   // gRPC's service config (JSON): retries by method. Empty: none. One that is asked of the DNS is
   // never used.
   std::string service_config;

@@ -25,6 +25,12 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
+// With so many requests in progress the server is busy, and whoever is told to come again later has
+// to: answering those at once who do not wait would leave no time for the others. The rest doubles
+// each time, up to the maximum.
+constexpr std::size_t kBusy = 256;
+constexpr std::chrono::seconds kMinRest{1};
+constexpr std::chrono::seconds kMaxRest{4};
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -55,6 +61,18 @@ Method ToMethod(beast_http::verb verb) {
   }
 }
 
+// Counts itself for as long as it lives.
+class InProgress {
+ public:
+  explicit InProgress(std::size_t& count) : count_(count) { ++count_; }
+  ~InProgress() { --count_; }
+  InProgress(const InProgress&) = delete;
+  InProgress& operator=(const InProgress&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 std::string PeerAddress(const Connection::Socket& socket) {
@@ -81,10 +99,11 @@ void LogRequest(const Request& request, const Response& response,
 }  // namespace
 
 Connection::Connection(Socket socket, const Handler& handler, const ServerOptions& options,
-                       ServerMetrics* metrics)
+                       std::size_t& in_progress, ServerMetrics* metrics)
     : socket_(std::move(socket)),
       handler_(handler),
       options_(options),
+      in_progress_(in_progress),
       metrics_(metrics),
       peer_(PeerAddress(socket_)),
       is_peer_proxy_(options_.trusted_proxies.Trusts(peer_)),
@@ -108,6 +127,11 @@ Task<void> Connection::Serve() {
       co_await Linger();
       co_return;
     }
+    if (response.status == StatusOf(ErrorCode::kUnavailable) && in_progress_ >= kBusy) {
+      co_await Rest();
+    } else {
+      rest_ = {};
+    }
   }
 }
 
@@ -116,7 +140,6 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   request_id_.clear();
   if (Result<void> head = co_await ReadHead(); !head) co_return std::unexpected(head.error());
   if (closed_) co_return Framing();
-  has_asked_ = true;
 
   parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
   parser.body_limit(limits_.body_bytes);
@@ -154,9 +177,8 @@ Task<Result<void>> Connection::ReadHead() {
       if (phase_ == Phase::kIdle) Enter(Phase::kHead);
     } else if (timed_out_ && phase_ == Phase::kHead) {
       co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
-    } else if (boost::system::error_code error;
-               timed_out_ || !draining_ || socket_.available(error) == 0) {
-      closed_ = true;  // Else Drain woke us while a request was coming in: read that.
+    } else if (boost::system::error_code error; !timed_out_ || socket_.available(error) == 0) {
+      closed_ = true;  // Else a request came in at the last moment.
       co_return Result<void>();
     }
   }
@@ -250,6 +272,7 @@ Task<Response> Connection::Handle(Parser& parser) {
       .trace = trace_,
       .notes = &notes_,
   };
+  const InProgress counted(in_progress_);
   if (metrics_ != nullptr) metrics_->requests_in_flight.Add(1);
   Response response = co_await handler_(request);
   const auto duration = Clock::now() - started;
@@ -282,6 +305,12 @@ Task<void> Connection::Send(const Response& response, bool is_head, bool keep_al
   if (has_body && !is_head) out_ += response.body;
   const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(out_), kAwait);
   closed_ = static_cast<bool>(error);
+}
+
+Task<void> Connection::Rest() {
+  rest_ = std::clamp(2 * rest_, kMinRest, kMaxRest);
+  Enter(Phase::kResting);
+  co_await socket_.async_wait(Socket::wait_error, kAwait);
 }
 
 Task<void> Connection::Linger() {
@@ -322,6 +351,9 @@ void Connection::Enter(Phase phase) {
     case Phase::kWriting:
       deadline_ = now + limits_.write_timeout;
       break;
+    case Phase::kResting:
+      deadline_ = now + rest_;
+      break;
     case Phase::kLingering:
       deadline_ = now + kLingerTime;
       break;
@@ -339,13 +371,7 @@ void Connection::CheckDeadline(Clock::time_point now) {
 
 void Connection::Drain() {
   draining_ = true;
-  if (phase_ != Phase::kIdle) return;
-  if (has_asked_) {
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
-  } else {
-    deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
-  }
+  if (phase_ == Phase::kIdle) deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
 }
 
 void Connection::Abort() {

@@ -17,9 +17,10 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::ip::tcp::socket;
 
-  // All of them outlive it; `metrics` may be null.
+  // All of them outlive it. `in_progress` counts the requests whose handlers run, of all the
+  // server's connections; `metrics` may be null.
   Connection(Socket socket, const Handler& handler, const ServerOptions& options,
-             ServerMetrics* metrics);
+             std::size_t& in_progress, ServerMetrics* metrics);
 
   // Answers requests until the client or we have had enough.
   Task<void> Serve();
@@ -28,8 +29,8 @@ class Connection {
   // cheaper than a timer for each step of each request.
   void CheckDeadline(Clock::time_point now);
 
-  // Closes the connection as soon as no request is in progress. One that has not asked for anything
-  // yet gets a moment to do so: it was made while we still listened.
+  // Closes the connection after its next answer, or after a moment where none is asked for: a
+  // request may be on its way.
   void Drain();
 
   // Cuts the connection, whatever it is doing; `Serve` returns as soon as its handler does.
@@ -38,7 +39,7 @@ class Connection {
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kLingering };
+  enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kResting, kLingering };
 
   // One request, read into `parser`; or the error to answer with before closing. When `closed_` is
   // set there is nobody left to answer. ReadHead and ReadBody are its two steps.
@@ -53,6 +54,8 @@ class Connection {
   // Who asks, and under which ids, as far as the header fields tell.
   void Identify();
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);
+  // Waits before the client is heard again.
+  Task<void> Rest();
   // Reads on for a moment after a last answer, since closing with unread data would reset the
   // connection and could take the answer with it (RFC 9112 section 9.6).
   Task<void> Linger();
@@ -65,6 +68,7 @@ class Connection {
   const Handler& handler_;
   const ServerOptions& options_;
   const Limits& limits_ = options_.limits;
+  std::size_t& in_progress_;
   ServerMetrics* const metrics_;
   const std::string peer_;
   const bool is_peer_proxy_;
@@ -78,11 +82,11 @@ class Connection {
   std::vector<HeaderField> headers_;
   std::string out_;
   Phase phase_ = Phase::kIdle;
+  std::chrono::seconds rest_{};  // The latest, if the latest answer was followed by one.
   Clock::time_point deadline_ = Clock::time_point::max();
   bool timed_out_ = false;
   bool closed_ = false;
   bool draining_ = false;
-  bool has_asked_ = false;
 };
 
 }  // namespace platform::http

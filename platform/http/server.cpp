@@ -120,7 +120,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
 
   static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
-    Connection connection(std::move(socket), self->handler_, self->options_, self->metrics_);
+    Connection connection(std::move(socket), self->handler_, self->options_, self->in_progress_,
+                          self->metrics_);
     if (self->is_closed_) co_return;
     struct Registration {
       Impl& server;
@@ -156,6 +157,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   const ServerOptions options_;
   ServerMetrics* const metrics_;
   std::unordered_set<Connection*> connections_;
+  std::size_t in_progress_ = 0;
   bool is_stopping_ = false;
   bool is_closed_ = false;
 };

@@ -67,6 +67,8 @@ class Listener {
 
 // An HTTP/1.1 server (RFC 9112) on one event loop: keep-alive, pipelining, limits and deadlines. It
 // is an origin server: a target that is not a path, such as `*` or a whole URL, is a bad request.
+// While hundreds of requests are in progress, a client that is answered 503 is not heard again for
+// a second, the next time for two, then four: those who do not wait must not crowd out the others.
 // Construct, stop and destroy it on that loop's thread, or while the loop does not run.
 class Server {
  public:
@@ -79,8 +81,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Takes no new connections, closes idle ones, and returns when what is in flight has been
-  // answered, or cuts it when `grace` is over. Call it once.
+  // Takes no new connections and no more than one more request on each that there is, within a
+  // second, and returns when what is in flight has been answered, or cuts it when `grace` is over.
+  // Call it once.
   Task<void> Stop(std::chrono::milliseconds grace);
 
  private:

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -203,6 +204,37 @@ TEST(Timeouts, EndSlowReaders) {
   std::this_thread::sleep_for(milliseconds(800));
   EXPECT_LT(client.ReadToEnd().size(), kSize);
   EXPECT_EQ(RawClient(server.port()).Ask(kGet).status, 200);
+}
+
+TEST(Overload, WhoWasRefusedRestsWhileTheServerIsBusy) {
+  constexpr std::string_view kRefused = "GET /refused HTTP/1.1\r\nHost: a\r\n\r\n";
+  constexpr std::size_t kBusy = 256;
+  const Handler handler = MakeHandler();
+  RunningServer server([&](const Request& request) {
+    return request.path == "/refused"
+           ? [] -> Task<Response> { co_return ToResponse(Error::Unavailable()); }()
+           : handler(request);
+  });
+  const auto ask = [](RawClient& client, std::string_view request) {
+    const auto began = Clock::now();
+    client.Ask(request);
+    return Clock::now() - began;
+  };
+
+  RawClient client(server.port());
+  client.Ask(kRefused);
+  EXPECT_LT(ask(client, kRefused), milliseconds(500));
+
+  std::vector<std::unique_ptr<RawClient>> others;
+  for (std::size_t i = 0; i < kBusy; ++i) {
+    others.push_back(std::make_unique<RawClient>(server.port()));
+    others.back()->Send("GET /later?5000 HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+  std::this_thread::sleep_for(milliseconds(300));
+  EXPECT_LT(ask(client, kRefused), milliseconds(500));
+  EXPECT_GT(ask(client, kRefused), milliseconds(900));
+  EXPECT_GT(ask(client, kGet), milliseconds(1800));
+  EXPECT_LT(ask(client, kGet), milliseconds(500));
 }
 
 TEST(Timeouts, EndLingering) {

@@ -31,10 +31,11 @@ struct ClientOptions {
   // a slow statement usually fails alone; a connection silent for that long is given up.
   std::chrono::milliseconds deadline{3000};
   // For one attempt: resolving the host's name, connecting, TLS, logging in.
-  std::chrono::milliseconds connect_timeout{2000};
-  // Between attempts to connect; doubles up to the maximum, with jitter.
+  std::chrono::milliseconds connect_timeout{1000};
+  // Between attempts to connect; doubles up to the maximum, with jitter. An attempt that leads
+  // nowhere and the pause after it are the longest that calls fail once the server is back.
   std::chrono::milliseconds initial_backoff{50};
-  std::chrono::milliseconds max_backoff{1000};
+  std::chrono::milliseconds max_backoff{500};
   std::string application_name = "microcart";
   // For the log, called on the loop's thread; the texts hold no secret and no parameter's value.
   // They must not destroy the client, nor throw.

@@ -51,9 +51,9 @@ def cart_binary() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def cluster():
+def cluster(certificates):
     skip_if_external()
-    server = Cluster()
+    server = Cluster(certificates.customers)
     yield server
     server.close()
 

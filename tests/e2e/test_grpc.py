@@ -110,31 +110,7 @@ def test_many_at_once(auth, people):
     assert outcomes == ["Token is revoked", people.owner.id] * 500
 
 
-# Peers
-
-@pytest.mark.parametrize("name", [None, "stranger", "expired"],
-                         ids=["no certificate", "another authority", "expired"])
-def test_bad_peer_gets_no_answer(auth, auth_messages, certificates, customers_service, people,
-                                 name):
-    peer = getattr(certificates, name) if name else None
-    with UserAuth(auth_messages, customers_service.grpc_port, certificates.cart.ca, peer) as bad:
-        for header in (people.owner.token, "Bearer x"):
-            code, _ = bad.refusal(header)
-            assert code == grpc.StatusCode.UNAVAILABLE
-    assert auth.validate(people.owner.token).user_id == people.owner.id
-
-
-def test_plain_text_gets_no_answer(auth, auth_messages, customers_service, people):
-    with grpc.insecure_channel(f"127.0.0.1:{customers_service.grpc_port}") as channel:
-        call = channel.unary_unary(
-            "/UserAuth/ValidateToken",
-            request_serializer=auth_messages.AuthRequest.SerializeToString,
-            response_deserializer=auth_messages.AuthResponse.FromString)
-        with pytest.raises(grpc.RpcError) as error:
-            call(auth_messages.AuthRequest(), timeout=5)
-    assert error.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-    auth.validate(people.owner.token)
-
+# Certificates
 
 @pytest.mark.parametrize("host", ["localhost", "customers"])
 def test_server_certificate_names_its_hosts(certificates, customers_service, host):
@@ -144,19 +120,6 @@ def test_server_certificate_names_its_hosts(certificates, customers_service, hos
     with grpc.secure_channel(f"127.0.0.1:{customers_service.grpc_port}", credentials,
                              options=[("grpc.ssl_target_name_override", host)]) as channel:
         grpc.channel_ready_future(channel).result(timeout=10)
-
-
-@pytest.mark.parametrize("name", ["stranger", "expired"])
-def test_cart_with_a_bad_certificate_is_not_served(
-        cart_binary, cart_environment, cart_database, certificates, customers_service,
-        start_service, name):
-    service = start_service(cart_binary, {
-        **cart_environment(cart_database, customers_service.grpc_port),
-        **getattr(certificates, name).environment()}, until_ready=False)
-    client = Client(service.url)
-    client.get("/api/v1/cart/3/", tokens.bearer(3)).refused(503, "503: Service Unavailable")
-    assert service.readiness() == 503
-    client.close()
 
 
 def test_certificates_made_by_the_projects_script(
@@ -182,7 +145,8 @@ def test_a_renewed_server_certificate_is_taken_up_while_running(
         tmp_path):
     live = {"TLS_CA_FILE": tmp_path / "ca.crt", "TLS_CERT_FILE": tmp_path / "tls.crt",
             "TLS_KEY_FILE": tmp_path / "tls.key"}
-    good, bad = certificates.customers.environment(), certificates.impostor.environment()
+    good = certificates.customers.environment()
+    bad = certificates.bad_servers["another authority"].environment()
 
     def install(files: dict[str, str]) -> None:
         for variable, target in live.items():

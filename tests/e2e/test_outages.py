@@ -79,19 +79,6 @@ def test_cart_starts_before_customers(cart_binary, cart_environment, cart_databa
     client.close()
 
 
-def test_an_impostor_of_customers_is_not_believed(
-        cart_binary, cart_environment, cart_database, customers_binary, customers_environment,
-        customers_database, certificates, start_service):
-    impostor = start_service(customers_binary, {
-        **customers_environment(customers_database), **certificates.impostor.environment()})
-    misled = start_service(cart_binary, cart_environment(cart_database, impostor.grpc_port),
-                           until_ready=False)
-    client = Client(misled.url)
-    client.get("/api/v1/cart/3/", tokens.bearer(3)).refused(503, UNAVAILABLE)
-    assert misled.readiness() == 503
-    client.close()
-
-
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_postgres_stopped(cluster, customers, cart, customers_service, cart_service, mode):
     token = tokens.bearer(3)

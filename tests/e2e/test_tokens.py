@@ -158,6 +158,18 @@ def test_extra_claims_do_no_harm(customers, accounts):
     customers.get(f"/api/v1/users/{account.id}/", f"Bearer {token}").ok()
 
 
+def test_of_a_claim_given_twice_the_last_counts(customers, cart, accounts):
+    """As RFC 7519 section 4 has it; and both services agree on whose token it is."""
+    account = accounts.create()
+    token = "Bearer " + tokens.forge(
+        {"alg": "HS256"},
+        f'{{"id":{DEMO_ADMIN},"exp":{int(time.time()) + 60},"id":{account.id}}}'.encode())
+    assert customers.get(f"/api/v1/users/{account.id}/", token).ok()["id"] == account.id
+    assert cart.get(f"/api/v1/cart/{account.id}/", token).ok()["user_id"] == account.id
+    customers.get("/api/v1/users/list/", token).refused(403, FORBIDDEN)
+    cart.get(f"/api/v1/cart/{DEMO_ADMIN}/", token).refused(403, FORBIDDEN)
+
+
 def test_is_admin_is_read_from_the_database_at_once(customers, cart, accounts):
     account = accounts.create()
     claimed = tokens.bearer(account.id, is_admin=True)

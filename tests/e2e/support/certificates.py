@@ -45,7 +45,8 @@ class Authority:
 
     def issue(self, name: str, usage: x509.ObjectIdentifier, hosts: tuple[str, ...] = (),
               valid_for: datetime.timedelta = _DAY) -> Peer:
-        """A certificate of this authority; a negative `valid_for` makes one that has expired."""
+        """A certificate of this authority, valid for two days that end after `valid_for`: less than
+        nothing makes one that has expired, more than two days one that is not valid yet."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = (
@@ -55,12 +56,14 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName(
                 [*map(x509.DNSName, hosts or (name,)),
                  x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False))
-        private = key.private_bytes(serialization.Encoding.PEM,
-                                    serialization.PrivateFormat.PKCS8,
-                                    serialization.NoEncryption())
         return Peer(self.certificate,
                     self._write(f"{name}.crt", _pem(builder.sign(self._key, hashes.SHA256()))),
-                    self._write(f"{name}.key", private))
+                    self._write(f"{name}.key", _private(key)))
+
+    def as_peer(self) -> Peer:
+        """The authority itself, by its self-signed certificate."""
+        return Peer(self.certificate, self.certificate,
+                    self._write("authority.key", _private(self._key)))
 
     def _builder(self, subject, key, valid_for) -> x509.CertificateBuilder:
         end = datetime.datetime.utcnow() + valid_for
@@ -81,23 +84,37 @@ class Authority:
 
 
 class Certificates:
-    """`customers` and `cart` trust each other; customers must refuse `stranger` and `expired`."""
+    """`customers` and `cart` trust each other. customers must refuse `bad_clients`, and cart
+    `bad_servers`; all of these trust our authority, so that only a refusal can end a connection."""
 
     def __init__(self, directory: pathlib.Path):
         ours = Authority(directory / "ours", "ca")
         other = Authority(directory / "other", "ca")
-        client = ExtendedKeyUsageOID.CLIENT_AUTH
-        self.customers = ours.issue("customers", ExtendedKeyUsageOID.SERVER_AUTH,
-                                    ("customers", "localhost"))
+        client, server = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+        hosts = ("customers", "localhost")
+        self.customers = ours.issue("customers", server, hosts)
         self.cart = ours.issue("cart", client)
-        # Trusts our server, so that only the server's refusal can end the connection.
-        self.stranger = dataclasses.replace(other.issue("stranger", client), ca=ours.certificate)
-        self.expired = ours.issue("expired", client, valid_for=-_DAY / 24)
-        # A server of another authority, for clients that must not talk to it.
-        self.impostor = dataclasses.replace(
-            other.issue("customers", ExtendedKeyUsageOID.SERVER_AUTH, ("customers", "localhost")),
-            ca=ours.certificate)
+        self.bad_clients = {name: dataclasses.replace(peer, ca=ours.certificate) for name, peer in {
+            "another authority": other.issue("cart", client),
+            "self-signed": other.as_peer(),
+            "expired": ours.issue("expired", client, valid_for=-_DAY / 24),
+            "not valid yet": ours.issue("early", client, valid_for=3 * _DAY),
+            "a server's": ours.issue("server", server),
+        }.items()}
+        self.bad_servers = {name: dataclasses.replace(peer, ca=ours.certificate) for name, peer in {
+            "another authority": other.issue("customers", server, hosts),
+            "self-signed": other.as_peer(),
+            "expired": ours.issue("expired-server", server, hosts, valid_for=-_DAY / 24),
+            "not valid yet": ours.issue("early-server", server, hosts, valid_for=3 * _DAY),
+            "a client's": ours.issue("client", client, hosts),
+            "another name": ours.issue("elsewhere", server),
+        }.items()}
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption())

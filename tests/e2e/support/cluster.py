@@ -10,6 +10,7 @@ import tempfile
 
 import psycopg
 
+from support.certificates import Peer
 from support.waiting import eventually
 
 _BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -35,9 +36,10 @@ def _as_postgres(*options: str) -> list[str]:
 
 
 class Cluster:
-    """Started by the constructor; `close` stops it and deletes its directory."""
+    """Started by the constructor; `close` stops it and deletes its directory. Clients may connect
+    over TLS, to a server that is `peer`, or without."""
 
-    def __init__(self):
+    def __init__(self, peer: Peer):
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="microcart-e2e-", dir="/tmp"))
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")
@@ -54,10 +56,20 @@ class Cluster:
             settings.write(
                 f"listen_addresses = '127.0.0.1'\nport = {self.port}\n"
                 f"unix_socket_directories = '{self._directory}'\n"
-                "fsync = off\nfull_page_writes = off\nmax_connections = 200\n")
+                "fsync = off\nfull_page_writes = off\nmax_connections = 200\n"
+                f"ssl = on\nssl_cert_file = '{self._own(peer.certificate)}'\n"
+                f"ssl_key_file = '{self._own(peer.key)}'\n")
         self.start()
         with self.connect("postgres") as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
+
+    def _own(self, file: pathlib.Path) -> pathlib.Path:
+        """A copy that belongs to the server."""
+        copy = self._directory / file.name
+        shutil.copy(file, copy)
+        copy.chmod(0o600)
+        shutil.chown(copy, self._directory.owner(), self._directory.group())
+        return copy
 
     def start(self) -> None:
         log = open(self._directory / "server.log", "ab")

@@ -84,12 +84,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 
  public:
   Impl(asio::any_io_executor executor, TokenValidationStreamOptions options)
-      : executor_(std::move(executor)),
-        options_(std::move(options)),
-        stub_(v1::TokenValidation::NewStub(
-            platform::grpc::MakeChannel({.host = options_.customers.host,
-                                         .port = options_.customers.port,
-                                         .tls = options_.customers.tls}))) {}
+      : executor_(std::move(executor)), options_(std::move(options)), stub_(Connect()) {}
 
   bool CanStart() const {
     return open_.size() < options_.max_in_flight && !(is_backing_off_ && IsAway());
@@ -115,6 +110,13 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
+  std::unique_ptr<v1::TokenValidation::Stub> Connect() const {
+    return v1::TokenValidation::NewStub(
+        platform::grpc::MakeChannel({.host = options_.customers.host,
+                                     .port = options_.customers.port,
+                                     .tls = options_.customers.tls}));
+  }
+
   bool IsAway() const { return failures_ >= kAwayAfter; }
 
   // At the end of this turn of the loop, or when the next message may go.
@@ -296,6 +298,8 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
         call_ != nullptr && awaited_ > 0 && now - quiet_since_ >= options_.customers.timeout / 2;
     if (!overdue.empty() && is_silent) {
       std::exchange(call_, nullptr)->Abandon();
+      // With its connection: a dead one would be silent on the next stream too, until a ping tells.
+      stub_ = Connect();
       OnEnd(::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "silent"));
     }
     for (Query* query : overdue) query->Settle(std::unexpected(Error::Unavailable()));
@@ -303,7 +307,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 
   const asio::any_io_executor executor_;
   const TokenValidationStreamOptions options_;
-  const std::unique_ptr<v1::TokenValidation::Stub> stub_;
+  std::unique_ptr<v1::TokenValidation::Stub> stub_;
 
   // By id. Null when nobody waits any more, but customers has yet to answer.
   boost::unordered_flat_map<std::uint64_t, Query*> open_;

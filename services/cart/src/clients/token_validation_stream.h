@@ -27,7 +27,7 @@ struct TokenValidationStreamOptions {
   std::chrono::microseconds unanswered_message_interval{10'000};
   // Between the loss of a stream and the next attempt; doubles up to the maximum, with jitter.
   std::chrono::milliseconds initial_backoff{50};
-  std::chrono::milliseconds max_backoff{1000};
+  std::chrono::milliseconds max_backoff{500};
   std::shared_ptr<ValidationMetrics> metrics = std::make_shared<ValidationMetrics>();
 };
 
@@ -38,7 +38,7 @@ struct TokenValidationStreamOptions {
 // When the stream breaks, what waits is asked once more on the next one. When two attempts in a row
 // have brought no verdict, customers counts as away: what waits is kUnavailable, and what is asked
 // before the next attempt too, at once. A stream that is silent until a deadline has passed, or
-// that brings a verdict on an unknown id, is given up.
+// that brings a verdict on an unknown id, is given up, a silent one with its connection.
 //
 // It belongs to one event loop: constructed, used and destroyed on its thread.
 class TokenValidationStream {

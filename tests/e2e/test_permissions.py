@@ -1,0 +1,125 @@
+"""Who may do what (contract 3 to 6): every endpoint for every role. The endpoints are those of the
+services' own route tables, so that one without a row here fails."""
+
+import json
+
+import pytest
+
+from support.accounts import PASSWORD, fresh_email
+from support.client import FORBIDDEN
+from support.service import run
+
+ROLES = ("anonymous", "owner", "stranger", "admin", "promoted", "demoted", "deleted")
+ADMINS = ("admin", "promoted")
+REVOKED = "403: Token is revoked"
+NO_TOKEN = {"customers": "401: Missing authorization token",
+            "cart": "403: Invalid authorization header"}
+
+# Who may, beside admins.
+ANYONE, OWNER, NOBODY = "anyone", "owner", "nobody"
+
+NEW_PASSWORD = "quite another password"
+
+
+def new_user():
+    return {"email": fresh_email(), "password": PASSWORD}
+
+
+def new_admin():
+    return {**new_user(), "is_admin": True}
+
+
+# Service, method, path → who may, the status of success, what makes the body.
+ROWS = {
+    ("customers", "POST", "/api/v1/auth/login/"): (
+        ANYONE, 200, lambda owner: {"email": owner.email, "password": PASSWORD}),
+    ("customers", "POST", "/api/v1/users/create/"): (ANYONE, 201, lambda _: new_user()),
+    ("customers", "GET", "/api/v1/users/list/"): (NOBODY, 200, None),
+    ("customers", "GET", "/api/v1/users/{user_id}/"): (OWNER, 200, None),
+    ("customers", "PATCH", "/api/v1/users/{user_id}/"): (
+        OWNER, 200, lambda _: {"first_name": "New"}),
+    ("customers", "DELETE", "/api/v1/users/{user_id}/"): (OWNER, 204, None),
+    ("customers", "PATCH", "/api/v1/users/{user_id}/change-password/"): (
+        OWNER, 200, lambda _: {"current_password": PASSWORD, "new_password": NEW_PASSWORD,
+                               "confirm_new_password": NEW_PASSWORD}),
+    ("cart", "GET", "/api/v1/products/list/"): (ANYONE, 200, None),
+    ("cart", "GET", "/api/v1/cart/{user_id}/"): (OWNER, 200, None),
+    ("cart", "DELETE", "/api/v1/cart/{user_id}/"): (OWNER, 204, None),
+    ("cart", "POST", "/api/v1/cart-item/{cart_id}/create"): (
+        OWNER, 201, lambda _: {"product_id": 2, "quantity": 1}),
+    ("cart", "PATCH", "/api/v1/cart-item/{item_id}/"): (OWNER, 200, lambda _: {"quantity": 5}),
+    ("cart", "DELETE", "/api/v1/cart-item/{item_id}/"): (OWNER, 204, None),
+}
+
+# What the body asks for decides too: making somebody an admin takes an admin.
+RIGHTS = {
+    ("customers", "POST", "/api/v1/users/create/"): (201, lambda _: new_admin()),
+    ("customers", "PATCH", "/api/v1/users/{user_id}/"): (200, lambda _: {"is_admin": True}),
+}
+
+
+def _label(endpoint) -> str:
+    return " ".join(endpoint)
+
+
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_every_endpoint_has_its_row(request, service):
+    printed = run(request.getfixturevalue(f"{service}_binary"), "openapi").stdout
+    routes = {(service, method.upper(), path)
+              for path, operations in json.loads(printed)["paths"].items()
+              for method in operations if method != "parameters"}
+    assert routes == {endpoint for endpoint in ROWS if endpoint[0] == service}
+
+
+@pytest.fixture
+def call(customers, cart, carts, people, admin):
+    """Lets a role call an endpoint for a new owner's things; the answer, and whether that left them
+    as they were."""
+    def things(owner) -> list:
+        return [customers.get(f"/api/v1/users/{owner.id}/", admin).body,
+                cart.get(f"/api/v1/cart/{owner.id}/", admin).body]
+
+    def send(endpoint, role: str, make_body):
+        service, method, path = endpoint
+        item = carts.item()
+        owner = item.owner
+        token = owner.token if role == "owner" else people.token(role)
+        before = things(owner)
+        body = {} if make_body is None else {"body": make_body(owner)}
+        answer = {"customers": customers, "cart": cart}[service].call(
+            method, path.format(user_id=owner.id, cart_id=owner.id, item_id=item.id), token, **body)
+        return answer, things(owner) == before
+
+    return send
+
+
+def _expect(endpoint, role: str, may: bool, status: int, answer, unchanged: bool) -> None:
+    if may:
+        answer.ok(status)
+        return
+    if role == "anonymous":
+        message = NO_TOKEN[endpoint[0]]
+    else:
+        message = REVOKED if role == "deleted" else FORBIDDEN
+    answer.refused(int(message[:3]), message)
+    assert unchanged
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("endpoint", ROWS, ids=_label)
+def test_permission(call, endpoint, role):
+    who, status, make_body = ROWS[endpoint]
+    may = who == ANYONE or role in ADMINS or (who == OWNER and role == "owner")
+    _expect(endpoint, role, may, status, *call(endpoint, role, make_body))
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("endpoint", RIGHTS, ids=_label)
+def test_permission_to_make_an_admin(call, endpoint, role):
+    status, make_body = RIGHTS[endpoint]
+    answer, unchanged = call(endpoint, role, make_body)
+    if role == "anonymous" and "create" in endpoint[2]:
+        # Registering takes no token, so none is missing.
+        answer.refused(403, FORBIDDEN)
+    else:
+        _expect(endpoint, role, role in ADMINS, status, answer, unchanged)

@@ -1,0 +1,126 @@
+"""Steady load: so many requests a second, whatever becomes of those before."""
+
+import asyncio
+import dataclasses
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from harness.http import Pool, Reply
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """`expected` are the statuses of success. `problem` says what is wrong with a success, if
+    anything. `deadline` is how long the service may take, in seconds."""
+
+    kind: str
+    pool: Pool
+    message: bytes
+    deadline: float
+    expected: tuple[int, ...] = (200,)
+    problem: Callable[[Reply], str | None] = lambda _: None
+    # Told of every end; None where no answer came.
+    on_reply: Callable[[Reply | None], None] = lambda _: None
+
+
+@dataclasses.dataclass
+class Outcome:
+    request: Request
+    started: float
+    seconds: float | None = None  # None: still waiting.
+    status: int = 0  # 0: no answer.
+    problem: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status in self.request.expected and self.problem is None
+
+    def __str__(self) -> str:
+        return (f"{self.request.kind} → {self.status} in "
+                f"{'…' if self.seconds is None else f'{self.seconds:.2f} s'}: {self.problem}")
+
+
+class Load:
+    """Runs on an event loop. `make` gives the next request, again and again."""
+
+    def __init__(self, make: Callable[[], Request], rate: float, slack: float = 1.0):
+        self._make = make
+        self._interval = 1 / rate
+        self._slack = slack
+        self._tasks: set[asyncio.Task] = set()
+        self._runner: asyncio.Task | None = None
+        self.outcomes: list[Outcome] = []
+
+    async def start(self) -> None:
+        self._runner = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        self._runner.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self) -> None:
+        began = time.monotonic()
+        for number in itertools.count(1):
+            task = asyncio.create_task(self._ask(self._make()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            await asyncio.sleep(max(0, began + number * self._interval - time.monotonic()))
+
+    async def _ask(self, request: Request) -> None:
+        outcome = Outcome(request, time.monotonic())
+        self.outcomes.append(outcome)
+        reply = None
+        try:
+            reply, outcome.seconds = await asyncio.wait_for(
+                request.pool.exchange(request.message), request.deadline + self._slack)
+            outcome.status = reply.status
+            if reply.status in request.expected:
+                outcome.problem = request.problem(reply)
+            elif reply.status != 503:
+                outcome.problem = reply.body.decode(errors="replace")
+            elif "retry-after" not in reply.headers:
+                outcome.problem = "no Retry-After"
+        except asyncio.TimeoutError:
+            outcome.problem = "no answer within its deadline"
+        except (OSError, asyncio.IncompleteReadError) as error:
+            outcome.problem = f"no answer: {error!r}"
+        finally:
+            if outcome.seconds is None:
+                outcome.seconds = time.monotonic() - outcome.started
+            request.on_reply(reply)
+
+    # What became of it
+
+    def since(self, moment: float) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.started >= moment]
+
+    async def settled(self, before: float) -> None:
+        """Waits for the end of all requests started before that moment."""
+        while any(outcome.seconds is None for outcome in self.outcomes
+                  if outcome.started < before):
+            await asyncio.sleep(0.02)
+
+    async def well_since(self, earliest: float, seconds: float, window: float = 0.3) -> float | None:
+        """The first moment after `earliest` from which on everything started within `window`
+        succeeded; None where there is none within `seconds`."""
+        start = earliest
+        while start <= earliest + seconds:
+            while time.monotonic() < start + window:
+                await asyncio.sleep(0.02)
+            seen = [outcome for outcome in self.outcomes
+                    if start <= outcome.started < start + window]
+            failed = [outcome for outcome in seen
+                      if outcome.seconds is not None and not outcome.succeeded]
+            if failed:
+                start = max(outcome.started for outcome in failed) + 1e-6
+            elif seen and all(outcome.seconds is not None for outcome in seen):
+                return start
+            else:
+                await asyncio.sleep(0.02)
+        return None
+
+
+def summary(outcomes: list[Outcome]) -> Counter:
+    return Counter((outcome.request.kind, outcome.status) for outcome in outcomes)

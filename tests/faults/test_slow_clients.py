@@ -1,0 +1,171 @@
+"""A thousand clients that are slow on purpose: they are sent away in time, and nobody else waits."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import socket
+import time
+
+import pytest
+
+from harness.background import Background
+from harness.http import read_reply, request
+
+SLOW = 334  # Of each of the three kinds.
+HEAD_TIME, BODY_TIME = 10, 30  # platform/http/server.h; the time to write is that for a body.
+SLACK = 3  # After a connection was made, until its client hears of its end.
+LATE = 6  # After the first was made, until the last one is closed.
+BYSTANDERS = 4
+QUIET_SECONDS = 4
+# A p99 below this is the machine's, not the service's.
+FLOOR = 0.05
+
+
+class Bystander:
+    """Asks one thing after the other; remembers how long each took."""
+
+    def __init__(self, port: int, message: bytes):
+        self._port = port
+        self._message = message
+        self.seconds: list[float] = []
+
+    async def run(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            while True:
+                began = time.monotonic()
+                writer.write(self._message)
+                reply = await read_reply(reader)
+                assert reply.status == 200, reply.body
+                self.seconds.append(time.monotonic() - began)
+                await asyncio.sleep(0.005)
+        finally:
+            writer.close()
+
+    def p99(self, first: int, last: int | None) -> float:
+        seconds = sorted(self.seconds[first:last])
+        assert len(seconds) > 100
+        return seconds[len(seconds) * 99 // 100]
+
+
+async def _read_to_end(reader) -> bytes:
+    with contextlib.suppress(OSError):
+        return await reader.read()
+    return b""
+
+
+async def _slow_head(port: int) -> tuple[float, bytes]:
+    """Seconds until the connection was ended, and what came. A byte every second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.monotonic()
+    ended = asyncio.create_task(_read_to_end(reader))
+    head = request("GET", "/api/v1/users/3/", headers=("X-Slow: " + "x" * 100,))
+    with contextlib.suppress(OSError):
+        for position in range(len(head)):
+            writer.write(head[position:position + 1])
+            if (await asyncio.wait([ended], timeout=1))[0]:
+                break
+    received = await ended
+    writer.close()
+    return time.monotonic() - began, received
+
+
+async def _slow_body(port: int) -> tuple[float, bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.monotonic()
+    ended = asyncio.create_task(_read_to_end(reader))
+    writer.write(b"POST /api/v1/auth/login/ HTTP/1.1\r\nHost: localhost\r\n"
+                 b"Content-Length: 1000\r\n\r\n")
+    with contextlib.suppress(OSError):
+        for _ in range(900):
+            writer.write(b"x")
+            if (await asyncio.wait([ended], timeout=1))[0]:
+                break
+    received = await ended
+    writer.close()
+    return time.monotonic() - began, received
+
+
+async def _slow_read(port: int) -> None:
+    """Asks for far more than any buffer holds, and reads none of it."""
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(plain, ("127.0.0.1", port))
+    questions = request("GET", "/api/v1/docs/swagger.json") * 100
+    try:
+        while True:
+            await loop.sock_sendall(plain, questions)
+    except OSError:
+        pass
+    finally:
+        plain.close()
+
+
+@pytest.fixture(scope="module")
+def bystander_message(accounts):
+    account = accounts.create()
+    return request("GET", f"/api/v1/users/{account.id}/", account.token)
+
+
+def _sockets(service) -> int:
+    """How many the service has open. What its clients see can come later: a connection whose client
+    reads nothing cannot be told of its end."""
+    count = 0
+    for descriptor in pathlib.Path(f"/proc/{service.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(descriptor).startswith("socket:")
+    return count
+
+
+@pytest.fixture
+def bystanders(customers_service, accounts):
+    """On a loop of their own, so that they do not wait for the slow clients' loop."""
+    account = accounts.create()
+    message = request("GET", f"/api/v1/users/{account.id}/", account.token)
+    loop = Background()
+    asking = [Bystander(customers_service.port, message) for _ in range(BYSTANDERS)]
+    running = [asyncio.run_coroutine_threadsafe(bystander.run(), loop.loop)
+               for bystander in asking]
+    yield asking
+    assert not any(future.done() for future in running), running
+    loop.close()
+
+
+def test_slow_clients(background, customers_service, bystanders):
+    def asked() -> list[int]:
+        return [len(bystander.seconds) for bystander in bystanders]
+
+    async def beset():
+        port, began = customers_service.port, time.monotonic()
+        heads, bodies, reads = [
+            [asyncio.create_task(kind(port)) for _ in range(SLOW)]
+            for kind in (_slow_head, _slow_body, _slow_read)]
+        samples = []
+        for moment in (5, HEAD_TIME + LATE, BODY_TIME - 1, BODY_TIME + LATE):
+            await asyncio.sleep(began + moment - time.monotonic())
+            samples.append(_sockets(customers_service) - before)
+        for task in reads:
+            task.cancel()
+        return samples, [await asyncio.gather(*tasks) for tasks in (heads, bodies)]
+
+    time.sleep(QUIET_SECONDS)
+    quiet, before = asked(), _sockets(customers_service)
+    (there, without_heads, still, none), ended = background.run(beset(), 90)
+
+    # Each kind was there until its time was over, and not for longer.
+    assert there == 3 * SLOW
+    assert without_heads == still == 2 * SLOW
+    assert none <= 0
+    for limit, results in zip((HEAD_TIME, BODY_TIME), ended):
+        seconds = [result[0] for result in results]
+        assert limit - 1 < min(seconds) and max(seconds) < limit + SLACK, sorted(seconds)
+        assert all(received.startswith(b"HTTP/1.1 408 ") for _, received in results)
+
+    # And nobody else has noticed.
+    p99 = [max(bystander.p99(*span) for bystander, span in zip(bystanders, spans))
+           for spans in ([(0, count) for count in quiet], [(count, None) for count in quiet])]
+    print(f"p99 {p99[0] * 1000:.1f} ms before, {p99[1] * 1000:.1f} ms beside the slow clients")
+    assert p99[1] <= max(2 * p99[0], FLOOR)
