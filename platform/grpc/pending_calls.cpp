@@ -26,10 +26,7 @@ class CallRegistry {
     if (calls_.erase(call) == 0) {
       return;
     }
-    boost::asio::post(call->work_.get_executor(), [call] {
-      call->work_.reset();
-      call->Resume();
-    });
+    boost::asio::post(call->work_.get_executor(), Resumption(call));
   }
 
   // What is destroyed here may be anything, so the lock is not held.
@@ -44,6 +41,31 @@ class CallRegistry {
   }
 
  private:
+  // Resumes the call, or abandons it where the context is destroyed first: gRPC may hold the call
+  // for a moment longer, and the context's coroutines must not outlive it.
+  class Resumption {
+   public:
+    explicit Resumption(std::shared_ptr<PendingCall> call) : call_(std::move(call)) {}
+    Resumption(Resumption&&) = default;
+    Resumption(const Resumption&) = delete;
+    Resumption& operator=(const Resumption&) = delete;
+    Resumption& operator=(Resumption&&) = delete;
+    ~Resumption() {
+      if (call_ == nullptr) return;
+      call_->Abandon();
+      call_->work_.reset();
+    }
+
+    void operator()() {
+      const std::shared_ptr<PendingCall> call = std::exchange(call_, nullptr);
+      call->work_.reset();
+      call->Resume();
+    }
+
+   private:
+    std::shared_ptr<PendingCall> call_;
+  };
+
   std::mutex mutex_;
   std::unordered_set<std::shared_ptr<PendingCall>> calls_;
 };
