@@ -9,8 +9,9 @@
 namespace platform::grpc::internal {
 namespace {
 
-// A channel that connects nowhere, after a call that its own end answers.
-std::shared_ptr<::grpc::Channel> MakeUserOfCallbacks() {
+// Makes a call that its own end answers, over a channel that connects nowhere; the callback keeps
+// its thread for ever.
+std::shared_ptr<::grpc::Channel> OccupyThread() {
   auto channel = ::grpc::CreateChannel("", nullptr);
   ::grpc::GenericStub stub(channel);
   ::grpc::ClientContext context;
@@ -18,18 +19,20 @@ std::shared_ptr<::grpc::Channel> MakeUserOfCallbacks() {
   ::grpc::ByteBuffer request(&empty, 1);
   ::grpc::ByteBuffer response;
   std::promise<void> ended;
-  stub.UnaryCall(&context, "/", {}, &request, &response,
-                 [&ended](const ::grpc::Status&) { ended.set_value(); });
+  stub.UnaryCall(&context, "/", {}, &request, &response, [&ended](const ::grpc::Status&) {
+    ended.set_value();
+    std::promise<void>().get_future().wait();
+  });
   ended.get_future().wait();
   return channel;
 }
 
 }  // namespace
 
-void KeepCallbackThreads() {
+void PrepareCallbackThreads() {
   // Never destroyed.
-  [[maybe_unused]] static const auto& user =
-      *new const std::shared_ptr<::grpc::Channel>(MakeUserOfCallbacks());
+  [[maybe_unused]] static const auto& channel =
+      *new const std::shared_ptr<::grpc::Channel>(OccupyThread());
 }
 
 }  // namespace platform::grpc::internal

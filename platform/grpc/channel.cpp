@@ -53,7 +53,7 @@ int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(d
 }  // namespace
 
 std::shared_ptr<::grpc::Channel> MakeChannel(const ChannelOptions& options) {
-  internal::KeepCallbackThreads();
+  internal::PrepareCallbackThreads();
   return ::grpc::CreateCustomChannel(Target(options), internal::MakeChannelCredentials(options.tls),
                                      Arguments(options));
 }

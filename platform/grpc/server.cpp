@@ -86,7 +86,7 @@ std::expected<std::uint16_t, std::string> Server::Start(
   for (::grpc::Service* service : services) {
     builder.RegisterService(service);
   }
-  internal::KeepCallbackThreads();
+  internal::PrepareCallbackThreads();
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     server_.reset();
