@@ -47,7 +47,7 @@ class HttpLoad:
 
     service: str
     chains: list[Chain]
-    connections: int = 64
+    connections: int = 256
     restore: str = ""  # SQL that removes what chains leave that are cut off at the end.
 
     def write(self, stage: Stage) -> Path:
