@@ -46,8 +46,8 @@ struct ClientOptions {
 };
 
 // A pipelined, asynchronous PostgreSQL client. It belongs to one event loop: construct it, call it
-// and destroy it on that loop's thread. Many calls share few connections; each call is a statement
-// with its own sync, so an error hurts only its own caller.
+// and destroy it on that loop's thread. Many calls share few connections, and reads of one turn of
+// the loop a sync (see Lane); each call is a statement whose error hurts only its own caller.
 //
 // It connects by itself in the background and reconnects for ever. A call made while a connection
 // is being made waits for it, within its deadline; when an attempt fails, all calls that wait fail

@@ -1,6 +1,8 @@
 """The binaries as programs: configuration, commands, ports, the end."""
 
 import json
+import pathlib
+import re
 import signal
 import socket
 import threading
@@ -14,6 +16,8 @@ from support.client import Client
 from support.cluster import PASSWORD as DATABASE_PASSWORD
 from support.service import Service, run
 from support.waiting import eventually
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Settings that are wrong, for each service. No database is asked before they are right.
 WRONG = {
@@ -156,6 +160,14 @@ def test_help(binaries, service):
     for command in commands:
         done = run(binaries[service], command, "--help")
         assert (done.returncode, command in done.stdout) == (0, True), command
+
+
+def test_the_readme_tells_every_variable(binaries):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = "".join(re.findall(r"^\| `.*? \|", readme, re.MULTILINE))
+    told = "".join(run(binary, "--help").stdout for binary in binaries.values())
+    assert (set(re.findall(r"`([A-Z][A-Z_]+)`", table))
+            == set(re.findall(r"^  ([A-Z][A-Z_]+) ", told, re.MULTILINE)))
 
 
 @pytest.mark.parametrize("arguments", [["frobnicate"], ["serve", "--frobnicate"], ["migrate"],
