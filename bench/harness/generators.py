@@ -76,9 +76,9 @@ class HttpLoad:
         """At a given rate of requests: see open_loop.cpp."""
         steps = sum(len(chain) for chain in self.chains) / len(self.chains)
         result = json.loads(stage.output(
-            [stage.program("bench_open_loop"), self.write(stage), "--poisson",
-             "--port", stage.ports[self.service], "--rate", rate / steps, "--seconds", seconds,
-             "--connections", 4 * self.connections]))
+            ["nice", "-n", -15, stage.program("bench_open_loop"), self.write(stage), "--poisson",
+             "--port", stage.ports[self.service], "--rate", rate / steps, "--warm-up", 1,
+             "--seconds", seconds, "--connections", self.connections]))
         self._clean_up(stage)
         return result
 

@@ -49,6 +49,7 @@ struct Options {
   std::string file;
   std::uint16_t port = 0;
   double rate = 0;
+  double warm_up_seconds = 0;
   double seconds = 1;
   std::size_t connections = 64;
   bool is_poisson = false;
@@ -114,7 +115,8 @@ class Load {
     asio::steady_timer timer(io_);
     std::exponential_distribution<double> pause(options_.rate);
     const Clock::time_point begin = Clock::now();
-    for (double at = 0; at < options_.seconds;
+    measured_from_ = begin + Seconds(options_.warm_up_seconds);
+    for (double at = 0; at < options_.warm_up_seconds + options_.seconds;
          at += options_.is_poisson ? pause(random_) : 1 / options_.rate) {
       const Clock::time_point due = begin + Seconds(at);
       if (due > Clock::now()) {
@@ -122,7 +124,7 @@ class Load {
         co_await timer.async_wait(kAwait);
       }
       waiting_.push_back(due);
-      ++arrivals_;
+      if (due >= measured_from_) ++arrivals_;
       if (!idle_.empty()) {
         idle_.back()->cancel();
         idle_.pop_back();
@@ -136,7 +138,7 @@ class Load {
     // What is not answered has taken at least this long.
     for (const Clock::time_point due : waiting_) Record(due, false);
     for (const Clock::time_point due : in_progress_) Record(due, false);
-    elapsed_ = Clock::now() - begin;
+    elapsed_ = Clock::now() - measured_from_;
     io_.stop();
   }
 
@@ -151,7 +153,7 @@ class Load {
       }
       Clock::time_point due = waiting_.front();
       waiting_.pop_front();
-      if (Clock::now() - due > kLate) ++late_sends_;
+      if (due >= measured_from_ && Clock::now() - due > kLate) ++late_sends_;
       const Chain& chain = chains_[next_++ % chains_.size()];
       std::string id;
       for (std::string text : chain) {
@@ -187,6 +189,7 @@ class Load {
 
   void Record(Clock::time_point due, bool answered) {
     if (!answered) ++errors_;
+    if (due < measured_from_) return;
     latencies_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - due).count());
   }
 
@@ -199,6 +202,7 @@ class Load {
   std::list<Clock::time_point> in_progress_;  // Likewise.
   std::vector<asio::steady_timer*> idle_;     // Of connections that wait for work.
   std::vector<double> latencies_;             // Of requests, in milliseconds.
+  Clock::time_point measured_from_{};
   std::size_t arrivals_ = 0;
   std::size_t errors_ = 0;
   std::size_t late_sends_ = 0;
@@ -237,7 +241,8 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate, "arrivals a second")
       ->required()
       ->check(CLI::PositiveNumber);
-  app.add_option("--seconds", options.seconds, "how long to let arrivals in");
+  app.add_option("--warm-up", options.warm_up_seconds, "seconds before latencies count");
+  app.add_option("--seconds", options.seconds, "how long they count");
   app.add_option("--connections", options.connections, "at most so many requests at once");
   app.add_option("--drain", options.drain_seconds, "seconds to wait for the last answers");
   app.add_flag("--poisson", options.is_poisson, "random instead of even pauses");
