@@ -40,15 +40,17 @@ coverage: build-coverage ## Run every test, report line coverage; at least 90 %
 	@scripts/coverage
 
 .PHONY: sanitize
-sanitize: asan tsan ## Run every test under the sanitizers (asan, then tsan)
+sanitize: asan tsan ## Run the tests under the sanitizers (asan, then tsan)
 
 .PHONY: asan
 asan: build-asan ## Run every test under AddressSanitizer and UBSan
-	@UBSAN_OPTIONS=print_stacktrace=1 $(CTEST) --test-dir build/asan
+	@UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=$(CURDIR)/cmake/sanitizers/lsan.supp \
+		$(CTEST) --test-dir build/asan
 
 .PHONY: tsan
-tsan: build-tsan ## Run every test under ThreadSanitizer
-	@$(CTEST) --test-dir build/tsan
+tsan: build-tsan ## Run the tests of platform and services under ThreadSanitizer
+	@TSAN_OPTIONS="ignore_noninstrumented_modules=1 suppressions=$(CURDIR)/cmake/sanitizers/tsan.supp" \
+		$(CTEST) --test-dir build/tsan --label-regex 'unit|postgres'
 
 .PHONY: fuzz
 fuzz: build/fuzz/build.ninja ## Fuzz each target for FUZZ_SECONDS (60) under ASan and UBSan

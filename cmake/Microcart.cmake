@@ -37,6 +37,10 @@ target_compile_definitions(microcart_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
 target_include_directories(microcart_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_options(microcart_options INTERFACE -fuse-ld=lld-19)
+# A release; sanitizers do the same better.
+target_compile_options(microcart_options INTERFACE
+  $<$<CONFIG:RelWithDebInfo>:-fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
+target_link_options(microcart_options INTERFACE $<$<CONFIG:RelWithDebInfo>:-Wl,-z,relro,-z,now>)
 if(MICROCART_SANITIZE)
   target_compile_options(microcart_options INTERFACE
     -fsanitize=${MICROCART_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

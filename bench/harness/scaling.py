@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 from harness import scenarios
 from harness.generators import HttpLoad, Outcome, PgBench, Request
@@ -115,7 +116,8 @@ def by_rows(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Tab
     table = [["requests/s", *(f"{rows:,} rows" for rows in ROWS),
               f"time at {ROWS[-1]:,} / {ROWS[0]:,}", f"≤ {BUDGET}"]]
     for name, each in rates.items():
-        slower = each[0]["median"] / each[-1]["median"]
+        # Nothing may have been answered in time.
+        slower = each[0]["median"] / each[-1]["median"] if each[-1]["median"] else math.inf
         table.append([name, *(with_spread(rate) for rate in each), number(slower),
                       verdict(slower <= BUDGET)])
     return [("Rows", table), ("Plans of a product search", explained)]
