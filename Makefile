@@ -44,7 +44,7 @@ sanitize: asan tsan ## Run the tests under the sanitizers (asan, then tsan)
 
 .PHONY: asan
 asan: build-asan ## Run every test under AddressSanitizer and UBSan
-	@UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=$(CURDIR)/cmake/sanitizers/lsan.supp \
+	@UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=print_suppressions=0:suppressions=$(CURDIR)/cmake/sanitizers/lsan.supp \
 		$(CTEST) --test-dir build/asan
 
 .PHONY: tsan
