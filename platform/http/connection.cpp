@@ -61,16 +61,24 @@ Method ToMethod(beast_http::verb verb) {
   }
 }
 
-// Counts itself for as long as it lives.
+// Counts itself for as long as it lives; `metrics` may be null.
 class InProgress {
  public:
-  explicit InProgress(std::size_t& count) : count_(count) { ++count_; }
-  ~InProgress() { --count_; }
+  InProgress(std::size_t& count, ServerMetrics* metrics) : count_(count), metrics_(metrics) {
+    Add(1);
+  }
+  ~InProgress() { Add(-1); }
   InProgress(const InProgress&) = delete;
   InProgress& operator=(const InProgress&) = delete;
 
  private:
+  void Add(int change) {
+    count_ += static_cast<std::size_t>(change);
+    if (metrics_ != nullptr) metrics_->requests_in_flight.Add(change);
+  }
+
   std::size_t& count_;
+  ServerMetrics* metrics_;
 };
 
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
@@ -272,14 +280,10 @@ Task<Response> Connection::Handle(Parser& parser) {
       .trace = trace_,
       .notes = &notes_,
   };
-  const InProgress counted(in_progress_);
-  if (metrics_ != nullptr) metrics_->requests_in_flight.Add(1);
+  const InProgress counted(in_progress_, metrics_);
   Response response = co_await handler_(request);
   const auto duration = Clock::now() - started;
-  if (metrics_ != nullptr) {
-    metrics_->requests_in_flight.Add(-1);
-    metrics_->CountRequest(request.method, response, duration);
-  }
+  if (metrics_ != nullptr) metrics_->CountRequest(request.method, response, duration);
   LogRequest(request, response, duration);
   co_return response;
 }
