@@ -28,9 +28,15 @@ def token_users(stage: Stage) -> list[int]:
     return shuffled(min(stage.size.users, TOKEN_USERS))
 
 
+def own_load(stage: Stage, service: str, resource: str) -> HttpLoad:
+    """Each user reads what has his id."""
+    return HttpLoad(service,
+                    [(Request("GET", f"/api/v1/{resource}/{user}/", stage.tokens[user - 1]),)
+                     for user in token_users(stage)])
+
+
 def cart_load(stage: Stage) -> HttpLoad:
-    return HttpLoad("cart", [(Request("GET", f"/api/v1/cart/{user}/", stage.tokens[user - 1]),)
-                             for user in token_users(stage)])
+    return own_load(stage, "cart", "cart")
 
 
 def cart_yardstick(stage: Stage) -> PgBench:
@@ -40,9 +46,7 @@ def cart_yardstick(stage: Stage) -> PgBench:
 
 
 def profile_load(stage: Stage) -> HttpLoad:
-    return HttpLoad("customers",
-                    [(Request("GET", f"/api/v1/users/{user}/", stage.tokens[user - 1]),)
-                     for user in token_users(stage)])
+    return own_load(stage, "customers", "users")
 
 
 def profile_yardstick(stage: Stage) -> PgBench:
