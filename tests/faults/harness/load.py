@@ -21,7 +21,7 @@ class Request:
     deadline: float
     expected: tuple[int, ...] = (200,)
     problem: Callable[[Reply], str | None] = lambda _: None
-    # Told of every end; None where no answer came.
+    # Told of every end; None where there was no success.
     on_reply: Callable[[Reply | None], None] = lambda _: None
 
 
@@ -32,6 +32,11 @@ class Outcome:
     seconds: float | None = None  # None: still waiting.
     status: int = 0  # 0: no answer.
     problem: str | None = None
+    connection_lost: bool = False
+
+    @property
+    def ended(self) -> float | None:
+        return None if self.seconds is None else self.started + self.seconds
 
     @property
     def succeeded(self) -> bool:
@@ -85,16 +90,26 @@ class Load:
         except asyncio.TimeoutError:
             outcome.problem = "no answer within its deadline"
         except (OSError, asyncio.IncompleteReadError) as error:
-            outcome.problem = f"no answer: {error!r}"
+            outcome.problem, outcome.connection_lost = f"no answer: {error!r}", True
+        except Exception as error:
+            outcome.problem = f"not an answer of this API: {error!r}"
         finally:
             if outcome.seconds is None:
                 outcome.seconds = time.monotonic() - outcome.started
-            request.on_reply(reply)
+            request.on_reply(reply if outcome.succeeded else None)
 
     # What became of it
 
     def since(self, moment: float) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if outcome.started >= moment]
+        """What was in progress at that moment or began later."""
+        return [outcome for outcome in self.outcomes
+                if outcome.ended is None or outcome.ended >= moment]
+
+    async def hindered_since(self, moment: float) -> None:
+        """Waits until something has ended without success since then."""
+        while not any(outcome.ended is not None and not outcome.succeeded
+                      for outcome in self.since(moment)):
+            await asyncio.sleep(0.01)
 
     async def settled(self, before: float) -> None:
         """Waits for the end of all requests started before that moment."""
