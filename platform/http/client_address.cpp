@@ -1,5 +1,6 @@
 #include "platform/http/client_address.h"
 
+#include <algorithm>
 #include <boost/asio/ip/network_v6.hpp>
 #include <boost/beast/core/string.hpp>
 #include <charconv>
@@ -26,6 +27,26 @@ std::optional<ip::address> ParseAddress(std::string_view text) {
   ip::address address = ip::make_address(text, error);
   if (error) return std::nullopt;
   return address;
+}
+
+// An entry of X-Forwarded-For as some proxies write them: "192.0.2.1:80", "[2001:db8::1]:80" or
+// "[2001:db8::1]", beside a bare address.
+std::optional<ip::address> ParseEntry(std::string_view text) {
+  std::string_view address = text;
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    address = text.substr(1, end - 1);
+    if (!address.contains(':')) return std::nullopt;
+    port = text.substr(end + 1);
+  } else if (const std::size_t colon = text.find(':'); colon == text.rfind(':')) {
+    address = text.substr(0, colon);
+    port = text.substr(std::min(colon, text.size()));
+  }
+  const bool is_port = port.size() > 1 && port.front() == ':' &&
+                       port.find_first_not_of("0123456789", 1) == std::string_view::npos;
+  return port.empty() || is_port ? ParseAddress(address) : std::nullopt;
 }
 
 ip::address_v6 Mapped(const ip::address& address) {
@@ -78,7 +99,7 @@ std::string TrustedProxies::ClientOf(const Request& request) const {
     while (!rest.empty()) {
       const std::size_t comma = rest.rfind(',');
       const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      const auto address = ParseAddress(Trim(rest.substr(begin)));
+      const auto address = ParseEntry(Trim(rest.substr(begin)));
       if (!address) return client;
       client = address->to_string();
       if (!Contains(*address)) return client;

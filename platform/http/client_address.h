@@ -23,8 +23,8 @@ class TrustedProxies {
   bool Trusts(std::string_view address) const;
 
   // The address that a request really comes from, whose `client` is the peer's: the nearest one,
-  // from the peer backwards through X-Forwarded-For, that is no trusted proxy. What a client wrote
-  // into that header is never believed.
+  // from the peer backwards through X-Forwarded-For, that is no trusted proxy. A port beside an
+  // address there is dropped. What a client wrote into that header is never believed.
   std::string ClientOf(const Request& request) const;
 
  private:

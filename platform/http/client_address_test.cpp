@@ -37,6 +37,21 @@ TEST(TrustedProxies, StopsAtWhatIsNoAddress) {
   EXPECT_EQ(ClientOf("10.0.0.0/8", "10.0.0.1", {{"X-Forwarded-For", "10.0.0.2"}}), "10.0.0.2");
 }
 
+TEST(TrustedProxies, DropsPorts) {
+  const auto client = [](std::string_view entry) {
+    return ClientOf("10.0.0.0/8,fd00::/8", "10.0.0.1", {{"X-Forwarded-For", entry}});
+  };
+  EXPECT_EQ(client("1.2.3.4:5678"), "1.2.3.4");
+  EXPECT_EQ(client("[2001:db8::1]:443"), "2001:db8::1");
+  EXPECT_EQ(client("[2001:db8::1]"), "2001:db8::1");
+  EXPECT_EQ(client("6.6.6.6, 1.2.3.4:5678 , 10.0.0.2:80, [fd00::1]:80"), "1.2.3.4");
+  for (const char* nonsense :
+       {"1.2.3.4:", "1.2.3.4:http", "1.2.3.4:80:81", ":80", "[2001:db8::1", "[2001:db8::1]80",
+        "[2001:db8::1]:", "[2001:db8::1]:x", "2001:db8::1]:80", "[1.2.3.4]:80", "[]:80", "["}) {
+    EXPECT_EQ(client(nonsense), "10.0.0.1") << nonsense;
+  }
+}
+
 TEST(TrustedProxies, NamesWhatIsNoNetwork) {
   for (const char* text :
        {"10.0.0.0/33", "10.0.0/8", "proxy", "::/129", "10.0.0.0/", "1.2.3.4/x"}) {
