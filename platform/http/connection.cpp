@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
 #include <iterator>
 
 #include "platform/http/date.h"
@@ -152,6 +153,13 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
   parser.body_limit(limits_.body_bytes);
   parser.eager(true);
+  // Nobody needs chunk extensions, and Beast takes bytes in them that others end a line at. This
+  // function alone feeds the parser.
+  auto refuse_extensions = [](std::uint64_t, boost::beast::string_view extensions,
+                              boost::system::error_code& error) {
+    if (!extensions.empty()) error = beast_http::error::bad_chunk_extension;
+  };
+  parser.on_chunk_header(refuse_extensions);
   const Result<void> fed = Feed(parser, scanner_.size());
   scanner_.Reset();
   for (const auto& field : parser.get()) {

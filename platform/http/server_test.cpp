@@ -68,7 +68,7 @@ TEST(Server, ReadsRequestsThatComeByteByByte) {
   RawClient client(server.port());
   const std::string request =
       "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "3;name=value\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: x\r\n\r\n";
+      "3\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: x\r\n\r\n";
   for (const char byte : request + request) client.Send({&byte, 1});
   EXPECT_EQ(client.Read().body, "POST /echo  abcd");
   EXPECT_EQ(client.Read().body, "POST /echo  abcd");
