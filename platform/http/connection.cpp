@@ -28,7 +28,8 @@ constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
 // With so many requests in progress the server is busy, and whoever is told to come again later has
 // to: answering those at once who do not wait would leave no time for the others. The rest doubles
-// each time, up to the maximum.
+// each time, up to the maximum. Not so a trusted proxy, whose connections carry the requests of
+// many.
 constexpr std::size_t kBusy = 256;
 constexpr std::chrono::seconds kMinRest{1};
 constexpr std::chrono::seconds kMaxRest{4};
@@ -136,7 +137,8 @@ Task<void> Connection::Serve() {
       co_await Linger();
       co_return;
     }
-    if (response.status == StatusOf(ErrorCode::kUnavailable) && in_progress_ >= kBusy) {
+    if (response.status == StatusOf(ErrorCode::kUnavailable) && in_progress_ >= kBusy &&
+        !is_peer_proxy_) {
       co_await Rest();
     } else {
       rest_ = {};

@@ -68,7 +68,8 @@ class Listener {
 // An HTTP/1.1 server (RFC 9112) on one event loop: keep-alive, pipelining, limits and deadlines. It
 // is an origin server: a target that is not a path, such as `*` or a whole URL, is a bad request.
 // While hundreds of requests are in progress, a client that is answered 503 is not heard again for
-// a second, the next time for two, then four: those who do not wait must not crowd out the others.
+// a second, the next time for two, then four, unless it is a trusted proxy: those who do not wait
+// must not crowd out the others.
 // Construct, stop and destroy it on that loop's thread, or while the loop does not run.
 class Server {
  public:

@@ -206,35 +206,56 @@ TEST(Timeouts, EndSlowReaders) {
   EXPECT_EQ(RawClient(server.port()).Ask(kGet).status, 200);
 }
 
-TEST(Overload, WhoWasRefusedRestsWhileTheServerIsBusy) {
-  constexpr std::string_view kRefused = "GET /refused HTTP/1.1\r\nHost: a\r\n\r\n";
-  constexpr std::size_t kBusy = 256;
-  const Handler handler = MakeHandler();
-  RunningServer server([&](const Request& request) {
+constexpr std::string_view kRefused = "GET /refused HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// As MakeHandler's, and 503 for /refused.
+Handler MakeRefusingHandler() {
+  return [handler = MakeHandler()](const Request& request) {
     return request.path == "/refused"
            ? [] -> Task<Response> { co_return ToResponse(Error::Unavailable()); }()
            : handler(request);
-  });
-  const auto ask = [](RawClient& client, std::string_view request) {
-    const auto began = Clock::now();
-    client.Ask(request);
-    return Clock::now() - began;
   };
+}
 
-  RawClient client(server.port());
-  client.Ask(kRefused);
-  EXPECT_LT(ask(client, kRefused), milliseconds(500));
-
-  std::vector<std::unique_ptr<RawClient>> others;
+// Clients whose requests keep the server busy for five seconds.
+std::vector<std::unique_ptr<RawClient>> MakeBusy(const RunningServer& server) {
+  constexpr std::size_t kBusy = 256;
+  std::vector<std::unique_ptr<RawClient>> clients;
   for (std::size_t i = 0; i < kBusy; ++i) {
-    others.push_back(std::make_unique<RawClient>(server.port()));
-    others.back()->Send("GET /later?5000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->Send("GET /later?5000 HTTP/1.1\r\nHost: a\r\n\r\n");
   }
   std::this_thread::sleep_for(milliseconds(300));
-  EXPECT_LT(ask(client, kRefused), milliseconds(500));
-  EXPECT_GT(ask(client, kRefused), milliseconds(900));
-  EXPECT_GT(ask(client, kGet), milliseconds(1800));
-  EXPECT_LT(ask(client, kGet), milliseconds(500));
+  return clients;
+}
+
+Clock::duration TimeToAsk(RawClient& client, std::string_view request) {
+  const auto began = Clock::now();
+  client.Ask(request);
+  return Clock::now() - began;
+}
+
+TEST(Overload, WhoWasRefusedRestsWhileTheServerIsBusy) {
+  RunningServer server(MakeRefusingHandler());
+  RawClient client(server.port());
+  client.Ask(kRefused);
+  EXPECT_LT(TimeToAsk(client, kRefused), milliseconds(500));
+
+  const auto others = MakeBusy(server);
+  EXPECT_LT(TimeToAsk(client, kRefused), milliseconds(500));
+  EXPECT_GT(TimeToAsk(client, kRefused), milliseconds(900));
+  EXPECT_GT(TimeToAsk(client, kGet), milliseconds(1800));
+  EXPECT_LT(TimeToAsk(client, kGet), milliseconds(500));
+}
+
+TEST(Overload, ATrustedProxyDoesNotRest) {
+  RunningServer server(MakeRefusingHandler(),
+                       ServerOptions{.trusted_proxies = *TrustedProxies::Parse("127.0.0.1")});
+  const auto others = MakeBusy(server);
+  RawClient proxy(server.port());
+  EXPECT_EQ(proxy.Ask(kRefused).status, 503);
+  EXPECT_LT(TimeToAsk(proxy, kRefused), milliseconds(500));
+  EXPECT_LT(TimeToAsk(proxy, kGet), milliseconds(500));
 }
 
 TEST(Timeouts, EndLingering) {
