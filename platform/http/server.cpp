@@ -2,7 +2,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -32,6 +31,12 @@ tcp ProtocolOf(int socket) {
   return domain == AF_INET6 ? tcp::v6() : tcp::v4();
 }
 
+// A server that no longer accepts, or no longer sees deadlines, must not seem to serve: what its
+// tasks throw leaves the event loop, and ends the process.
+void MustNotFail(const std::exception_ptr& exception) {
+  if (exception) std::rethrow_exception(exception);
+}
+
 }  // namespace
 
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
@@ -45,8 +50,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         metrics_(metrics) {}
 
   void Start() {
-    asio::co_spawn(acceptor_.get_executor(), Accept(shared_from_this()), asio::detached);
-    asio::co_spawn(acceptor_.get_executor(), CheckDeadlines(shared_from_this()), asio::detached);
+    asio::co_spawn(acceptor_.get_executor(), Accept(shared_from_this()), MustNotFail);
+    asio::co_spawn(acceptor_.get_executor(), CheckDeadlines(shared_from_this()), MustNotFail);
   }
 
   static Task<void> Stop(std::shared_ptr<Impl> self, std::chrono::milliseconds grace) {
