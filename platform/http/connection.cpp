@@ -24,6 +24,9 @@ namespace beast_http = boost::beast::http;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
+// What a connection keeps for its next request at most.
+constexpr std::size_t kKeptBytes = 2 * kReadBytes;
+constexpr std::size_t kKeptFields = 64;
 constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
 // With so many requests in progress the server is busy, and whoever is told to come again later has
@@ -149,6 +152,8 @@ Task<void> Connection::Serve() {
 Task<Result<Framing>> Connection::Receive(Parser& parser) {
   headers_.clear();
   request_id_.clear();
+  if (headers_.capacity() > kKeptFields) headers_.shrink_to_fit();
+  if (buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
   if (Result<void> head = co_await ReadHead(); !head) co_return std::unexpected(head.error());
   if (closed_) co_return Framing();
 
@@ -314,10 +319,12 @@ Task<void> Connection::Send(const Response& response, bool is_head, bool keep_al
   if (!has_cache_control) out_ += "Cache-Control: no-store\r\n";
   // A 204 and a 304 have no body and no length of one (RFC 9110 section 8.6).
   const bool has_body = response.status != 204 && response.status != 304;
-  if (has_body) fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+  const std::string_view body = has_body ? response.Content() : std::string_view();
+  if (has_body) fmt::format_to(out, "Content-Length: {}\r\n", body.size());
   out_ += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  if (has_body && !is_head) out_ += response.body;
-  const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(out_), kAwait);
+  const std::array<asio::const_buffer, 2> message{
+      asio::buffer(out_), asio::buffer(body.data(), is_head ? 0 : body.size())};
+  const auto [error, size] = co_await asio::async_write(socket_, message, kAwait);
   closed_ = static_cast<bool>(error);
 }
 

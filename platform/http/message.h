@@ -52,12 +52,16 @@ struct Request {
 struct Response {
   unsigned status = 200;
   std::string body;
+  // Sent in place of `body`, unless empty: content that outlives the server, and is not copied.
+  std::string_view static_body = {};
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string_view, std::string>> headers;
   // The route's pattern, for the log; empty where none matched.
   std::string_view route;
   // The route's place in the table, for the metrics.
   std::size_t route_index = kNoRoute;
+
+  std::string_view Content() const { return static_body.empty() ? body : static_body; }
 
   static constexpr std::size_t kNoRoute = static_cast<std::size_t>(-1);
 };

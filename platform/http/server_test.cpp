@@ -112,6 +112,21 @@ TEST(Server, LeavesOutTheBodyForHead) {
   EXPECT_EQ(client.Ask(kGet).body, "GET /echo  ");  // Nothing came between.
 }
 
+TEST(Server, SendsStaticContentAsItIs) {
+  static const std::string content(2'000'000, 's');
+  RunningServer server([](const Request&) -> Task<Response> {
+    co_return Response{.body = "not this", .static_body = content};
+  });
+  RawClient client(server.port());
+  const Answer answer = client.Ask(kGet);
+  EXPECT_EQ(answer.Header("Content-Length"), "2000000");
+  EXPECT_TRUE(answer.body == content);
+  EXPECT_EQ(
+      client.Ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", /*is_head=*/true).Header("Content-Length"),
+      "2000000");
+  EXPECT_TRUE(client.Ask(kGet).body == content);  // Nothing came between.
+}
+
 TEST(Server, GivesNoContentNoLength) {
   RunningServer server(MakeHandler());
   RawClient client(server.port());

@@ -65,7 +65,7 @@ http::Response Answer(const StaticFile& file, const http::Request& request) {
     return response;
   }
   if (is_compressed) response.headers.emplace_back("Content-Encoding", "gzip");
-  response.body = is_compressed ? file.gzip : file.content;
+  response.static_body = is_compressed ? file.gzip : file.content;
   return response;
 }
 

@@ -7,7 +7,8 @@
 
 namespace platform::service {
 
-// A text that is the same for everybody, as the build or the start of the program made it.
+// A text that is the same for everybody, as the build or the start of the program made it. What the
+// views refer to outlives the server.
 struct StaticFile {
   std::string_view content;
   std::string_view gzip = {};  // The content compressed; empty where it is not worth it.

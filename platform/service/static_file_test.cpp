@@ -29,7 +29,7 @@ std::string HeaderOf(const http::Response& response, std::string_view wanted) {
 TEST(StaticFile, IsSentAsItIs) {
   const http::Response response = Ask(Asset());
   EXPECT_EQ(response.status, 200u);
-  EXPECT_EQ(response.body, "body");
+  EXPECT_EQ(response.Content(), "body");
   EXPECT_EQ(response.content_type, "text/css");
   EXPECT_EQ(HeaderOf(response, "ETag"), R"("0123")");
   EXPECT_EQ(HeaderOf(response, "Content-Encoding"), "");
@@ -41,13 +41,13 @@ TEST(StaticFile, IsCompressedForWhoAcceptsIt) {
   for (const char* accepted : {"gzip", "GZIP", "deflate, gzip, br", "br;q=1.0, gzip;q=0.5", "*",
                                "gzip ; q=0.001", "identity;q=0,*;q=0.1"}) {
     const http::Response response = Ask(Asset(), {{"Accept-Encoding", accepted}});
-    EXPECT_EQ(response.body, "compressed") << accepted;
+    EXPECT_EQ(response.Content(), "compressed") << accepted;
     EXPECT_EQ(HeaderOf(response, "Content-Encoding"), "gzip") << accepted;
     EXPECT_EQ(HeaderOf(response, "ETag"), R"("0123-gzip")") << accepted;
   }
   for (const char* refused : {"", "identity", "br", "gzip;q=0", "gzip; q=0.000", "*;q=0",
                               "*, gzip;q=0", "gzipped", ",,"}) {
-    EXPECT_EQ(Ask(Asset(), {{"Accept-Encoding", refused}}).body, "body") << refused;
+    EXPECT_EQ(Ask(Asset(), {{"Accept-Encoding", refused}}).Content(), "body") << refused;
   }
 }
 
@@ -55,7 +55,7 @@ TEST(StaticFile, WithoutCompressedFormIsNeverCompressed) {
   StaticFile file = Asset();
   file.gzip = {};
   const http::Response response = Ask(file, {{"Accept-Encoding", "gzip"}});
-  EXPECT_EQ(response.body, "body");
+  EXPECT_EQ(response.Content(), "body");
   EXPECT_EQ(HeaderOf(response, "Vary"), "");
 }
 
@@ -63,7 +63,7 @@ TEST(StaticFile, IsNotSentToWhoHasIt) {
   for (const char* known : {R"("0123")", R"(W/"0123")", R"("a", "0123")", "*"}) {
     const http::Response response = Ask(Asset(), {{"If-None-Match", known}});
     EXPECT_EQ(response.status, 304u) << known;
-    EXPECT_EQ(response.body, "") << known;
+    EXPECT_EQ(response.Content(), "") << known;
     EXPECT_EQ(HeaderOf(response, "ETag"), R"("0123")") << known;
     EXPECT_EQ(HeaderOf(response, "Vary"), "Accept-Encoding") << known;
   }
