@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <exception>
 
 #include "platform/migrations/command.h"
@@ -57,6 +58,8 @@ bool ReportMistakes(const config::Environment& environment) {
 }
 
 int RunProgram(int argc, char** argv, const Program& program) {
+  // Where nobody reads what we print any more, a write fails instead.
+  std::signal(SIGPIPE, SIG_IGN);
   int exit_code = 0;
   CLI::App app(program.description, program.name);
   app.require_subcommand(1);

@@ -1,6 +1,7 @@
 """The binaries as programs: configuration, commands, ports, the end."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -262,6 +263,18 @@ def test_a_signal_ends_it_cleanly(binaries, environments, service, number, custo
     running.process.send_signal(number)
     assert running.wait(15) == 0
     assert time.monotonic() - began < 5
+
+
+def test_it_serves_on_when_nobody_reads_its_log_any_more(binaries, environments):
+    service = Service(binaries["customers"], dict(environments["customers"])).start()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, service.process.stdout.fileno())  # What Service reads from now on.
+    os.close(nothing)
+    with httpx.Client(base_url=service.url) as client:
+        for _ in range(4):
+            client.get("/healthz").raise_for_status()
+            time.sleep(0.3)  # A line is written at once, when none was for 200 ms.
+    service.stop()
 
 
 def test_idle_connections_do_not_delay_the_end(binaries, environments):
