@@ -42,6 +42,10 @@ MALFORMED = {
     "NUL bytes": (b"\0\0\0", 400, NO_JSON),
     "deep arrays": (b"[" * 10_000, 400, NO_JSON),
     "deep objects": (b'{"a":' * 10_000, 400, NO_JSON),
+    "32 arrays": (b"[" * 32 + b"]" * 32, 422, NO_OBJECT),
+    "33 arrays": (b"[" * 33 + b"]" * 33, 400, NO_JSON),
+    "32 levels with objects": (b"[" + b'{"a":' * 31 + b"1" + b"}" * 31 + b"]", 422, NO_OBJECT),
+    "33 objects": (b'{"a":' * 33 + b"1" + b"}" * 33, 400, NO_JSON),
 }
 
 # Values that are no string, as JSON text.
