@@ -1,13 +1,14 @@
 """Who may do what (contract 3 to 6): every endpoint for every role. The endpoints are those of the
-services' own route tables, so that one without a row here fails."""
+services' own route tables, which their metrics report whole, so that one without a row here
+fails."""
 
-import json
+import re
 
 import pytest
 
 from support.accounts import PASSWORD, fresh_email
-from support.client import FORBIDDEN
-from support.service import run
+from support.client import FORBIDDEN, Client
+from support.metrics import Scrape
 
 ROLES = ("anonymous", "owner", "stranger", "admin", "promoted", "demoted", "deleted")
 ADMINS = ("admin", "promoted")
@@ -51,6 +52,25 @@ ROWS = {
     ("cart", "DELETE", "/api/v1/cart-item/{item_id}/"): (OWNER, 204, None),
 }
 
+# HEAD is GET without the body, for the same people.
+ENDPOINTS = {**ROWS, **{(service, "HEAD", path): row
+                        for (service, method, path), row in ROWS.items() if method == "GET"}}
+
+# Beside the API, for anybody with or without a token: GET of a path → the status. What changes with
+# the content of a file is left out of its name.
+OPEN = {
+    "/healthz": 200,
+    "/readyz": 200,
+    "/": 200,
+    "/api/v1/docs": 308,
+    "/api/v1/docs/": 200,
+    "/api/v1/docs/swagger.json": 200,
+    "/api/v1/docs/favicon-32x32.png": 200,
+    "/api/v1/docs/initializer.js": 200,
+    "/api/v1/docs/swagger-ui-bundle.js": 200,
+    "/api/v1/docs/swagger-ui.css": 200,
+}
+
 # What the body asks for decides too: making somebody an admin takes an admin.
 RIGHTS = {
     ("customers", "POST", "/api/v1/users/create/"): (201, lambda _: new_admin()),
@@ -62,13 +82,37 @@ def _label(endpoint) -> str:
     return " ".join(endpoint)
 
 
+def _routes(service) -> set[tuple[str, str]]:
+    """Method and path of every route that a service has."""
+    return {(labels["method"], labels["route"])
+            for name, labels, _ in Scrape(service).samples
+            if name == "http_server_requests_total" and labels["route"] != "unknown"}
+
+
+def _unversioned(path: str) -> str:
+    return re.sub(r"\.[0-9a-f]{16}\.", ".", path)
+
+
 @pytest.mark.parametrize("service", ["customers", "cart"])
 def test_every_endpoint_has_its_row(request, service):
-    printed = run(request.getfixturevalue(f"{service}_binary"), "openapi").stdout
-    routes = {(service, method.upper(), path)
-              for path, operations in json.loads(printed)["paths"].items()
-              for method in operations if method != "parameters"}
-    assert routes == {endpoint for endpoint in ROWS if endpoint[0] == service}
+    routes = {(method, _unversioned(path))
+              for method, path in _routes(request.getfixturevalue(f"own_{service}_service"))}
+    rows = {(method, path) for of, method, path in ROWS if of == service}
+    assert routes == rows | {("GET", path) for path in OPEN}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("service", ["customers", "cart"])
+def test_what_is_open_to_all(request, people, service, role):
+    running = request.getfixturevalue(f"own_{service}_service")
+    client = Client(running.url, checker=lambda response: response)
+    for _, path in _routes(running):
+        status = OPEN.get(_unversioned(path))
+        for method in ("GET", "HEAD") if status else ():
+            answer = client.call(method, path, people.token(role))
+            assert answer.status_code == status, (method, path)
+            assert method == "GET" or not answer.content
+    client.close()
 
 
 @pytest.fixture
@@ -101,14 +145,17 @@ def _expect(endpoint, role: str, may: bool, status: int, answer, unchanged: bool
         message = NO_TOKEN[endpoint[0]]
     else:
         message = REVOKED if role == "deleted" else FORBIDDEN
-    answer.refused(int(message[:3]), message)
+    if endpoint[1] == "HEAD":
+        assert answer.status == int(message[:3])
+    else:
+        answer.refused(int(message[:3]), message)
     assert unchanged
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("endpoint", ROWS, ids=_label)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=_label)
 def test_permission(call, endpoint, role):
-    who, status, make_body = ROWS[endpoint]
+    who, status, make_body = ENDPOINTS[endpoint]
     may = who == ANYONE or role in ADMINS or (who == OWNER and role == "owner")
     _expect(endpoint, role, may, status, *call(endpoint, role, make_body))
 
