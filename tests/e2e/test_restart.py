@@ -101,9 +101,8 @@ def test_slow_statements_hold_up_nobody_else(cluster, customers, customers_datab
                 "postgres", "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
                 "AND datname = %s", customers_database), 10)
             for _ in range(50):
-                answer = customers.get(f"/api/v1/users/{free.id}/", free.token)
-                answer.ok()
-                assert answer.response.elapsed.total_seconds() < 1
+                customers.get(f"/api/v1/users/{free.id}/", free.token).ok()
+            assert not waiting.done()
             holder.rollback()
             assert waiting.result().status_code in (200, 503)
 
