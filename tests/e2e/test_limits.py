@@ -1,6 +1,8 @@
 """What clients may cost (HTTP_MAX_*, HTTP_*_TIMEOUT), with small values."""
 
+import json
 import re
+import resource
 import socket
 import time
 
@@ -19,11 +21,11 @@ SMALL = {
     "HTTP_IDLE_TIMEOUT": "3",
     "HTTP_WRITE_TIMEOUT": "1",
     "HTTP_MAX_REQUESTS_PER_CONNECTION": "3",
-    "HTTP_MAX_CONNECTIONS": "4",
 }
 # Deadlines are looked at a few times a second, by a machine that may be busy.
 SLACK = 2
 HEAD = b"POST /api/v1/auth/login/ HTTP/1.1\r\nHost: x\r\n"
+ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,7 @@ class Connection:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(("127.0.0.1", service.port))
+        self.used = time.monotonic()  # When something was sent last.
 
     def __enter__(self):
         return self
@@ -46,6 +49,8 @@ class Connection:
         self.socket.close()
 
     def send(self, data: bytes) -> "Connection":
+        if data:
+            self.used = time.monotonic()
         self.socket.sendall(data)
         return self
 
@@ -62,26 +67,20 @@ class Connection:
 
 @pytest.fixture
 def connect(service):
-    """Connects as soon as there is room: the service notices a closed connection a moment later."""
+    """A connection that has been used once."""
     def connect(**options) -> Connection:
-        made = []
-
-        def served() -> bool:
-            connection = Connection(service, **options)
-            try:
-                connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-                if connection.socket.recv(65536).startswith(b"HTTP/1.1 200"):
-                    made.append(connection)
-                    return True
-            except ConnectionError:
-                pass
-            connection.socket.close()
-            return False
-
-        eventually(served, 10)
-        return made[0]
+        connection = Connection(service, **options)
+        assert connection.send(ASK).socket.recv(65536).startswith(b"HTTP/1.1 200")
+        return connection
 
     return connect
+
+
+def is_served(connection: Connection) -> bool:
+    try:
+        return connection.send(ASK).socket.recv(65536).startswith(b"HTTP/1.1 200")
+    except ConnectionError:
+        return False
 
 
 def test_the_head(connect):
@@ -107,11 +106,10 @@ def test_the_body(connect):
 ], ids=["head", "body", "idle"])
 def test_times(connect, sent, seconds, status):
     with connect() as client:
-        began = time.monotonic()
         answer = client.send(sent).rest()
-        took = time.monotonic() - began
+        took = time.monotonic() - client.used
         assert answer.startswith(status) and bool(answer) == bool(status)
-        assert seconds - 0.1 <= took <= seconds + SLACK
+        assert seconds <= took <= seconds + SLACK
 
 
 def test_the_time_to_take_an_answer(service, connect):
@@ -130,21 +128,76 @@ def test_the_time_to_take_an_answer(service, connect):
 
 def test_requests_of_a_connection(connect):
     with connect() as client:  # Which is one.
-        answer = client.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 4).rest()
+        answer = client.send(ASK * 4).rest()
         assert answer.count(b"HTTP/1.1 200") == 2
         assert answer.count(b"Connection: close") == 1
 
 
-def test_connections(connect, service):
-    kept = [connect() for _ in range(4)]
+def serves_at_most(service, count: int) -> None:
+    """So many connections and no more, and another where one of them has ended."""
+    kept = []
+
+    def one_more() -> bool:
+        connection = Connection(service)
+        if is_served(connection):
+            kept.append(connection)
+            return True
+        connection.socket.close()
+        return False
+
     try:
-        with Connection(service) as refused:
-            assert refused.rest() == b""
-        assert kept[0].send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").socket.recv(4096)
+        # The service notices a moment later that others have closed theirs.
+        while len(kept) < count:
+            eventually(one_more)
+        assert not one_more()
+        assert is_served(kept[0])
+        kept.pop().socket.close()
+        eventually(one_more)
+        assert not one_more()
     finally:
         for connection in kept:
             connection.socket.close()
-    connect().socket.close()
+
+
+def test_connections(customers_binary, customers_environment, customers_database, start_service):
+    serves_at_most(start_service(customers_binary, customers_environment(
+        customers_database, WORKERS="1", HTTP_MAX_CONNECTIONS="4")), 4)
+
+
+@pytest.fixture
+def limited_binary(customers_binary, tmp_path):
+    """The binary, with limits of open files."""
+    def limited(soft: int, hard: int):
+        script = tmp_path / "customers"
+        script.write_text(f'#!/bin/sh\nexec prlimit --nofile={soft}:{hard} {customers_binary} "$@"\n')
+        script.chmod(0o755)
+        return script
+
+    return limited
+
+
+def warnings(service) -> list[dict]:
+    entries = [json.loads(line) for line in service.stdout]
+    return [entry for entry in entries if "HTTP_MAX_CONNECTIONS" in entry["message"]]
+
+
+def test_the_limit_of_open_files_is_raised(limited_binary, customers_environment,
+                                           customers_database, start_service):
+    service = start_service(limited_binary(64, 400), customers_environment(
+        customers_database, WORKERS="1", HTTP_MAX_CONNECTIONS="100"))
+    assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE) == (400, 400)
+    assert warnings(service) == []
+    serves_at_most(service, 100)
+
+
+def test_more_connections_than_open_files(limited_binary, customers_environment,
+                                          customers_database, start_service):
+    service = start_service(limited_binary(64, 300), customers_environment(
+        customers_database, WORKERS="1"))
+    [warning] = warnings(service)
+    assert warning["level"] == "warning"
+    assert (warning["http_max_connections"], warning["open_files"]) == (10_000, 300)
+    serves_at_most(service, warning["connections_at_once"])
 
 
 def test_all_mistakes_are_told_at_once(cart_binary, cart_environment, cart_database):

@@ -1,6 +1,12 @@
 """Fixtures: those of the end-to-end tests, and a loop that goes on beside a test."""
 
+import resource
+
 import pytest
+
+# These tests open thousands of sockets.
+_HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD, _HARD))
 
 pytest_plugins = ["e2e.conftest"]
 

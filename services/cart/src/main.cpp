@@ -1,4 +1,5 @@
 #include "platform/log/log.h"
+#include "platform/service/descriptors.h"
 #include "platform/service/program.h"
 #include "services/cart/migrations/migrations.h"
 #include "services/cart/src/api/routes.h"
@@ -9,11 +10,12 @@ namespace {
 
 int Serve() {
   platform::config::Environment environment;
-  const cart::Config config = cart::ReadConfig(environment);
+  cart::Config config = cart::ReadConfig(environment);
   if (platform::service::ReportMistakes(environment)) {
     return platform::service::kMistakenConfiguration;
   }
   platform::log::Configure(config.service.log.level, config.service.log.format);
+  platform::service::MakeRoomForConnections(config.service);
   return cart::Serve(config);
 }
 

@@ -1,4 +1,5 @@
 #include "platform/log/log.h"
+#include "platform/service/descriptors.h"
 #include "platform/service/program.h"
 #include "services/customers/migrations/migrations.h"
 #include "services/customers/src/api/routes.h"
@@ -10,10 +11,11 @@ namespace {
 
 int Serve() {
   platform::config::Environment environment;
-  const customers::Config config = customers::ReadConfig(environment);
+  customers::Config config = customers::ReadConfig(environment);
   if (platform::service::ReportMistakes(environment))
     return platform::service::kMistakenConfiguration;
   platform::log::Configure(config.service.log.level, config.service.log.format);
+  platform::service::MakeRoomForConnections(config.service);
   return customers::Serve(config);
 }
 
