@@ -284,6 +284,7 @@ void Connection::TakeError(Entry& entry, QueryError error) {
   }
 }
 
+    error.statement = entry.operation->name;
 // The end of a preparation's results, or of a statement's own.
 void Connection::TakeEnd() {
   if (!std::exchange(in_flight_.front().preparing, false)) {
