@@ -31,8 +31,8 @@ struct CartIdRow {
 };
 BOOST_DESCRIBE_STRUCT(CartIdRow, (), (id))
 
-constexpr Statement<CartIdRow, CartId> kFind{"find_cart",
-                                             "SELECT user_id FROM carts WHERE user_id = $1"};
+constexpr Statement<CartIdRow, CartId> kFind{
+    "find_cart", "SELECT user_id FROM carts WHERE user_id = $1", Lane::kKeyRead};
 
 constexpr Statement<CartRow, CartId> kRead{"read_cart", R"(
 SELECT carts.user_id,
@@ -42,18 +42,19 @@ FROM carts
 LEFT JOIN cartitems AS item ON item.cart_id = carts.user_id
 LEFT JOIN products AS product ON product.id = item.product_id
 WHERE carts.user_id = $1
-ORDER BY item.id)"};
+ORDER BY item.id)",
+                                           Lane::kKeyRead};
 
 constexpr Statement<void, CartId> kCreate{
-    "create_cart", "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING", Lane::kSlow};
+    "create_cart", "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING", Lane::kWrite};
 
 constexpr Statement<CartIdRow, CartId> kClear{"clear_cart", R"(
 WITH removed AS (DELETE FROM cartitems WHERE cart_id = $1)
 SELECT user_id FROM carts WHERE user_id = $1)",
-                                              Lane::kSlow};
+                                              Lane::kWrite};
 
 constexpr Statement<CartIdRow, CartItemId> kFindCartOf{
-    "find_cart_of_item", "SELECT cart_id FROM cartitems WHERE id = $1"};
+    "find_cart_of_item", "SELECT cart_id FROM cartitems WHERE id = $1", Lane::kKeyRead};
 
 // A statement sees the table as it was before its own write, hence the union.
 constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", R"(
@@ -72,7 +73,7 @@ SELECT item.cart_id,
 FROM item
 JOIN products AS product ON product.id = item.product_id
 ORDER BY item.id)",
-                                                                   Lane::kSlow};
+                                                                   Lane::kWrite};
 
 constexpr Statement<CartRow, CartItemId, std::optional<Quantity>> kChangeItem{"change_item", R"(
 WITH changed AS (
@@ -93,10 +94,10 @@ SELECT item.cart_id,
 FROM item
 JOIN products AS product ON product.id = item.product_id
 ORDER BY item.id)",
-                                                                              Lane::kSlow};
+                                                                              Lane::kWrite};
 
 constexpr Statement<void, CartItemId> kRemoveItem{
-    "remove_item", "DELETE FROM cartitems WHERE id = $1", Lane::kSlow};
+    "remove_item", "DELETE FROM cartitems WHERE id = $1", Lane::kWrite};
 
 // `rows` has at least one.
 Cart ToCart(std::vector<CartRow> rows) {

@@ -15,7 +15,12 @@ SELECT id, created, name, description, round(price, 2)::text
 FROM products
 WHERE id > $1
 ORDER BY id
-LIMIT $2 + 1)"};
+LIMIT $2 + 1)",
+                                                               Lane::kKeyRead};
+
+// A page of more rows takes its time, and goes with the searches.
+constexpr std::int32_t kShortPage = 100;
+constexpr auto kListMany = kList.In(Lane::kSearch);
 
 constexpr Statement<Product, std::string, std::int32_t, std::int32_t> kSearch{"search_products", R"(
 SELECT id, created, name, description, round(price, 2)::text
@@ -23,7 +28,7 @@ FROM products
 WHERE name ILIKE $1 AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                              Lane::kSlow,
+                                                                              Lane::kSearch,
                                                                               Planning::kEachCall};
 
 }  // namespace
@@ -34,7 +39,8 @@ platform::Task<platform::Result<std::vector<Product>>> ProductStore::List(
     co_return co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
                                      query.Limit());
   }
-  co_return co_await client_.Query(kList, query.After(), query.Limit());
+  co_return co_await client_.Query(query.Limit() <= kShortPage ? kList : kListMany, query.After(),
+                                   query.Limit());
 }
 
 }  // namespace cart
