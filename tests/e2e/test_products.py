@@ -27,6 +27,12 @@ PRODUCTS = [
 SEARCHES = {
     "demo": ("product_", ["Product_0", "Product_1", "Product_2", "Product_3"]),
     "upper case": ("PRODUCT_2", ["Product_2"]),
+    "one letter": ("Å", ["Brötchen Ångström"]),
+    "two letters": ("NG", ["Brötchen Ångström"]),
+    "two letters that are not neighbours": ("gn", []),
+    "a letter and a space": ("L ", ["O'Neil \"quoted\" 🛒"]),
+    "a space and a letter": (" m", ["snake_case mug"]),
+    "no letters": ("\" 🛒", ["O'Neil \"quoted\" 🛒"]),
     "percent": ("%", ["100% Wool"]),
     "percent as a wildcard": ("prod%1", []),
     "underscore": ("e_c", ["snake_case mug"]),
