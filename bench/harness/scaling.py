@@ -74,10 +74,13 @@ def loads(stage: Stage, rows: int) -> dict[str, HttpLoad | PgBench]:
 def plans(stage: Stage, rows: int) -> Table:
     """How PostgreSQL finds the products of a search, planned as the service has it planned."""
     table = []
-    sql = statement("products", "search_products")
     for name, term in EXPLAINED.items():
-        pattern = "%" + term.replace("%", r"\%") + "%"
-        explain = sql.with_arguments(f"'{pattern}'", "0", str(PAGE))
+        arguments = ["'%" + term.replace("%", r"\%") + "%'", "0", str(PAGE)]
+        if len(term) < 3:
+            explain = statement("products", "search_products_short").with_arguments(
+                f"'{term}'", *arguments)
+        else:
+            explain = statement("products", "search_products").with_arguments(*arguments)
         plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};"))[0]
         node, nodes = plan["Plan"], []
         while node:

@@ -11,10 +11,10 @@ STORES = {"customers": ROOT / "services/customers/src/store/user_store.cpp",
           "cart": ROOT / "services/cart/src/store/cart_store.cpp",
           "products": ROOT / "services/cart/src/store/product_store.cpp"}
 
-# constexpr Statement<…> kName{"name", R"(…)" or "…", Lane::kSlow, Planning::kEachCall};
+# constexpr Statement<…> kName{"name", R"(…)" or "…", Lane::kSearch, Planning::kEachCall};
 _STATEMENT = re.compile(
     r'constexpr Statement<[^;{]*>\s+k\w+\{\s*"(?P<name>\w+)",\s*'
-    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")\s*(?:,\s*Lane::kSlow)?\s*(?P<each_call>,\s*Planning::kEachCall)?\s*\};', re.S)
+    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")\s*(?:,\s*Lane::\w+)?\s*(?P<each_call>,\s*Planning::kEachCall)?\s*\};', re.S)
 
 
 @dataclass(frozen=True)

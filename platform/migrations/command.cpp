@@ -73,9 +73,7 @@ Done To(Runner& runner, const Flags& flags) {
   if (!status) {
     return std::unexpected(status.error());
   }
-  const bool goes_back = std::ranges::any_of(status->lines, [&flags](const StatusLine& line) {
-    return line.version > flags.target && line.state != StatusLine::State::kPending;
-  });
+  const bool goes_back = status->version > flags.target;
   return !goes_back || Confirmed(flags) ? runner.To(flags.target) : Cancelled();
 }
 

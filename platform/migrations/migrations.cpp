@@ -293,7 +293,7 @@ std::expected<Status, MigrationError> Runner::GetStatus() {
   if (!history) {
     return std::unexpected(history.error());
   }
-  Status status;
+  Status status{.version = history->version()};
   if (history->adoption != nullptr) {
     status.adoptable_revision = history->adoption->alembic_revision;
   } else {

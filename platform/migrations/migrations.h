@@ -62,6 +62,8 @@ struct StatusLine {
 
 struct Status {
   std::vector<StatusLine> lines;  // By version.
+  // That the schema is at, also where none of its migrations was applied by us (see below).
+  int version = 0;
   // The database is one that Up would take over: its alembic revision. Otherwise empty.
   std::string adoptable_revision;
 };

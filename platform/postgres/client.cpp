@@ -1,9 +1,11 @@
 #include "platform/postgres/client.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <ranges>
 #include <stdexcept>
 
 #include "platform/postgres/connection.h"
@@ -15,23 +17,24 @@ using internal::Connection;
 
 class Client::Impl {
  public:
-  using Lane = std::vector<std::shared_ptr<Connection>>;
-
   Impl(const asio::any_io_executor& executor, Settings settings, ClientOptions options)
       : shared_(
             std::make_shared<internal::Configuration>(std::move(settings), std::move(options))) {
-    if (shared_->options.fast_connections == 0 || shared_->options.slow_connections == 0) {
-      throw std::invalid_argument("postgres: each lane needs a connection");
+    for (const Lane lane : {Lane::kKeyRead, Lane::kWrite, Lane::kSearch}) {
+      const std::size_t count = shared_->OptionsOf(lane).connections;
+      if (count == 0) {
+        throw std::invalid_argument("postgres: each lane needs a connection");
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        Of(lane).push_back(std::make_shared<Connection>(executor, shared_, lane));
+        Of(lane).back()->Open();
+      }
     }
-    Open(executor, postgres::Lane::kFast, shared_->options.fast_connections, fast_);
-    Open(executor, postgres::Lane::kSlow, shared_->options.slow_connections, slow_);
   }
 
   ~Impl() {
-    for (const Lane* lane : {&fast_, &slow_}) {
-      for (const auto& connection : *lane) {
-        connection->Close();
-      }
+    for (const auto& connection : lanes_ | std::views::join) {
+      connection->Close();
     }
   }
 
@@ -40,9 +43,8 @@ class Client::Impl {
 
   // The connection of the lane that will answer first: up before coming up before down, then the
   // least loaded.
-  Connection& Pick(postgres::Lane lane) const {
-    const Lane& connections = lane == postgres::Lane::kFast ? fast_ : slow_;
-    return **std::ranges::min_element(connections, {}, [](const auto& connection) {
+  Connection& Pick(Lane lane) {
+    return **std::ranges::min_element(Of(lane), {}, [](const auto& connection) {
       return std::pair(Rank(connection->state()), connection->load());
     });
   }
@@ -50,13 +52,16 @@ class Client::Impl {
   const ClientMetrics& metrics() const { return *shared_->metrics; }
 
   bool connected() const {
-    const auto up = [](const auto& connection) {
-      return connection->state() == Connection::State::kUp;
-    };
-    return std::ranges::any_of(fast_, up) && std::ranges::any_of(slow_, up);
+    return std::ranges::all_of(lanes_, [](const Connections& lane) {
+      return std::ranges::any_of(lane, [](const auto& connection) {
+        return connection->state() == Connection::State::kUp;
+      });
+    });
   }
 
  private:
+  using Connections = std::vector<std::shared_ptr<Connection>>;
+
   static int Rank(Connection::State state) {
     switch (state) {
       case Connection::State::kUp:
@@ -70,17 +75,10 @@ class Client::Impl {
     return 2;
   }
 
-  void Open(const asio::any_io_executor& executor, postgres::Lane lane, std::size_t count,
-            Lane& connections) const {
-    for (std::size_t i = 0; i < count; ++i) {
-      connections.push_back(std::make_shared<Connection>(executor, shared_, lane));
-      connections.back()->Open();
-    }
-  }
+  Connections& Of(Lane lane) { return lanes_.at(static_cast<std::size_t>(lane)); }
 
   std::shared_ptr<const internal::Configuration> shared_;
-  Lane fast_;
-  Lane slow_;
+  std::array<Connections, kLaneCount> lanes_;
 };
 
 Client::Client(const asio::any_io_executor& executor, Settings settings, ClientOptions options)

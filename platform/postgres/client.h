@@ -22,11 +22,17 @@
 
 namespace platform::postgres {
 
-struct ClientOptions {
-  std::size_t fast_connections = 1;  // At least one of each.
-  std::size_t slow_connections = 2;
+struct LaneOptions {
+  std::size_t connections = 1;  // At least one.
   // Statements sent or waiting per connection; one more is kOverloaded.
   std::size_t max_in_flight = 1024;
+};
+
+struct ClientOptions {
+  LaneOptions key_reads;
+  LaneOptions writes{.connections = 2};
+  // Each may take long, so what waits behind many would only time out.
+  LaneOptions searches{.max_in_flight = 256};
   // From the call to the answer. The server's own statement_timeout is set a little below, so that
   // a slow statement usually fails alone; a connection silent for that long is given up.
   std::chrono::milliseconds deadline{3000};
@@ -46,8 +52,9 @@ struct ClientOptions {
 };
 
 // A pipelined, asynchronous PostgreSQL client. It belongs to one event loop: construct it, call it
-// and destroy it on that loop's thread. Many calls share few connections, and reads of one turn of
-// the loop a sync (see Lane); each call is a statement whose error hurts only its own caller.
+// and destroy it on that loop's thread. Many calls share few connections, and reads by key of one
+// turn of the loop a sync (see Lane); each call is a statement whose error hurts only its own
+// caller.
 //
 // It connects by itself in the background and reconnects for ever. A call made while a connection
 // is being made waits for it, within its deadline; when an attempt fails, all calls that wait fail

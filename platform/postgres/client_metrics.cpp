@@ -16,8 +16,9 @@ constexpr Metric kConnections{"db_client_connections", "Connections that are up.
 constexpr Metric kFailures{"db_client_connection_failures_total",
                            "Connections that were lost or could not be made."};
 
-constexpr std::array<std::string_view, 2> kLaneNames{"fast", "slow"};
-static_assert(static_cast<int>(Lane::kFast) == 0 && static_cast<int>(Lane::kSlow) == 1);
+constexpr std::array<std::string_view, kLaneCount> kLaneNames{"key_read", "write", "search"};
+static_assert(static_cast<int>(Lane::kKeyRead) == 0 && static_cast<int>(Lane::kWrite) == 1 &&
+              static_cast<int>(Lane::kSearch) == 2);
 
 constexpr std::size_t kClassLength = 2;
 

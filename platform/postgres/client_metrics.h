@@ -44,7 +44,7 @@ class ClientMetrics {
   void ReportTo(telemetry::Report& report) const;
 
  private:
-  std::array<LaneMetrics, 2> lanes_;
+  std::array<LaneMetrics, kLaneCount> lanes_;
   // Only the client's thread changes the maps, and does so with the lock held: so that thread alone
   // may look into them without it.
   mutable std::mutex mutex_;

@@ -22,9 +22,10 @@ using test_support::PostgresCluster;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", "SELECT 100 / $1"};
+constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", "SELECT 100 / $1",
+                                                         Lane::kKeyRead};
 constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
-                                               Lane::kSlow};
+                                               Lane::kWrite};
 
 std::string TextOf(const Client& client) {
   telemetry::Report report;
@@ -50,9 +51,10 @@ TEST(ClientMetricsTest, CountByStatementAndError) {
 }
 
 TEST(ClientMetricsTest, TellTheQueueAndTheConnections) {
-  TestLoop loop(PostgresCluster::Shared().Settings(), {.slow_connections = 1, .max_in_flight = 2});
+  TestLoop loop(PostgresCluster::Shared().Settings(),
+                {.writes = {.connections = 1, .max_in_flight = 2}});
   loop.Run([&](Client& client) -> Task<void> {
-    EXPECT_THAT(TextOf(client), HasSubstr("db_client_connections{lane=\"slow\"} 0\n"));
+    EXPECT_THAT(TextOf(client), HasSubstr("db_client_connections{lane=\"write\"} 0\n"));
     int answered = 0;
     for (int i = 0; i < 2; ++i) {
       loop.Spawn([&]() -> Task<void> {
@@ -64,14 +66,14 @@ TEST(ClientMetricsTest, TellTheQueueAndTheConnections) {
     const auto refused = co_await client.QueryOne(kSleep, 1);
     EXPECT_EQ(refused.error().kind, QueryError::Kind::kOverloaded);
     std::string text = TextOf(client);
-    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"slow\"} 2\n"));
-    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"fast\"} 0\n"));
-    EXPECT_THAT(text, HasSubstr("db_client_operations_limit{lane=\"slow\"} 2\n"));
+    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"write\"} 2\n"));
+    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"key_read\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("db_client_operations_limit{lane=\"write\"} 2\n"));
     EXPECT_THAT(text, HasSubstr("statement=\"sleep\",error=\"overloaded\"} 1\n"));
     while (answered < 2) co_await loop.Sleep(5ms);
     text = TextOf(client);
-    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"slow\"} 0\n"));
-    EXPECT_THAT(text, HasSubstr("db_client_connections{lane=\"slow\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"write\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("db_client_connections{lane=\"write\"} 1\n"));
     EXPECT_THAT(text, HasSubstr("_duration_seconds_count{statement=\"sleep\"} 3\n"));
   });
 }
@@ -91,18 +93,18 @@ TEST(ClientMetricsTest, MayBeReportedWhileTheClientWorks) {
 
 TEST(ClientMetricsTest, CountLostConnections) {
   PostgresCluster cluster;
-  TestLoop loop(cluster.Settings(), {.slow_connections = 1});
+  TestLoop loop(cluster.Settings(), {.writes = {.connections = 1}});
   loop.Run([&](Client& client) -> Task<void> {
     co_await client.QueryOne(kSleep, 1);
-    EXPECT_THAT(TextOf(client), HasSubstr("_connection_failures_total{lane=\"slow\"} 0\n"));
+    EXPECT_THAT(TextOf(client), HasSubstr("_connection_failures_total{lane=\"write\"} 0\n"));
     cluster.Stop();
     co_await loop.Sleep(100ms);
     EXPECT_FALSE(co_await client.QueryOne(kSleep, 1));
     const std::string text = TextOf(client);
-    EXPECT_THAT(text, HasSubstr("db_client_connections{lane=\"slow\"} 0\n"));
-    EXPECT_THAT(text, Not(HasSubstr("_connection_failures_total{lane=\"slow\"} 0\n")));
+    EXPECT_THAT(text, HasSubstr("db_client_connections{lane=\"write\"} 0\n"));
+    EXPECT_THAT(text, Not(HasSubstr("_connection_failures_total{lane=\"write\"} 0\n")));
     EXPECT_THAT(text, HasSubstr("statement=\"sleep\",error=\"unavailable\"} 1\n"));
-    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"slow\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("db_client_operations_in_flight{lane=\"write\"} 0\n"));
   });
 }
 

@@ -61,12 +61,14 @@ using Kind = QueryError::Kind;
 constexpr Statement<Everything, bool, std::int16_t, std::int32_t, std::int64_t, std::string,
                     Timestamp, std::vector<std::int32_t>, Label, std::optional<std::int32_t>,
                     std::optional<Label>>
-    kEcho{"echo", "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10"};
-constexpr Statement<Numbered, std::int32_t> kNumbered{"numbered", "SELECT $1, 'row ' || $1"};
-constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", "SELECT 100 / $1"};
-constexpr Statement<std::int32_t, std::int32_t> kDouble{"double", "SELECT $1 * 2", Lane::kSlow};
+    kEcho{"echo", "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10", Lane::kKeyRead};
+constexpr Statement<Numbered, std::int32_t> kNumbered{"numbered", "SELECT $1, 'row ' || $1",
+                                                      Lane::kKeyRead};
+constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", "SELECT 100 / $1",
+                                                         Lane::kKeyRead};
+constexpr Statement<std::int32_t, std::int32_t> kDouble{"double", "SELECT $1 * 2", Lane::kWrite};
 constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
-                                               Lane::kSlow};
+                                               Lane::kWrite};
 
 class ClientTest : public testing::Test {
  protected:
@@ -130,7 +132,7 @@ TEST_F(ClientTest, QueryExecuteAndNoRows) {
       "series", "SELECT i, 'n' || i FROM generate_series(1, $1) i ORDER BY i"};
   constexpr Statement<void> kCreate{"create", "CREATE TABLE IF NOT EXISTS counted (id int)"};
   constexpr Statement<void, std::vector<std::int32_t>> kInsert{
-      "insert", "INSERT INTO counted SELECT unnest($1)", Lane::kSlow};
+      "insert", "INSERT INTO counted SELECT unnest($1)", Lane::kWrite};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     const auto rows = co_await client.Query(kSeries, 1000);
@@ -191,7 +193,7 @@ TEST_F(ClientTest, ViolationsNameTheirConstraint) {
       "DROP TABLE IF EXISTS people; "
       "CREATE TABLE people (email text CONSTRAINT uq_email UNIQUE)");
   constexpr Statement<void, std::string> kInsert{"insert", "INSERT INTO people VALUES ($1)",
-                                                 Lane::kSlow};
+                                                 Lane::kWrite};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_EQ((co_await client.Execute(kInsert, "secret@x.org")).value(), 1U);
@@ -206,7 +208,7 @@ TEST_F(ClientTest, ViolationsNameTheirConstraint) {
 
 TEST_F(ClientTest, AFailedPreparationHurtsOnlyItsCallersAndIsTriedAgain) {
   PostgresCluster::Shared().Execute("DROP TABLE IF EXISTS not_yet");
-  constexpr Statement<std::int32_t> kMissing{"missing", "SELECT id FROM not_yet"};
+  constexpr Statement<std::int32_t> kMissing{"missing", "SELECT id FROM not_yet", Lane::kKeyRead};
   TestLoop loop(Server());
   int failed = 0;
   for (int i = 0; i < 10; ++i) {
@@ -230,8 +232,8 @@ TEST_F(ClientTest, AFailedPreparationHurtsOnlyItsCallersAndIsTriedAgain) {
 TEST_F(ClientTest, StatementsOutliveChangesOfTheirTablesAndLostPreparations) {
   PostgresCluster::Shared().Execute(
       "DROP TABLE IF EXISTS shifting; CREATE TABLE shifting AS SELECT 'x'::varchar(5) AS text");
-  constexpr Statement<std::string> kAll{"all", "SELECT * FROM shifting"};
-  constexpr Statement<void> kForget{"forget", "DEALLOCATE ALL"};
+  constexpr Statement<std::string> kAll{"all", "SELECT * FROM shifting", Lane::kKeyRead};
+  constexpr Statement<void> kForget{"forget", "DEALLOCATE ALL", Lane::kKeyRead};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_EQ((co_await client.QueryOne(kAll))->value(), "x");
@@ -245,10 +247,10 @@ TEST_F(ClientTest, StatementsOutliveChangesOfTheirTablesAndLostPreparations) {
 }
 
 TEST_F(ClientTest, OneNameForTwoStatementsMixesNothingUp) {
-  constexpr Statement<std::int32_t> kOne{"same", "SELECT 1"};
-  constexpr Statement<std::string> kTwo{"same", "SELECT 'two'"};
-  constexpr Statement<std::int32_t, std::int32_t> kNarrow{"cast", "SELECT $1::int"};
-  constexpr Statement<std::int32_t, std::int64_t> kWide{"cast", "SELECT $1::int"};
+  constexpr Statement<std::int32_t> kOne{"same", "SELECT 1", Lane::kKeyRead};
+  constexpr Statement<std::string> kTwo{"same", "SELECT 'two'", Lane::kKeyRead};
+  constexpr Statement<std::int32_t, std::int32_t> kNarrow{"cast", "SELECT $1::int", Lane::kKeyRead};
+  constexpr Statement<std::int32_t, std::int64_t> kWide{"cast", "SELECT $1::int", Lane::kKeyRead};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     for (int i = 0; i < 3; ++i) {
@@ -295,7 +297,7 @@ TEST_F(ClientTest, LargeValuesGoBothWays) {
   EXPECT_EQ(right, 4);
 }
 
-TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInTheFastLane) {
+TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInAnotherLane) {
   TestLoop loop(Server());
   bool slept = false;
   loop.Run([&](Client& client) -> Task<void> {
@@ -308,7 +310,7 @@ TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInTheFastLane) {
       EXPECT_TRUE((co_await client.QueryOne(kNumbered, i)).has_value());
     }
     EXPECT_FALSE(slept);
-    // The other connection of the slow lane is free, too.
+    // The other connection of its lane is free, too.
     EXPECT_TRUE((co_await client.QueryOne(kDouble, 1)).has_value());
     EXPECT_FALSE(slept);
     while (!slept) {
@@ -317,8 +319,50 @@ TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInTheFastLane) {
   });
 }
 
+TEST_F(ClientTest, SearchesHoldUpOnlySearchesAndHaveAQueueOfTheirOwn) {
+  TestLoop loop(Server(), {.searches = {.max_in_flight = 2}});
+  int searching = 2;
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.QueryOne(kSleep.In(Lane::kSearch), 0)).has_value());
+    for (int i = 0; i < 2; ++i) {
+      loop.Spawn([&]() -> Task<void> {
+        EXPECT_TRUE((co_await loop.client().QueryOne(kSleep.In(Lane::kSearch), 500)).has_value());
+        --searching;
+      });
+    }
+    for (int i = 1; i <= 100; ++i) {
+      EXPECT_TRUE((co_await client.QueryOne(kNumbered, i)).has_value());
+      EXPECT_TRUE((co_await client.QueryOne(kDouble, i)).has_value());
+    }
+    EXPECT_EQ(searching, 2);
+    const auto refused = co_await client.QueryOne(kSleep.In(Lane::kSearch), 0);
+    EXPECT_EQ(refused.error().kind, Kind::kOverloaded);
+    while (searching > 0) co_await loop.Sleep(10ms);
+    EXPECT_TRUE((co_await client.QueryOne(kSleep.In(Lane::kSearch), 0)).has_value());
+  });
+}
+
+TEST_F(ClientTest, SearchesWhoseCallersHaveGivenUpAreNotSent) {
+  TestLoop loop(Server(), {.deadline = 500ms});
+  int failed = 0;
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.QueryOne(kSleep.In(Lane::kSearch), 0)).has_value());
+    for (int i = 0; i < 40; ++i) {
+      loop.Spawn([&]() -> Task<void> {
+        const auto row = co_await loop.client().QueryOne(kSleep.In(Lane::kSearch), 400);
+        failed += row ? 0 : 1;
+      });
+    }
+    co_await loop.Sleep(600ms);
+    EXPECT_GE(failed, 39);
+    const auto before = std::chrono::steady_clock::now();
+    while (!co_await client.QueryOne(kSleep.In(Lane::kSearch), 0)) co_await loop.Sleep(10ms);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 4s);
+  });
+}
+
 TEST_F(ClientTest, AStatementTimeoutHurtsOnlyItsCaller) {
-  TestLoop loop(Server(), {.slow_connections = 1, .deadline = 3000ms});
+  TestLoop loop(Server(), {.writes = {.connections = 1}, .deadline = 3000ms});
   bool behind = false;
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kSleep, 0)).has_value());
@@ -337,7 +381,7 @@ TEST_F(ClientTest, AStatementTimeoutHurtsOnlyItsCaller) {
 
 TEST_F(ClientTest, CallsBehindASlowOneTimeOutAloneAndTheConnectionLives) {
   std::vector<std::string> losses;
-  TestLoop loop(Server(), {.slow_connections = 1,
+  TestLoop loop(Server(), {.writes = {.connections = 1},
                            .deadline = 3000ms,
                            .on_connection = [&](bool up, std::string_view message) {
                              if (!up) {
@@ -364,7 +408,7 @@ TEST_F(ClientTest, CallsBehindASlowOneTimeOutAloneAndTheConnectionLives) {
 }
 
 TEST_F(ClientTest, TheQueueIsBounded) {
-  TestLoop loop(Server(), {.max_in_flight = 10});
+  TestLoop loop(Server(), {.key_reads = {.max_in_flight = 10}});
   int overloaded = 0;
   int answered = 0;
   for (int i = 0; i < 15; ++i) {
@@ -399,9 +443,7 @@ TEST_F(ClientTest, NoticesGoToTheCallback) {
 }
 
 TEST_F(ClientTest, SessionsAreSetUp) {
-  constexpr Statement<std::string, std::string> kFast{"setting_f", "SELECT current_setting($1)"};
-  constexpr Statement<std::string, std::string> kSlow{"setting_s", "SELECT current_setting($1)",
-                                                      Lane::kSlow};
+  constexpr Statement<std::string, std::string> kSetting{"setting", "SELECT current_setting($1)"};
   TestLoop loop(Server(), {.deadline = 2000ms, .application_name = "test"});
   loop.Run([&](Client& client) -> Task<void> {
     const std::vector<std::pair<std::string, std::string>> expected{{"TimeZone", "UTC"},
@@ -409,25 +451,38 @@ TEST_F(ClientTest, SessionsAreSetUp) {
                                                                     {"statement_timeout", "1800ms"},
                                                                     {"application_name", "test"}};
     for (const auto& [name, value] : expected) {
-      EXPECT_EQ((co_await client.QueryOne(kFast, name))->value(), value) << name;
-      EXPECT_EQ((co_await client.QueryOne(kSlow, name))->value(), value) << name;
+      for (const Lane lane : {Lane::kKeyRead, Lane::kWrite, Lane::kSearch}) {
+        EXPECT_EQ((co_await client.QueryOne(kSetting.In(lane), name))->value(), value) << name;
+      }
     }
     EXPECT_TRUE(client.connected());
   });
 }
 
 TEST_F(ClientTest, WhatIsPlannedAtEachCallIsNotPrepared) {
-  constexpr Statement<std::int32_t> kOnce{"once", "SELECT 1"};
-  constexpr Statement<std::int32_t> kEachCall{"each_call", "SELECT 2", Lane::kFast,
+  constexpr Statement<std::int32_t> kOnce{"once", "SELECT 1", Lane::kKeyRead};
+  constexpr Statement<std::int32_t> kEachCall{"each_call", "SELECT 2", Lane::kKeyRead,
                                               Planning::kEachCall};
   constexpr Statement<std::string> kPrepared{
-      "prepared", "SELECT string_agg(statement, ',') FROM pg_prepared_statements", Lane::kFast,
+      "prepared", "SELECT string_agg(statement, ',') FROM pg_prepared_statements", Lane::kKeyRead,
       Planning::kEachCall};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_EQ((co_await client.QueryOne(kOnce))->value(), 1);
     EXPECT_EQ((co_await client.QueryOne(kEachCall))->value(), 2);
     EXPECT_EQ((co_await client.QueryOne(kPrepared))->value(), "SELECT 1");
+  });
+}
+
+TEST_F(ClientTest, OnlyTheWriteLaneWrites) {
+  PostgresCluster::Shared().Execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 1");
+  constexpr Statement<void> kDelete{"delete", "DELETE FROM kept"};
+  TestLoop loop(Server());
+  loop.Run([&](Client& client) -> Task<void> {
+    for (const Lane lane : {Lane::kKeyRead, Lane::kSearch}) {
+      EXPECT_EQ((co_await client.Execute(kDelete.In(lane))).error().sqlstate, "25006");
+    }
+    EXPECT_EQ((co_await client.Execute(kDelete)).value(), 1U);
   });
 }
 
@@ -455,6 +510,52 @@ TEST_F(ClientTest, AnErrorAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
   });
   EXPECT_EQ(right, 3 * 180);
   EXPECT_EQ(refused, 3 * 20);
+}
+
+// Executes `odd` among ten calls of kNumbered in one turn of the loop, so that all travel together.
+// The ten must be right.
+Task<std::expected<std::size_t, QueryError>> ExecuteAmongReads(TestLoop& loop,
+                                                               const Statement<void>& odd) {
+  std::expected<std::size_t, QueryError> answer;
+  int right = 0;
+  int waiting = 11;
+  for (std::int32_t id = 0; id < 11; ++id) {
+    loop.Spawn([&, id]() -> Task<void> {
+      if (id == 5) {
+        answer = co_await loop.client().Execute(odd);
+      } else {
+        const auto row = co_await loop.client().QueryOne(kNumbered, id);
+        right += row && (*row)->id == id ? 1 : 0;
+      }
+      --waiting;
+    });
+  }
+  while (waiting > 0) co_await loop.Sleep(1ms);
+  EXPECT_EQ(right, 10);
+  co_return answer;
+}
+
+TEST_F(ClientTest, AFailedPreparationAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
+  constexpr Statement<void> kNever{"never", "SELECT FROM never_there", Lane::kKeyRead};
+  TestLoop loop(Server());
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.QueryOne(kInverse, 1)).has_value());
+    for (int round = 0; round < 3; ++round) {  // The first prepares kNumbered as well.
+      EXPECT_EQ((co_await ExecuteAmongReads(loop, kNever)).error().sqlstate, "42P01");
+    }
+  });
+}
+
+TEST_F(ClientTest, PreparationsLostAmongReadsOfOneTurnHurtNobody) {
+  constexpr Statement<void> kForget{"forget_now", "DEALLOCATE ALL", Lane::kKeyRead,
+                                    Planning::kEachCall};
+  TestLoop loop(Server());
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.QueryOne(kNumbered, 1)).has_value());
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_TRUE((co_await ExecuteAmongReads(loop, kForget)).has_value());
+    }
+  });
 }
 
 TEST_F(ClientTest, UnixSocketsAndHostNames) {

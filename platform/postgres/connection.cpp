@@ -21,8 +21,12 @@ namespace {
 
 constexpr int kBinary = 1;
 
-// Reads that share a sync.
+// Reads by key that share a sync.
 constexpr std::size_t kMaxBatch = 64;
+
+// Searches sent and not answered: enough to keep the server busy, and few, because it runs what it
+// has been sent even where the caller has given up.
+constexpr std::size_t kMaxSearchesSent = 4;
 
 // SQLSTATEs of a prepared statement that the server has lost, or whose tables have changed.
 bool IsStale(std::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "0A000"; }
@@ -40,7 +44,7 @@ Connection::Connection(asio::any_io_executor executor, std::shared_ptr<const Con
       timer_(executor_),
       backoff_(shared_->options.initial_backoff),
       deadline_timer_(executor_) {
-  metrics_.limit.Add(static_cast<std::int64_t>(shared_->options.max_in_flight));
+  metrics_.limit.Add(static_cast<std::int64_t>(shared_->OptionsOf(lane_).max_in_flight));
 }
 
 void Connection::Open() {
@@ -73,7 +77,7 @@ void Connection::Start(Operation& operation) {
     Fail(operation, {.kind = QueryError::Kind::kUnavailable, .message = failure_});
     return;
   }
-  if (load() >= shared_->options.max_in_flight) {
+  if (load() >= shared_->OptionsOf(lane_).max_in_flight) {
     Fail(operation, {.kind = QueryError::Kind::kOverloaded, .message = "too many calls wait"});
     return;
   }
@@ -93,7 +97,7 @@ void Connection::ScheduleSend() {
 }
 
 // A sync ends what the server does as one transaction, and costs it most of a short read's time.
-// Reads share one; whatever else has its own, so that neither its effect nor its failure is
+// Reads by key share one; whatever else has its own, so that neither its effect nor its failure is
 // another's.
 void Connection::SendPending() {
   if (state_ != State::kUp || pending_.empty()) {
@@ -103,12 +107,12 @@ void Connection::SendPending() {
     last_answer_ = Clock::now();
   }
   std::size_t batch = 0;
-  while (!pending_.empty()) {
+  while (!pending_.empty() && (lane_ != Lane::kSearch || in_flight_.size() < kMaxSearchesSent)) {
     in_flight_.push_back(pending_.front());
     pending_.pop_front();
     Entry& entry = in_flight_.back();
     const bool ends_batch =
-        lane_ != Lane::kFast || entry.retried || pending_.empty() || ++batch % kMaxBatch == 0;
+        lane_ != Lane::kKeyRead || entry.retried || pending_.empty() || ++batch % kMaxBatch == 0;
     if (!Send(entry) || (ends_batch && PQpipelineSync(session_.get()) != 1)) {
       Break();
       return;
@@ -280,6 +284,7 @@ void Connection::TakeError(Entry& entry, QueryError error) {
     entry.skipped = true;
   }
   if (entry.operation != nullptr) {
+    error.statement = entry.operation->name;
     entry.operation->result = std::unexpected(std::move(error));
   }
 }

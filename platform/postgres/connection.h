@@ -27,6 +27,18 @@ struct Configuration {
   Settings settings;
   ClientOptions options;
   std::unique_ptr<ClientMetrics> metrics = std::make_unique<ClientMetrics>();
+
+  const LaneOptions& OptionsOf(Lane lane) const {
+    switch (lane) {
+      case Lane::kKeyRead:
+        return options.key_reads;
+      case Lane::kSearch:
+        return options.searches;
+      case Lane::kWrite:
+        break;
+    }
+    return options.writes;
+  }
 };
 
 // One connection to the server in pipeline mode, made and made again by itself until Close. Calls

@@ -74,7 +74,7 @@ Task<bool> Connection::Connect() {
   if (NeedsResolving(shared_->settings.host) && !co_await Resolve(addresses)) {
     co_return false;
   }
-  session_ = StartConnecting(shared_->settings, addresses, shared_->options);
+  session_ = StartConnecting(shared_->settings, addresses, shared_->options, lane_);
   if (!session_) {
     throw std::bad_alloc();
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "platform/log/log.h"
+
 namespace platform::postgres {
 
 namespace {
@@ -20,10 +22,12 @@ bool IsTransient(std::string_view sqlstate) {
 }  // namespace
 
 QueryError::operator Error() const {
-  if (kind == Kind::kRejected && !IsTransient(sqlstate)) {
-    return Error::Internal();
+  if (kind != Kind::kRejected || IsTransient(sqlstate)) {
+    return Error::Unavailable();
   }
-  return Error::Unavailable();
+  log::Error("statement failed",
+             {{"statement", statement}, {"sqlstate", sqlstate}, {"error", message}});
+  return Error::Internal();
 }
 
 }  // namespace platform::postgres

@@ -16,15 +16,16 @@ struct QueryError {
     kOverloaded,   // Too many statements are waiting already; nothing was sent.
   };
   Kind kind = Kind::kUnavailable;
-  std::string sqlstate;    // Five characters (PostgreSQL, appendix A); empty unless kRejected.
-  std::string constraint;  // The violated constraint's name, where the server named one.
-  std::string message;     // For the log only.
+  std::string_view statement;  // Its name, where the server refused it.
+  std::string sqlstate;        // Five characters (PostgreSQL, appendix A); empty unless kRejected.
+  std::string constraint;      // The violated constraint's name, where the server named one.
+  std::string message;         // For the log only.
 
   bool Violates(std::string_view constraint_name) const { return constraint == constraint_name; }
 
   // What a client is told where the caller knows nothing better: kUnavailable with a Retry-After,
   // or kInternal for a statement the server refused (except its own cancellations, shutdowns,
-  // deadlocks and resource shortages, which are kUnavailable).
+  // deadlocks and resource shortages, which are kUnavailable). What becomes kInternal is logged.
   // Implicit, so that it may be returned where a Result is.
   operator Error() const;  // NOLINT(google-explicit-constructor)
 };

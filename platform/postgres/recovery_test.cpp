@@ -24,10 +24,10 @@ using test_support::PostgresCluster;
 using Clock = std::chrono::steady_clock;
 using Kind = QueryError::Kind;
 
-constexpr Statement<std::int32_t, std::int32_t> kEcho{"echo", "SELECT $1"};
+constexpr Statement<std::int32_t, std::int32_t> kEcho{"echo", "SELECT $1", Lane::kKeyRead};
 constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
-                                               Lane::kSlow};
-constexpr Statement<std::int32_t> kPid{"pid", "SELECT pg_backend_pid()", Lane::kSlow};
+                                               Lane::kWrite};
+constexpr Statement<std::int32_t> kPid{"pid", "SELECT pg_backend_pid()", Lane::kWrite};
 
 // Calls until one succeeds; false after five seconds of failures. No failure may take longer than
 // the deadline.
@@ -44,7 +44,7 @@ Task<bool> Recovers(TestLoop& loop, Client& client) {
 
 TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
   PostgresCluster& cluster = PostgresCluster::Shared();
-  TestLoop loop(cluster.Settings(), {.slow_connections = 1});
+  TestLoop loop(cluster.Settings(), {.writes = {.connections = 1}});
   std::vector<Kind> kinds;
   loop.Run([&](Client& client) -> Task<void> {
     const std::int32_t pid = (co_await client.QueryOne(kPid))->value();
@@ -68,11 +68,34 @@ TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
   });
 }
 
+TEST(RecoveryTest, ABackendThatDiesAmongReadsOfOneTurnFailsAllOfThem) {
+  constexpr Statement<bool> kDie{"die", "SELECT pg_terminate_backend(pg_backend_pid())",
+                                 Lane::kKeyRead};
+  TestLoop loop(PostgresCluster::Shared().Settings());
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());
+    std::vector<Kind> kinds;
+    for (std::int32_t number = 0; number < 11; ++number) {
+      loop.Spawn([&, number]() -> Task<void> {
+        if (number == 5) {
+          kinds.push_back((co_await loop.client().QueryOne(kDie)).error().kind);
+        } else {
+          kinds.push_back((co_await loop.client().QueryOne(kEcho, number)).error().kind);
+        }
+      });
+    }
+    while (kinds.size() < 11) co_await loop.Sleep(1ms);
+    EXPECT_EQ(kinds, std::vector<Kind>(11, Kind::kUnavailable));
+    const auto next = co_await client.QueryOne(kEcho, 7);
+    EXPECT_EQ(next ? **next : 0, 7);
+  });
+}
+
 TEST(RecoveryTest, AnIdleConnectionThatDiesIsReplaced) {
   PostgresCluster& cluster = PostgresCluster::Shared();
   int lost = 0;
   TestLoop loop(cluster.Settings(),
-                {.slow_connections = 1,
+                {.writes = {.connections = 1},
                  .on_connection = [&](bool up, std::string_view) { lost += up ? 0 : 1; }});
   loop.Run([&](Client& client) -> Task<void> {
     const std::int32_t pid = (co_await client.QueryOne(kPid))->value();
@@ -139,7 +162,7 @@ TEST(RecoveryTest, ACrashedServerUnderLoadIsReturnedTo) {
     while (running > 0) {
       co_await loop.Sleep(1ms);
     }
-    // The slow lane is back as well.
+    // The other lanes are back as well.
     for (int i = 0; i < 200 && !client.connected(); ++i) {
       co_await loop.Sleep(10ms);
     }

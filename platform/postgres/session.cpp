@@ -20,11 +20,12 @@ std::string Field(const PGresult* result, int field) {
 }
 
 // Settings of the server's session, as command-line options of its process.
-std::string SessionOptions(const ClientOptions& options) {
+std::string SessionOptions(const ClientOptions& options, Lane lane) {
   // The server gives up before the client does, so that a slow statement fails alone.
   const auto statement_timeout =
       std::max<std::chrono::milliseconds::rep>(options.deadline.count() * 9 / 10, 1);
-  return fmt::format("-c statement_timeout={} -c timezone=UTC -c jit=off", statement_timeout);
+  return fmt::format("-c statement_timeout={} -c timezone=UTC -c jit=off{}", statement_timeout,
+                     lane == Lane::kWrite ? "" : " -c default_transaction_read_only=on");
 }
 
 // As libpq wants a list: one name for each address.
@@ -46,11 +47,11 @@ bool NeedsResolving(const std::string& host) {
 }
 
 Session StartConnecting(const Settings& settings, const std::vector<std::string>& addresses,
-                        const ClientOptions& options) {
+                        const ClientOptions& options, Lane lane) {
   const std::string host = Repeat(settings.host, std::max<std::size_t>(addresses.size(), 1));
   const std::string hostaddr = fmt::format("{}", fmt::join(addresses, ","));
   const std::string port = fmt::format("{}", settings.port);
-  const std::string session_options = SessionOptions(options);
+  const std::string session_options = SessionOptions(options, lane);
   const std::string user_timeout = fmt::format("{}", options.deadline.count());
   const std::vector<const char*> keywords{"host",
                                           "hostaddr",

@@ -24,9 +24,9 @@ using Session = std::unique_ptr<pg_conn, Finish>;
 bool NeedsResolving(const std::string& host);
 
 // Begins to connect without blocking; `addresses` are what the host resolved to, tried in order.
-// Null when out of memory; else see PQstatus.
+// Only sessions of the write lane can write. Null when out of memory; else see PQstatus.
 Session StartConnecting(const Settings& settings, const std::vector<std::string>& addresses,
-                        const ClientOptions& options);
+                        const ClientOptions& options, Lane lane);
 
 // libpq's last error on one line.
 std::string LastError(const pg_conn* connection);

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <cstddef>
+
 namespace platform::postgres {
 
 // Which connection a statement travels on. Statements of one connection answer in order, so one
 // that may take long or wait for a lock must not go before others that do not.
 enum class Lane {
-  kFast,  // Reads by key. They share syncs, and so transactions: never anything that writes.
-  kSlow,  // Searches, writes, anything that can wait.
+  kKeyRead,  // Reads of few rows by key. They share syncs, and so transactions. Cannot write.
+  kWrite,    // Writes, and whatever else may wait for a lock.
+  kSearch,   // Searches and long lists. Cannot write.
 };
+inline constexpr std::size_t kLaneCount = 3;
 
 // When the server plans a statement.
 enum class Planning {
@@ -24,8 +28,11 @@ template <class Row, class... Params>
 struct Statement {
   const char* name;
   const char* sql;
-  Lane lane = Lane::kFast;
+  Lane lane = Lane::kWrite;
   Planning planning = Planning::kOnce;
+
+  // The same statement in another lane.
+  constexpr Statement In(Lane other) const { return {name, sql, other, planning}; }
 };
 
 }  // namespace platform::postgres

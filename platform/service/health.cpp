@@ -1,7 +1,6 @@
 #include "platform/service/health.h"
 
 #include <algorithm>
-#include <boost/describe/class.hpp>
 #include <cstdint>
 #include <ranges>
 
@@ -12,17 +11,12 @@
 namespace platform::service {
 namespace {
 
-struct VersionRow {
-  std::int32_t version = 0;
-};
-BOOST_DESCRIBE_STRUCT(VersionRow, (), (version))
-
 constexpr telemetry::Metric kReady{"service_ready", "1 where the service can do its work."};
 constexpr telemetry::Metric kDependencyReady{
     "service_dependency_ready", "1 where every worker finds what it needs there, else 0."};
 
-constexpr postgres::Statement<VersionRow> kSchemaVersion{"schema_version",
-                                                         migrations::kSchemaVersionSql};
+constexpr postgres::Statement<std::int32_t> kSchemaVersion{
+    "schema_version", migrations::kSchemaVersionSql, postgres::Lane::kKeyRead};
 
 // Each dependency once; ready where all workers that have reported it found it so.
 std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& reports) {
@@ -41,8 +35,11 @@ std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& repo
 }  // namespace
 
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version) {
-  const auto row = co_await database.QueryOne(kSchemaVersion);
-  co_return row && *row && (*row)->version == schema_version&& database.connected();
+  const auto version = co_await database.QueryOne(kSchemaVersion);
+  const bool answers_or_is_busy =
+      version ? *version == schema_version
+              : version.error().kind == postgres::QueryError::Kind::kOverloaded;
+  co_return answers_or_is_busy&& database.connected();
 }
 
 void Readiness::Report(std::size_t worker, std::vector<Dependency> dependencies) {

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "platform/http/router.h"
+#include "platform/log/log.h"
 #include "platform/postgres/client.h"
 #include "platform/telemetry/report.h"
 
@@ -25,7 +27,8 @@ struct Dependency {
 };
 
 // Whether the database answers, has taken a connection of each lane, and is at the schema version
-// that this program was built for.
+// that this program was built for. With so many statements waiting that no more may be asked, it
+// counts as answering: a loaded replica stays in service.
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version);
 
 // What the workers of a service have found out about its dependencies. From any thread.
@@ -63,14 +66,21 @@ class Readiness {
 inline constexpr std::chrono::milliseconds kReadyPeriod{1000};
 inline constexpr std::chrono::milliseconds kUnreadyPeriod{100};
 
-// Checks one worker's dependencies for ever. App has
+// Checks one worker's dependencies for ever. Where the check itself throws, "check" is what the
+// service waits for. App has
 //
 //   Task<std::vector<Dependency>> CheckReadiness();
 template <class App>
 Task<void> WatchReadiness(App& app, Readiness& readiness, std::size_t worker) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
   for (;;) {
-    std::vector<Dependency> dependencies = co_await app.CheckReadiness();
+    std::vector<Dependency> dependencies;
+    try {
+      dependencies = co_await app.CheckReadiness();
+    } catch (const std::exception& error) {
+      log::Error("readiness check failed", {{"error", error.what()}});
+      dependencies = {{"check", false}};
+    }
     const bool is_ready = std::ranges::all_of(dependencies, &Dependency::is_ready);
     readiness.Report(worker, std::move(dependencies));
     timer.expires_after(is_ready ? kReadyPeriod : kUnreadyPeriod);

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,36 @@ TEST(WatchReadiness, ChecksUntilReady) {
   boost::asio::co_spawn(loop, WatchReadiness(app, readiness, 0), boost::asio::detached);
   loop.run_for(kUnreadyPeriod * 5);
   EXPECT_EQ(readiness.ToResponse().status, 200U);
+}
+
+struct BrokenApp {
+  Task<std::vector<Dependency>> CheckReadiness() {
+    if (++checks == 2) throw std::runtime_error("out of luck");
+    co_return std::vector<Dependency>{{"database", true}};
+  }
+  int checks = 0;
+};
+
+TEST(WatchReadiness, GoesOnAfterACheckThatThrows) {
+  log::Flush();
+  ::testing::internal::CaptureStdout();
+  boost::asio::io_context loop;
+  BrokenApp app;
+  Readiness readiness(1);
+  boost::asio::co_spawn(loop, WatchReadiness(app, readiness, 0), boost::asio::detached);
+  std::vector<std::string> bodies;
+  while (app.checks < 3 && loop.run_one_for(kReadyPeriod * 3) > 0) {
+    if (const std::string body = readiness.ToResponse().body;
+        bodies.empty() || bodies.back() != body) {
+      bodies.push_back(body);
+    }
+  }
+  log::Flush();
+  const std::string logged = ::testing::internal::GetCapturedStdout();
+  EXPECT_THAT(bodies, ::testing::ElementsAre(R"({"data":{"ready":true,"database":true}})",
+                                             R"({"data":{"ready":false,"check":false}})",
+                                             R"({"data":{"ready":true,"database":true}})"));
+  EXPECT_THAT(logged, HasSubstr(R"("message":"readiness check failed","error":"out of luck")"));
 }
 
 TEST_F(HealthTest, IsAliveWhetherReadyOrNot) {

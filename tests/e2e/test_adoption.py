@@ -1,6 +1,9 @@
 """The reference's databases are taken over as they are (contract 7)."""
 
+import os
+import pty
 import re
+import subprocess
 
 import pytest
 
@@ -222,6 +225,25 @@ def test_another_revision_is_refused(cluster, customers_binary, cart_binary, ser
     done = run(binary, "migrate", "up", environment=cluster.environment(database))
     assert done.returncode != 0
     assert re.search("somethingelse", done.stdout + done.stderr)
+    assert cluster.dump(database) == before
+    cluster.drop(database)
+
+
+def test_going_back_from_an_adoptable_revision_is_asked_about(cluster, cart_binary):
+    database = cluster.create("asked_cart")
+    cluster.restore(database, DUMPS / "cart.sql")
+    before = cluster.dump(database)
+    keyboard, terminal = pty.openpty()
+    try:
+        os.write(keyboard, b"n\n")
+        done = subprocess.run([cart_binary, "migrate", "to", "0"], stdin=terminal,
+                              env=cluster.environment(database), capture_output=True, text=True,
+                              timeout=30, check=False)
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert "[y/N]" in done.stdout
+    assert (done.returncode, done.stderr) == (1, "cancelled: nothing was changed\n")
     assert cluster.dump(database) == before
     cluster.drop(database)
 

@@ -9,7 +9,7 @@ import pytest
 
 from support import tokens
 from support.auth_rpc import UserAuth
-from support.cluster import PASSWORD as DATABASE_PASSWORD
+from support.cluster import PASSWORD as DATABASE_PASSWORD, ROLE
 from support.client import FORBIDDEN, Client
 from support.service import Service
 from support.waiting import eventually
@@ -281,6 +281,20 @@ def test_a_later_version_of_the_header_is_understood(logged):
     entry, = logged.lines(0, "request", request_id="later-version")
     assert (entry["trace_id"], entry["user_id"]) == (TRACE, 3)
     assert entry["span_id"] != PARENT
+
+
+def test_a_statement_that_the_database_refuses_is_told(logged, cluster, cart_database):
+    logged.cart.get("/api/v1/cart/3/", tokens.bearer(3)).ok()
+    cluster.query(cart_database, f"REVOKE INSERT ON cartitems FROM {ROLE}")
+    try:
+        assert logged.cart.post("/api/v1/cart-item/3/create", tokens.bearer(3),
+                                {"product_id": 1, "quantity": 1}).status == 500
+    finally:
+        cluster.query(cart_database, f"GRANT INSERT ON cartitems TO {ROLE}")
+    entry, = logged.lines(1, "statement failed")
+    assert {key: entry[key] for key in ("level", "statement", "sqlstate", "error")} == {
+        "level": "error", "statement": "add_item", "sqlstate": "42501",
+        "error": "permission denied for table cartitems"}
 
 
 @pytest.mark.parametrize("service", [0, 1], ids=["customers", "cart"])

@@ -127,7 +127,7 @@ def test_nothing_is_in_flight_afterwards(services, cart, carts):
     for service in services.values():
         scrape = Scrape(service)
         assert scrape.value("http_server_requests_in_flight") == 0
-        for lane in ("fast", "slow"):  # But for the statement that asks for the schema's version.
+        for lane in ("key_read", "write", "search"):  # But for the statement that asks for the schema's version.
             assert 0 <= scrape.value("db_client_operations_in_flight", lane=lane) <= 2
 
 
@@ -151,9 +151,10 @@ def test_statements_and_their_errors(cart_service, cart, carts):
 def test_the_queue_has_a_limit_and_connections(services):
     for service in services.values():
         scrape = Scrape(service)
-        for lane, connections in (("fast", 2), ("slow", 4)):  # Of two workers.
+        for lane, connections, queue in (  # Of two workers.
+                ("key_read", 2, 1024), ("write", 4, 1024), ("search", 2, 256)):
             assert scrape.value("db_client_connections", lane=lane) == connections
-            assert scrape.value("db_client_operations_limit", lane=lane) == connections * 1024
+            assert scrape.value("db_client_operations_limit", lane=lane) == connections * queue
             assert scrape.value("db_client_connection_failures_total", lane=lane) == 0
 
 

@@ -2,14 +2,18 @@
 
 import json
 import socket
+import time
 from urllib.parse import quote, urlsplit
 
 import pytest
 
 from support import bodies
-from support.client import MONEY, TIMESTAMP
+from support.client import MONEY, TIMESTAMP, Client, at_once
+from support.metrics import Scrape
+from support.waiting import eventually
 
 LIST = "/api/v1/products/list/"
+SEARCH_QUEUE = 256  # Searches that may wait in each worker.
 
 # Names beside the demo data's Product_0 … Product_3, with prices as stored and as shown.
 PRODUCTS = [
@@ -23,6 +27,12 @@ PRODUCTS = [
 SEARCHES = {
     "demo": ("product_", ["Product_0", "Product_1", "Product_2", "Product_3"]),
     "upper case": ("PRODUCT_2", ["Product_2"]),
+    "one letter": ("Å", ["Brötchen Ångström"]),
+    "two letters": ("NG", ["Brötchen Ångström"]),
+    "two letters that are not neighbours": ("gn", []),
+    "a letter and a space": ("L ", ["O'Neil \"quoted\" 🛒"]),
+    "a space and a letter": (" m", ["snake_case mug"]),
+    "no letters": ("\" 🛒", ["O'Neil \"quoted\" 🛒"]),
     "percent": ("%", ["100% Wool"]),
     "percent as a wildcard": ("prod%1", []),
     "underscore": ("e_c", ["snake_case mug"]),
@@ -116,6 +126,60 @@ def test_page(cart, query, ids, following):
 @pytest.mark.parametrize("query, fields", bodies.BAD_PAGING.values(), ids=bodies.BAD_PAGING)
 def test_bad_query(cart, query, fields):
     cart.get(f"{LIST}?{query}").invalid(fields)
+
+
+@pytest.fixture
+def slow_searches(cluster, cart_database):
+    """ILIKE on a product's name takes longer than any statement may."""
+    cluster.query(cart_database, """
+        CREATE FUNCTION slow_match(varchar, text) RETURNS boolean LANGUAGE sql
+            AS 'SELECT pg_sleep(60) IS NULL';
+        CREATE OPERATOR public.~~* (LEFTARG = varchar, RIGHTARG = text, FUNCTION = slow_match)""")
+    yield
+    cluster.query(cart_database, """
+        DROP OPERATOR public.~~* (varchar, text); DROP FUNCTION slow_match""")
+
+
+def ask(port: int, target: str) -> socket.socket:
+    """Sends a request, for whose answer nobody waits."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode())
+    return client
+
+
+def test_searches_hold_up_nobody_else(carts, start_service, cart_binary, cart_environment,
+                                      cart_database, customers_service, slow_searches):
+    service = start_service(cart_binary, cart_environment(
+        cart_database, customers_service.grpc_port, WORKERS="1"))
+    client = Client(service.url)
+    owner = carts.owner()
+    cart_path = f"/api/v1/cart/{owner.id}/"
+    searches = [ask(service.port, f"{LIST}?search=mug&limit=1") for _ in range(SEARCH_QUEUE)]
+    eventually(lambda: Scrape(service).value(
+        "db_client_operations_in_flight", lane="search") == SEARCH_QUEUE)
+    for query in ("search=mug", "limit=101", ""):
+        [refused] = at_once(service.url, [("GET", f"{LIST}?{query}")])
+        refused.refused(503, "503: Service Unavailable")
+        assert int(refused.headers["Retry-After"]) >= 1
+
+    began = time.monotonic()
+    item = client.post(f"/api/v1/cart-item/{owner.id}/create", owner.token,
+                       {"product_id": 1, "quantity": 1}).ok(201)["cart_items"][0]["id"]
+    client.patch(f"/api/v1/cart-item/{item}/", owner.token, {"quantity": 2}).ok()
+    client.delete(f"/api/v1/cart-item/{item}/", owner.token).ok(204)
+    assert client.get(cart_path, owner.token).ok()["cart_items"] == []
+    assert len(client.get(f"{LIST}?limit=100").ok()) == 9
+    assert time.monotonic() - began < 1
+    assert Scrape(service).value(
+        "db_client_operations_in_flight", lane="search") == SEARCH_QUEUE
+    assert service.readiness() == 200
+
+    for search in searches:  # Each within its deadline.
+        assert search.recv(12) == b"HTTP/1.1 503"
+        search.close()
+    # Of those the database was sent only the first few, and it goes through them.
+    eventually(lambda: client.get(f"{LIST}?limit=101").status == 200, 20)
+    client.close()
 
 
 def test_a_page_holds_a_thousand_unless_told_otherwise(cart, cluster, cart_database):

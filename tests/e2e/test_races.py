@@ -1,11 +1,13 @@
 """Real races: requests at the same moment, each on a connection of its own."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.accounts import PASSWORD, fresh_email
 from support.client import at_once
+from support.waiting import eventually
 
 
 def statuses(answers) -> Counter:
@@ -26,6 +28,33 @@ def test_adding_one_product(cart, carts, cluster, cart_database, attempt):
     for answer in answers:
         if answer.status == 400:
             assert set(answer.fields) == {"product_id"}
+
+
+def test_adding_a_product_that_is_made_at_the_same_time(cart, carts, cluster, cart_database):
+    """The foreign key finds the product, but the statement that began before it does not."""
+    owner = carts.owner()
+    carts.add(owner, 1)
+    with cluster.connect(cart_database) as holder:
+        holder.execute("""
+            CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NEW; END $$;
+            CREATE TRIGGER wait_for_test BEFORE INSERT ON cartitems
+            FOR EACH ROW EXECUTE FUNCTION wait_for_test()""")
+        try:
+            holder.execute("SELECT pg_advisory_lock(77)")
+            with ThreadPoolExecutor(1) as thread:
+                answer = thread.submit(carts.add, owner, 900)
+                eventually(lambda: cluster.query(
+                    cart_database, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' "
+                    "AND objid = 77 AND NOT granted"))
+                holder.execute("INSERT INTO products (id, name, description, price) "
+                               "VALUES (900, 'Just made', '', 10)")
+                holder.execute("SELECT pg_advisory_unlock(77)")
+                added = answer.result()
+        finally:
+            holder.execute("DROP TRIGGER wait_for_test ON cartitems; DROP FUNCTION wait_for_test")
+    assert [item["product_id"] for item in added["cart_items"]] == [1, 900]
+    assert added == cart.get(f"/api/v1/cart/{owner.id}/", owner.token).ok()
 
 
 @pytest.mark.parametrize("attempt", range(3))

@@ -105,8 +105,18 @@ TEST_F(CartMigrationsTest, SearchesAndCascadesUseTheirIndexes) {
       " SELECT n, n, 1 FROM generate_series(1, 20000) AS n; ANALYZE");
   EXPECT_THAT(Plan("SELECT id FROM products WHERE name ILIKE '%abcdef%' ORDER BY id LIMIT 20"),
               HasSubstr("Bitmap Index Scan on ix__products__search"));
+  EXPECT_THAT(Plan("SELECT id FROM products WHERE grams(name) @> grams('z') AND name ILIKE '%z%' "
+                   "ORDER BY id LIMIT 20"),
+              HasSubstr("Bitmap Index Scan on ix__products__grams"));
   EXPECT_THAT(Plan("DELETE FROM cartitems WHERE product_id = 17"),
               HasSubstr("ix__cartitems__product_id"));
+}
+
+TEST_F(CartMigrationsTest, GramsAreCharactersAndPairsInLowerCase) {
+  MigrateUp();
+  EXPECT_EQ(database_.Value("SELECT grams('ÖL b')"), R"({ö,l," ",b,öl,"l "," b"})");
+  EXPECT_EQ(database_.Value("SELECT grams('%')"), "{%}");
+  EXPECT_EQ(database_.Value("SELECT grams('')"), "{}");
 }
 
 TEST_F(CartMigrationsTest, DemoIsIdempotentAndIdsContinueAt5) {

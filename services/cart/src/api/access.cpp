@@ -50,11 +50,9 @@ Task<Result<Authorized>> ExistingCartOwnerOrAdmin::operator()(App& app, const Re
                                                               std::int32_t cart_id) const {
   Result<Caller> caller = co_await Authenticate(app, request);
   if (!caller) co_return std::unexpected(std::move(caller).error());
-  const CartId cart = CartId::FromPostgres(cart_id);
-  const Result<bool> exists = co_await app.carts.Exists(cart);
-  if (!exists) co_return std::unexpected(exists.error());
-  if (!*exists) co_return std::unexpected(Error::NotFound());
-  co_return Permit(*std::move(caller), cart);
+  const Result<CartId> found = co_await app.carts.Find(CartId::FromPostgres(cart_id));
+  if (!found) co_return std::unexpected(found.error());
+  co_return Permit(*std::move(caller), *found);
 }
 
 AccessDescription ItemOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
@@ -63,10 +61,9 @@ Task<Result<Authorized>> ItemOwnerOrAdmin::operator()(App& app, const Request& r
                                                       std::int32_t item_id) const {
   Result<Caller> caller = co_await Authenticate(app, request);
   if (!caller) co_return std::unexpected(std::move(caller).error());
-  const auto cart = co_await app.carts.FindCartOf(CartItemId::FromPostgres(item_id));
+  const Result<CartId> cart = co_await app.carts.FindCartOf(CartItemId::FromPostgres(item_id));
   if (!cart) co_return std::unexpected(cart.error());
-  if (!*cart) co_return std::unexpected(Error::NotFound());
-  co_return Permit(*std::move(caller), **cart);
+  co_return Permit(*std::move(caller), *cart);
 }
 
 }  // namespace cart

@@ -6,7 +6,6 @@
 namespace cart {
 namespace {
 
-using platform::Error;
 using platform::Result;
 using platform::Task;
 using platform::http::Method;
@@ -15,9 +14,8 @@ using platform::http::NoContent;
 Task<Result<Cart>> GetCart(App& app, CartId cart) { return app.carts.FindOrCreate(cart); }
 
 Task<Result<NoContent>> ClearCart(App& app, CartId cart) {
-  const Result<bool> cleared = co_await app.carts.Clear(cart);
+  const Result<CartId> cleared = co_await app.carts.Clear(cart);
   if (!cleared) co_return std::unexpected(cleared.error());
-  if (!*cleared) co_return std::unexpected(Error::NotFound());
   co_return NoContent();
 }
 

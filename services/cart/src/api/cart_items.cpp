@@ -1,4 +1,3 @@
-#include <optional>
 #include <utility>
 
 #include "services/cart/src/api/access.h"
@@ -7,7 +6,6 @@
 namespace cart {
 namespace {
 
-using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
 using platform::Task;
@@ -22,16 +20,12 @@ Task<Result<Created<Cart>>> CreateItem(App& app, CartId cart, NewItem item) {
 }
 
 Task<Result<Cart>> ChangeItem(App& app, CartItemId item, ItemChange change) {
-  Result<std::optional<Cart>> cart = co_await app.carts.ChangeItem(item, change);
-  if (!cart) co_return std::unexpected(std::move(cart).error());
-  if (!*cart) co_return std::unexpected(Error::NotFound());
-  co_return **std::move(cart);
+  return app.carts.ChangeItem(item, change);
 }
 
 Task<Result<NoContent>> RemoveItem(App& app, CartItemId item) {
-  const Result<bool> removed = co_await app.carts.RemoveItem(item);
+  const Result<CartItemId> removed = co_await app.carts.RemoveItem(item);
   if (!removed) co_return std::unexpected(removed.error());
-  if (!*removed) co_return std::unexpected(Error::NotFound());
   co_return NoContent();
 }
 

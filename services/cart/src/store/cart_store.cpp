@@ -1,6 +1,9 @@
 #include "services/cart/src/store/cart_store.h"
 
+#include <algorithm>
 #include <boost/describe/class.hpp>
+#include <expected>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +13,7 @@ namespace {
 
 using platform::Error;
 using platform::ErrorCode;
+using platform::Result;
 using platform::postgres::Lane;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
@@ -26,13 +30,8 @@ struct CartRow {
 };
 BOOST_DESCRIBE_STRUCT(CartRow, (), (user_id, total_price, id, created, product_id, quantity))
 
-struct CartIdRow {
-  CartId id;
-};
-BOOST_DESCRIBE_STRUCT(CartIdRow, (), (id))
-
-constexpr Statement<CartIdRow, CartId> kFind{"find_cart",
-                                             "SELECT user_id FROM carts WHERE user_id = $1"};
+constexpr Statement<CartId, CartId> kFind{
+    "find_cart", "SELECT user_id FROM carts WHERE user_id = $1", Lane::kKeyRead};
 
 constexpr Statement<CartRow, CartId> kRead{"read_cart", R"(
 SELECT carts.user_id,
@@ -42,18 +41,19 @@ FROM carts
 LEFT JOIN cartitems AS item ON item.cart_id = carts.user_id
 LEFT JOIN products AS product ON product.id = item.product_id
 WHERE carts.user_id = $1
-ORDER BY item.id)"};
+ORDER BY item.id)",
+                                           Lane::kKeyRead};
 
 constexpr Statement<void, CartId> kCreate{
-    "create_cart", "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING", Lane::kSlow};
+    "create_cart", "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING", Lane::kWrite};
 
-constexpr Statement<CartIdRow, CartId> kClear{"clear_cart", R"(
+constexpr Statement<CartId, CartId> kClear{"clear_cart", R"(
 WITH removed AS (DELETE FROM cartitems WHERE cart_id = $1)
 SELECT user_id FROM carts WHERE user_id = $1)",
-                                              Lane::kSlow};
+                                           Lane::kWrite};
 
-constexpr Statement<CartIdRow, CartItemId> kFindCartOf{
-    "find_cart_of_item", "SELECT cart_id FROM cartitems WHERE id = $1"};
+constexpr Statement<CartId, CartItemId> kFindCartOf{
+    "find_cart_of_item", "SELECT cart_id FROM cartitems WHERE id = $1", Lane::kKeyRead};
 
 // A statement sees the table as it was before its own write, hence the union.
 constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", R"(
@@ -72,7 +72,7 @@ SELECT item.cart_id,
 FROM item
 JOIN products AS product ON product.id = item.product_id
 ORDER BY item.id)",
-                                                                   Lane::kSlow};
+                                                                   Lane::kWrite};
 
 constexpr Statement<CartRow, CartItemId, std::optional<Quantity>> kChangeItem{"change_item", R"(
 WITH changed AS (
@@ -93,10 +93,10 @@ SELECT item.cart_id,
 FROM item
 JOIN products AS product ON product.id = item.product_id
 ORDER BY item.id)",
-                                                                              Lane::kSlow};
+                                                                              Lane::kWrite};
 
-constexpr Statement<void, CartItemId> kRemoveItem{
-    "remove_item", "DELETE FROM cartitems WHERE id = $1", Lane::kSlow};
+constexpr Statement<CartItemId, CartItemId> kRemoveItem{
+    "remove_item", "DELETE FROM cartitems WHERE id = $1 RETURNING id", Lane::kWrite};
 
 // `rows` has at least one.
 Cart ToCart(std::vector<CartRow> rows) {
@@ -111,6 +111,13 @@ Cart ToCart(std::vector<CartRow> rows) {
                                .quantity = *row.quantity});
   }
   return cart;
+}
+
+template <class T>
+Result<T> OrNotFound(std::expected<std::optional<T>, QueryError> row) {
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return std::unexpected(Error::NotFound());
+  return **std::move(row);
 }
 
 Error AddError(const QueryError& error) {
@@ -129,54 +136,53 @@ Error AddError(const QueryError& error) {
 
 }  // namespace
 
-CartStore::Reply<bool> CartStore::Exists(CartId cart) {
-  const auto row = co_await client_.QueryOne(kFind, cart);
-  if (!row) co_return std::unexpected(row.error());
-  co_return row->has_value();
+CartStore::Reply<CartId> CartStore::Find(CartId cart) {
+  co_return OrNotFound(co_await client_.QueryOne(kFind, cart));
 }
 
-CartStore::Reply<Cart> CartStore::FindOrCreate(CartId cart) {
+CartStore::Reply<Cart> CartStore::Read(CartId cart) {
   auto rows = co_await client_.Query(kRead, cart);
-  if (rows && rows->empty()) {
-    const auto created = co_await client_.Execute(kCreate, cart);
-    if (!created) co_return std::unexpected(created.error());
-    rows = co_await client_.Query(kRead, cart);
-  }
   if (!rows) co_return std::unexpected(rows.error());
   if (rows->empty()) co_return std::unexpected(Error::NotFound());
   co_return ToCart(*std::move(rows));
 }
 
-CartStore::Reply<bool> CartStore::Clear(CartId cart) {
-  const auto row = co_await client_.QueryOne(kClear, cart);
-  if (!row) co_return std::unexpected(row.error());
-  co_return row->has_value();
+CartStore::Reply<Cart> CartStore::FindOrCreate(CartId cart) {
+  Result<Cart> found = co_await Read(cart);
+  if (found || found.error().code != ErrorCode::kNotFound) co_return found;
+  const auto created = co_await client_.Execute(kCreate, cart);
+  if (!created) co_return std::unexpected(created.error());
+  co_return co_await Read(cart);
 }
 
-CartStore::Reply<std::optional<CartId>> CartStore::FindCartOf(CartItemId item) {
-  const auto row = co_await client_.QueryOne(kFindCartOf, item);
-  if (!row) co_return std::unexpected(row.error());
-  co_return *row ? std::optional((*row)->id) : std::nullopt;
+CartStore::Reply<CartId> CartStore::Clear(CartId cart) {
+  co_return OrNotFound(co_await client_.QueryOne(kClear, cart));
 }
 
-CartStore::Reply<Cart> CartStore::AddItem(CartId cart, const NewItem& item) {
+CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item) {
+  co_return OrNotFound(co_await client_.QueryOne(kFindCartOf, item));
+}
+
+CartStore::Reply<Cart> CartStore::AddItem(CartId cart, NewItem item) {
   auto rows = co_await client_.Query(kAddItem, cart, item.product_id, item.quantity);
   if (!rows) co_return std::unexpected(AddError(rows.error()));
+  // The foreign key accepts a product that was made while the statement ran, but which it does not
+  // see itself.
+  if (std::ranges::find(*rows, item.product_id, &CartRow::product_id) == rows->end()) {
+    co_return co_await Read(cart);
+  }
   co_return ToCart(*std::move(rows));
 }
 
-CartStore::Reply<std::optional<Cart>> CartStore::ChangeItem(CartItemId item,
-                                                            const ItemChange& change) {
+CartStore::Reply<Cart> CartStore::ChangeItem(CartItemId item, ItemChange change) {
   auto rows = co_await client_.Query(kChangeItem, item, change.quantity);
   if (!rows) co_return std::unexpected(rows.error());
-  if (rows->empty()) co_return std::nullopt;
+  if (rows->empty()) co_return std::unexpected(Error::NotFound());
   co_return ToCart(*std::move(rows));
 }
 
-CartStore::Reply<bool> CartStore::RemoveItem(CartItemId item) {
-  const auto removed = co_await client_.Execute(kRemoveItem, item);
-  if (!removed) co_return std::unexpected(removed.error());
-  co_return *removed > 0;
+CartStore::Reply<CartItemId> CartStore::RemoveItem(CartItemId item) {
+  co_return OrNotFound(co_await client_.QueryOne(kRemoveItem, item));
 }
 
 }  // namespace cart

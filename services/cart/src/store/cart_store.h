@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "platform/postgres/client.h"
 #include "platform/result/result.h"
 #include "platform/runtime/task.h"
@@ -18,23 +16,27 @@ class CartStore {
 
   explicit CartStore(platform::postgres::Client& client) : client_(client) {}
 
-  Reply<bool> Exists(CartId cart);
+  // kNotFound where there is no cart.
+  Reply<CartId> Find(CartId cart);
   // Creates an empty cart, with two more statements, where there is none.
   Reply<Cart> FindOrCreate(CartId cart);
-  // Removes all items. False where there is no cart.
-  Reply<bool> Clear(CartId cart);
+  // Removes all items. kNotFound where there is no cart.
+  Reply<CartId> Clear(CartId cart);
 
-  // The cart that an item is in; nothing where there is no such item.
-  Reply<std::optional<CartId>> FindCartOf(CartItemId item);
+  // The cart that an item is in; kNotFound where there is no such item.
+  Reply<CartId> FindCartOf(CartItemId item);
   // The cart with the new item. kInvalidArgument where the product is in it already, or is none;
-  // kNotFound where the cart is gone.
-  Reply<Cart> AddItem(CartId cart, const NewItem& item);
-  // The item's cart; nothing where the item is gone.
-  Reply<std::optional<Cart>> ChangeItem(CartItemId item, const ItemChange& change);
-  // False where the item was gone.
-  Reply<bool> RemoveItem(CartItemId item);
+  // kNotFound where the cart is gone. Reads the cart with one more statement where the product was
+  // made at the same time.
+  Reply<Cart> AddItem(CartId cart, NewItem item);
+  // The item's cart; kNotFound where the item is gone.
+  Reply<Cart> ChangeItem(CartItemId item, ItemChange change);
+  // kNotFound where the item was gone.
+  Reply<CartItemId> RemoveItem(CartItemId item);
 
  private:
+  Reply<Cart> Read(CartId cart);
+
   platform::postgres::Client& client_;
 };
 

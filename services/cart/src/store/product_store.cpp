@@ -1,7 +1,10 @@
 #include "services/cart/src/store/product_store.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace cart {
 namespace {
@@ -15,7 +18,12 @@ SELECT id, created, name, description, round(price, 2)::text
 FROM products
 WHERE id > $1
 ORDER BY id
-LIMIT $2 + 1)"};
+LIMIT $2 + 1)",
+                                                               Lane::kKeyRead};
+
+// A page of more rows takes its time, and goes with the searches.
+constexpr std::int32_t kShortPage = 100;
+constexpr auto kListMany = kList.In(Lane::kSearch);
 
 constexpr Statement<Product, std::string, std::int32_t, std::int32_t> kSearch{"search_products", R"(
 SELECT id, created, name, description, round(price, 2)::text
@@ -23,18 +31,41 @@ FROM products
 WHERE name ILIKE $1 AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                              Lane::kSlow,
+                                                                              Lane::kSearch,
                                                                               Planning::kEachCall};
+
+// The same rows for any term, soonest for one without trigrams.
+constexpr Statement<Product, std::string, std::string, std::int32_t, std::int32_t> kSearchShort{
+    "search_products_short", R"(
+SELECT id, created, name, description, round(price, 2)::text
+FROM products
+WHERE grams(name) @> grams($1) AND name ILIKE $2 AND id > $3
+ORDER BY id
+LIMIT $4 + 1)",
+    Lane::kSearch, Planning::kEachCall};
+
+// Trigrams are made of letters and digits; what is not ASCII counts as one.
+bool HasTrigrams(std::string_view term) {
+  constexpr unsigned char kFirstOfSeveral = 0xC0;  // In UTF-8.
+  return std::ranges::count_if(term, [](unsigned char byte) {
+           return std::isalnum(byte) != 0 || byte >= kFirstOfSeveral;
+         }) >= 3;
+}
 
 }  // namespace
 
 platform::Task<platform::Result<std::vector<Product>>> ProductStore::List(
     const platform::http::ListQuery& query) {
+  if (query.IsSearch() && !HasTrigrams(query.search->value())) {
+    co_return co_await client_.Query(kSearchShort, query.search->value(),
+                                     query.search->ContainsPattern(), query.After(), query.Limit());
+  }
   if (query.IsSearch()) {
     co_return co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
                                      query.Limit());
   }
-  co_return co_await client_.Query(kList, query.After(), query.Limit());
+  co_return co_await client_.Query(query.Limit() <= kShortPage ? kList : kListMany, query.After(),
+                                   query.Limit());
 }
 
 }  // namespace cart

@@ -15,27 +15,32 @@ using platform::postgres::Statement;
 constexpr Statement<User, UserId> kFind{"find_user", R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
-WHERE id = $1)"};
+WHERE id = $1)",
+                                        Lane::kKeyRead};
 
 constexpr Statement<User, UserId, std::int32_t> kFindSignedIn{"find_signed_in_user", R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
-WHERE id = $1 AND token_version = $2)"};
+WHERE id = $1 AND token_version = $2)",
+                                                              Lane::kKeyRead};
 
 constexpr Statement<Account, std::vector<std::int32_t>> kFindAccounts{"find_accounts", R"(
 SELECT id, email, is_admin, token_version
 FROM users
-WHERE id = ANY($1))"};
+WHERE id = ANY($1))",
+                                                                      Lane::kKeyRead};
 
 constexpr Statement<Credentials, Email> kFindCredentialsByEmail{"find_credentials_by_email", R"(
 SELECT id, password, token_version
 FROM users
-WHERE lower(email) = lower($1))"};
+WHERE lower(email) = lower($1))",
+                                                                Lane::kKeyRead};
 
 constexpr Statement<Credentials, UserId> kFindCredentials{"find_credentials", R"(
 SELECT id, password, token_version
 FROM users
-WHERE id = $1)"};
+WHERE id = $1)",
+                                                          Lane::kKeyRead};
 
 constexpr Statement<User, std::int32_t, std::int32_t> kList{"list_users", R"(
 SELECT id, created, email, first_name, last_name, is_admin
@@ -43,7 +48,7 @@ FROM users
 WHERE id > $1
 ORDER BY id
 LIMIT $2 + 1)",
-                                                            Lane::kSlow};
+                                                            Lane::kSearch};
 
 constexpr Statement<User, std::string, std::int32_t, std::int32_t> kSearch{"search_users", R"(
 SELECT id, created, email, first_name, last_name, is_admin
@@ -51,7 +56,7 @@ FROM users
 WHERE (email ILIKE $1 OR first_name ILIKE $1 OR last_name ILIKE $1) AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                           Lane::kSlow,
+                                                                           Lane::kSearch,
                                                                            Planning::kEachCall};
 
 constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
@@ -60,7 +65,7 @@ constexpr Statement<User, Email, std::optional<PersonName>, std::optional<Person
 INSERT INTO users (email, first_name, last_name, password, is_admin)
 VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5)
 RETURNING id, created, email, first_name, last_name, is_admin)",
-            Lane::kSlow};
+            Lane::kWrite};
 
 constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
                     std::optional<PersonName>, std::optional<bool>>
@@ -72,23 +77,23 @@ SET email = coalesce($2, email),
     is_admin = coalesce($5, is_admin)
 WHERE id = $1
 RETURNING id, created, email, first_name, last_name, is_admin)",
-            Lane::kSlow};
+            Lane::kWrite};
 
 constexpr Statement<void, UserId, std::string, std::string> kChangePassword{"change_password", R"(
 UPDATE users
 SET password = $3, token_version = token_version + 1
 WHERE id = $1 AND password = $2)",
-                                                                            Lane::kSlow};
+                                                                            Lane::kWrite};
 
 constexpr Statement<void, UserId, std::string, std::string> kReplaceHash{"replace_password_hash",
                                                                          R"(
 UPDATE users
 SET password = $3
 WHERE id = $1 AND password = $2)",
-                                                                         Lane::kSlow};
+                                                                         Lane::kWrite};
 
 constexpr Statement<void, UserId> kDelete{"delete_user", "DELETE FROM users WHERE id = $1",
-                                          Lane::kSlow};
+                                          Lane::kWrite};
 
 // The errors of a statement that sets an email.
 Error WriteError(const QueryError& error) {
