@@ -82,6 +82,7 @@ int Serve(const Config& config) {
   const auto grpc_port = rpc_server.Start(services);
   if (!grpc_port) return Fail(grpc_port.error());
 
+  readiness.OnChange([&](bool is_ready) { rpc_server.SetServing(is_ready); });
   const auto metrics_server = platform::service::MetricsServer::Start(
       config.service.metrics_address, config.service.metrics_port, "customers",
       [&](platform::telemetry::Report& report) {
