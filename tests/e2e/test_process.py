@@ -19,6 +19,7 @@ from support.waiting import eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+from support.health_rpc import health
 # Settings that are wrong, for each service. No database is asked before they are right.
 WRONG = {
     "SERVICE_PORT": "eighty",
@@ -302,3 +303,21 @@ def refuses_connections(port: int) -> bool:
     except OSError:
         return True
     return False
+def test_the_grace_is_spent_once(binaries, environments, certificates):
+    """On requests and on calls together that outlast it."""
+    grace = 2
+    service = Service(binaries["customers"], {
+        **environments["customers"], "SHUTDOWN_GRACE": str(grace)}).start()
+    with health(service.grpc_port, certificates.cart.ca, certificates.cart) as client, \
+            socket.create_connection(("127.0.0.1", service.port)) as slow:
+        states = client.watch()
+        next(states)
+        slow.sendall(b"POST /api/v1/auth/login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        eventually(lambda: service.readiness() == 200)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.wait() == 0
+        assert grace - 0.1 < time.monotonic() - began < grace + 1
+        states.cancel()
+
+
