@@ -306,11 +306,41 @@ def test_a_permission_denied_names_who_tried(logged):
         assert (entry["status"], entry["user_id"]) == (403, 3)
 
 
-@pytest.mark.parametrize("text", ["a\nb", "a\tb", '"', "{}"], ids=repr)
-def test_a_line_cannot_be_forged(customers, customers_service, text):
-    lines = len(customers_service.stdout)
-    customers.get("/api/v1/nothing/", headers={"User-Agent": "x" * 10})
-    customers.post("/api/v1/auth/login/", body={"email": text, "password": text})
-    customers.get("/api/v1/nothing/?a=%0A%22%7B")
-    for line in customers_service.stdout[lines:]:
-        json.loads(line)
+# What might end a text, a line or an object, or begin another; as it goes over the wire.
+FORGED = [b'"', b'\\', b'marked","level":"error', b'marked"}{"message":"forged"}', b"marked\tforged",
+          b"marked\nforged: x", b"marked\rforged", b"marked\x01", b"marked\x1b[2Jforged", b"marked\x7f",
+          b"marked\xff\xfe", "marked\u2028\u202eforged".encode(), b'203.0.113.9"', b'fe80::1%"']
+FIELDS = {
+    "request": {"time", "level", "message", "request_id", "method", "route", "status",
+                "duration_ms", "client", "user_id", "trace_id", "span_id"},
+    "request refused": {"time", "level", "message", "request_id", "status", "client", "trace_id",
+                        "span_id"},
+}
+
+
+@pytest.mark.parametrize("header", ["X-Request-ID", "traceparent", "X-Forwarded-For"])
+@pytest.mark.parametrize("service", [0, 1], ids=["customers", "cart"])
+def test_a_line_cannot_be_forged(logged, service, header):
+    """By what is logged of a request: its ids, and the address that a trusted proxy tells."""
+    logged.lines(service, "ready")
+    first = len(logged.services[service].stdout)
+    for text in FORGED:
+        with socket.create_connection(("127.0.0.1", logged.services[service].port),
+                                      timeout=10) as client:
+            client.sendall(b"GET /api/v1/nothing/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           + header.encode() + b": " + text + b"\r\n\r\n")
+            while client.recv(4096):
+                pass
+    last = f"last-{service}-{header}"
+    (logged.customers, logged.cart)[service].get("/api/v1/nothing/",
+                                                 headers={"X-Request-ID": last})
+    logged.lines(service, "request", request_id=last)
+    told = [json.loads(line) for line in logged.services[service].stdout[first:]]
+    assert len(told) == len(FORGED) + 1
+    for entry in told:
+        assert set(entry) == FIELDS[entry["message"]]
+        assert entry["level"] == "info"
+        assert re.fullmatch(r"[\w.:-]+", entry["request_id"]), entry
+        assert re.fullmatch(r"[0-9a-f.:]+", entry["client"]), entry
+        assert re.fullmatch("[0-9a-f]{32}", entry["trace_id"]), entry
+    assert not [entry for entry in told if "marked" in str(entry) or "forged" in str(entry)]
