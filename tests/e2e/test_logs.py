@@ -17,17 +17,20 @@ from support.waiting import eventually
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EMAIL = "marked-email@example.com"
 PREVIOUS_SECRET = "marked-previous-secret-0123456789abcdef"
+TAKEN = {"email": ["User with this email already exists."]}
 PASSWORDS = ("marked-first-password", "marked-second-password", "marked-wrong-password")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class Toured:
-    """Both services at the most talkative level, after a tour of all they do, and ended."""
+    """Both services at the most talkative level, after a tour of all they do, and ended; and their
+    database server."""
 
-    def __init__(self, customers: Service, cart: Service):
+    def __init__(self, customers: Service, cart: Service, cluster):
         self.services = [customers, cart]
+        self._cluster = cluster
         self.secrets = [tokens.SECRET, PREVIOUS_SECRET, DATABASE_PASSWORD, *PASSWORDS, EMAIL,
-                        "$argon2id$"]
+                        EMAIL.title(), "$argon2id$"]
 
     def token(self, header: str) -> str:
         """Remembers a token: neither it nor its signature may be logged."""
@@ -35,7 +38,7 @@ class Toured:
         return header
 
     def output(self) -> str:
-        return "\n".join(service.output() for service in self.services)
+        return "\n".join([*(service.output() for service in self.services), self._cluster.log()])
 
 
 def _tour(toured: Toured, customers: Client, cart: Client) -> None:
@@ -51,7 +54,9 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
 
     login(wrong).invalid({"non_field_errors": ["Unable to log in with provided credentials."]}, 400)
     token = toured.token(login(first).ok()["token"])
-    customers.post(create, body={"email": email, "password": first})
+    for spelling in (email, email.title()):
+        customers.post(create, body={"email": spelling, "password": first}).invalid(TAKEN, 400)
+        customers.patch("/api/v1/users/3/", tokens.bearer(3), {"email": spelling}).invalid(TAKEN, 400)
     customers.post(create, content=f'{{"password": "{first}", broken'.encode())
     customers.post(create, body={"password": first, wrong: 1})
     customers.get(f"/api/v1/users/list/?search={wrong}", toured.token(tokens.bearer(1)))
@@ -98,7 +103,7 @@ def toured(customers_binary, customers_environment, customers_database, cart_bin
         JWT_SECRET_PREVIOUS=PREVIOUS_SECRET)).start()
     cart_service = Service(cart_binary, cart_environment(
         cart_database, customers_service.grpc_port, LOG_LEVEL="trace", DEBUG="true")).start()
-    toured = Toured(customers_service, cart_service)
+    toured = Toured(customers_service, cart_service, cluster)
     customers, cart = Client(customers_service.url), Client(cart_service.url)
     _tour(toured, customers, cart)
     # Failures are where details slip out.
