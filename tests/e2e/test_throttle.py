@@ -158,6 +158,19 @@ def test_guesses_of_the_current_password_count_too(throttled, new_accounts, addr
     assert_throttled(login(throttled, address, account.email, PASSWORD))
 
 
+def test_another_email_gives_no_more_guesses(throttled, new_accounts, address):
+    account = new_accounts.create()
+    email = account.email
+    guesses = [lambda: guess_current(throttled, address, account),
+               lambda: login(throttled, address, email)]
+    for turn in range(PER_ACCOUNT):
+        assert guesses[turn % 2]().status == 400
+        email = fresh_email()
+        throttled.patch(f"/api/v1/users/{account.id}/", account.token, {"email": email}).ok()
+    for guess in guesses:
+        assert_throttled(guess())
+
+
 # Some of what the table of failures shows of itself; `xmin` is another after any write.
 ROWS = "SELECT key, xmin::text, times FROM login_failures ORDER BY key"
 

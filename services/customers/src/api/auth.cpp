@@ -63,9 +63,11 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
   if (!credentials) co_return std::unexpected(credentials.error());
 
   // An unknown email takes as long as a known one.
+  const std::string account =
+      *credentials ? std::to_string((*credentials)->id.value()) : request.email.value();
   const std::string& hash =
       *credentials ? (*credentials)->password_hash : platform::security::DummyHash();
-  const auto verified = co_await VerifyGuess(app, http_request, request.email.value(), hash,
+  const auto verified = co_await VerifyGuess(app, http_request, account, hash,
                                              request.password.value());
   if (!verified) co_return std::unexpected(verified.error());
   if (!*credentials || !verified->matches) co_return std::unexpected(WrongCredentials());

@@ -81,7 +81,7 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
     const auto credentials = co_await app.users.FindCredentials(id);
     if (!credentials) co_return std::unexpected(credentials.error());
     const auto verified =
-        co_await VerifyGuess(app, request, subject.user.email.value(), credentials->password_hash,
+        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials->password_hash,
                              change.current_password->value());
     if (!verified) co_return std::unexpected(verified.error());
     if (!verified->matches) co_return std::unexpected(WrongPassword());
