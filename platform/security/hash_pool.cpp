@@ -79,7 +79,6 @@ Task<Result<T>> HashPool::Run(Function function) {
           }
           durations_.Observe(Clock::now() - begun);
         }
-        durations_.Observe(Clock::now() - begun);
       }
       pending_.fetch_sub(1, std::memory_order_relaxed);
       auto executor = home.get_executor();
@@ -99,9 +98,10 @@ Task<Result<std::string>> HashPool::Hash(std::string password) {
   co_return co_await Run<std::string>([&] { return HashPassword(password); });
 }
 
-Task<Result<Verification>> HashPool::Verify(std::string hash, std::string password) {
+Task<Result<Verification>> HashPool::Verify(std::string hash, std::string password,
+                                            RefusalTime refusal) {
   const WipeAtEnd wipe(password);
-  co_return co_await Run<Verification>([&] { return VerifyPassword(hash, password); });
+  co_return co_await Run<Verification>([&] { return VerifyPassword(hash, password, refusal); });
 }
 
 void HashPool::ReportTo(telemetry::Report& report) const {

@@ -33,7 +33,8 @@ class HashPool {
   Task<Result<std::string>> Hash(std::string password);
 
   // See VerifyPassword.
-  Task<Result<Verification>> Verify(std::string hash, std::string password);
+  Task<Result<Verification>> Verify(std::string hash, std::string password,
+                                    RefusalTime refusal = RefusalTime::kOfItsHash);
 
   // Jobs that run or wait, at this moment.
   std::size_t Pending() const { return pending_.load(std::memory_order_relaxed); }
@@ -46,8 +47,8 @@ class HashPool {
   Task<Result<T>> Run(Function function);
 
   const std::size_t pending_limit_;
-  std::atomic<std::size_t> pending_ = 0;
   const std::chrono::milliseconds longest_wait_;
+  std::atomic<std::size_t> pending_ = 0;
   std::atomic<bool> stopping_ = false;
   telemetry::Counter refused_;
   telemetry::Histogram waits_;

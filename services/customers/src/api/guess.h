@@ -12,6 +12,7 @@ namespace customers {
 // the address the request comes from. Errors: kTooManyRequests, kUnavailable.
 platform::Task<platform::Result<platform::security::Verification>> VerifyGuess(
     App& app, const platform::http::Request& request, std::string account, std::string hash,
-    std::string password);
+    std::string password,
+    platform::security::RefusalTime refusal = platform::security::RefusalTime::kOfItsHash);
 
 }  // namespace customers

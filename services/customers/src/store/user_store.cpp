@@ -37,6 +37,10 @@ SELECT id, password, token_version
 FROM users
 WHERE id = $1)"};
 
+constexpr Statement<bool> kHasReferenceHashes{
+    "has_reference_hashes", "SELECT EXISTS (SELECT FROM users WHERE password LIKE '$5$%')",
+    Lane::kSlow, Planning::kEachCall};
+
 constexpr Statement<User, std::int32_t, std::int32_t> kList{"list_users", R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
@@ -135,6 +139,12 @@ UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(const Em
 
 UserStore::Reply<Credentials> UserStore::FindCredentials(UserId id) {
   co_return OrNotFound(co_await client_.QueryOne(kFindCredentials, id));
+}
+
+UserStore::Reply<bool> UserStore::HasReferenceHashes() {
+  const auto has = co_await client_.QueryOne(kHasReferenceHashes);
+  if (!has) co_return std::unexpected(has.error());
+  co_return **has;
 }
 
 UserStore::Reply<std::vector<User>> UserStore::List(const platform::http::ListQuery& query) {

@@ -48,6 +48,8 @@ class UserStore {
   // By email, whatever its case; nothing where nobody has it.
   Reply<std::optional<Credentials>> FindCredentials(const Email& email);
   Reply<Credentials> FindCredentials(UserId id);
+  // Whether there are accounts with a "$5$" hash, which the reference has made.
+  Reply<bool> HasReferenceHashes();
   // In the order of their ids; one more than the limit where there are more.
   Reply<std::vector<User>> List(const platform::http::ListQuery& query);
 
