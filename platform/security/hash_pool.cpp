@@ -34,7 +34,7 @@ constexpr telemetry::Metric kPending{"password_hash_pool_pending",
 constexpr telemetry::Metric kLimit{"password_hash_pool_limit",
                                    "Passwords that may be hashed or wait; one more is refused."};
 constexpr telemetry::Metric kRefused{"password_hash_pool_refused_total",
-                                     "Passwords refused because the pool was full."};
+                                     "Passwords refused because the pool was full, or too slow."};
 constexpr telemetry::Metric kWait{"password_hash_wait_seconds",
                                   "Time that a password waited for a thread."};
 constexpr telemetry::Metric kDuration{"password_hash_duration_seconds",
@@ -42,8 +42,9 @@ constexpr telemetry::Metric kDuration{"password_hash_duration_seconds",
 
 }  // namespace
 
-HashPool::HashPool(std::size_t threads, std::size_t queue_limit)
-    : pending_limit_(threads + queue_limit), pool_(threads) {}
+HashPool::HashPool(std::size_t threads, std::size_t queue_limit,
+                   std::chrono::milliseconds longest_wait)
+    : pending_limit_(threads + queue_limit), longest_wait_(longest_wait), pool_(threads) {}
 
 HashPool::~HashPool() {
   stopping_ = true;
@@ -68,12 +69,16 @@ Task<Result<T>> HashPool::Run(Function function) {
       if (!stopping_) {
         const auto begun = Clock::now();
         waits_.Observe(begun - asked);
-        try {
-          result = function();
-        } catch (...) {
-          failure = std::current_exception();
+        if (begun - asked > longest_wait_) {
+          refused_.Add();
+        } else {
+          try {
+            result = function();
+          } catch (...) {
+            failure = std::current_exception();
+          }
+          durations_.Observe(Clock::now() - begun);
         }
-        durations_.Observe(Clock::now() - begun);
       }
       pending_.fetch_sub(1, std::memory_order_relaxed);
       auto executor = home.get_executor();
@@ -93,9 +98,10 @@ Task<Result<std::string>> HashPool::Hash(std::string password) {
   co_return co_await Run<std::string>([&] { return HashPassword(password); });
 }
 
-Task<Result<Verification>> HashPool::Verify(std::string hash, std::string password) {
+Task<Result<Verification>> HashPool::Verify(std::string hash, std::string password,
+                                            RefusalTime refusal) {
   const WipeAtEnd wipe(password);
-  co_return co_await Run<Verification>([&] { return VerifyPassword(hash, password); });
+  co_return co_await Run<Verification>([&] { return VerifyPassword(hash, password, refusal); });
 }
 
 void HashPool::ReportTo(telemetry::Report& report) const {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -16,12 +17,13 @@ namespace platform::security {
 // 19 MiB. May be used from all event loops at once; a call resumes on the executor it was awaited
 // on. A call cannot be cancelled: who races it against a timer still waits for its end.
 //
-// When `queue_limit` jobs wait for a thread, further calls fail at once with Error::Unavailable.
-// The passwords handed over are wiped after use. Destroy the pool before the event loops that use
-// it.
+// When `queue_limit` jobs wait for a thread, further calls fail at once with Error::Unavailable;
+// and so does a job that has waited for longer than `longest_wait`, when its turn comes. The
+// passwords handed over are wiped after use. Destroy the pool before the event loops that use it.
 class HashPool {
  public:
-  HashPool(std::size_t threads, std::size_t queue_limit);
+  HashPool(std::size_t threads, std::size_t queue_limit,
+           std::chrono::milliseconds longest_wait = std::chrono::seconds(3));
   // Waits for what is running. What still waits for a thread fails with Error::Unavailable.
   ~HashPool();
   HashPool(const HashPool&) = delete;
@@ -31,7 +33,8 @@ class HashPool {
   Task<Result<std::string>> Hash(std::string password);
 
   // See VerifyPassword.
-  Task<Result<Verification>> Verify(std::string hash, std::string password);
+  Task<Result<Verification>> Verify(std::string hash, std::string password,
+                                    RefusalTime refusal = RefusalTime::kOfItsHash);
 
   // Jobs that run or wait, at this moment.
   std::size_t Pending() const { return pending_.load(std::memory_order_relaxed); }
@@ -44,6 +47,7 @@ class HashPool {
   Task<Result<T>> Run(Function function);
 
   const std::size_t pending_limit_;
+  const std::chrono::milliseconds longest_wait_;
   std::atomic<std::size_t> pending_ = 0;
   std::atomic<bool> stopping_ = false;
   telemetry::Counter refused_;

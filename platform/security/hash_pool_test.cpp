@@ -122,6 +122,40 @@ TEST(HashPool, RefusesAtOnceWhenTheQueueIsFull) {
   EXPECT_TRUE(RunOn(loop, pool.Hash("testPass123")).has_value());
 }
 
+TEST(HashPool, RefusesWhatHasWaitedForTooLong) {
+  asio::io_context loop;
+  HashPool pool(1, 10, 50ms);
+  int verified = 0;
+  int refused = 0;
+  for (int i = 0; i < 5; ++i) {
+    asio::co_spawn(
+        loop,
+        [&]() -> Task<void> {
+          const auto result = co_await pool.Verify(kSlowHash, "testPass123");
+          if (!result) {
+            EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
+            EXPECT_GE(result.error().retry_after, 1s);
+          }
+          ++(result ? verified : refused);
+        },
+        asio::detached);
+  }
+  loop.run();
+  EXPECT_EQ(verified, 1);
+  EXPECT_EQ(refused, 4);
+
+  telemetry::Report report;
+  pool.ReportTo(report);
+  for (const char* line :
+       {"password_hash_pool_refused_total 4\n", "password_hash_duration_seconds_count 1\n"}) {
+    EXPECT_THAT(report.Text(), testing::HasSubstr(line));
+  }
+
+  // And it takes work again.
+  EXPECT_EQ(pool.Pending(), 0U);
+  EXPECT_TRUE(RunOn(loop, pool.Hash("testPass123")).has_value());
+}
+
 TEST(HashPool, ServesManyLoopsAtOnce) {
   constexpr int kLoops = 4;
   constexpr int kCalls = 5;

@@ -34,6 +34,30 @@ bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
   return matches;
 }
 
+bool IsArgon2id(const std::string& hash) {
+  return hash.starts_with("$argon2id$") && hash.size() < crypto_pwhash_STRBYTES;
+}
+
+bool IsSha256Crypt(const std::string& hash) { return hash.starts_with("$5$"); }
+
+Verification VerifyAtOnce(const std::string& hash, std::string_view password) {
+  if (hash.contains('\0')) return {};
+  if (IsArgon2id(hash)) {
+    if (!MatchesArgon2id(hash, password)) return {};
+    const int outdated = crypto_pwhash_str_needs_rehash(hash.c_str(), kPasses, kMemoryBytes);
+    return {.matches = true, .needs_rehash = outdated != 0};
+  }
+  if (IsSha256Crypt(hash)) {
+    const bool matches = MatchesSha256Crypt(hash, password);
+    return {.matches = matches, .needs_rehash = matches};
+  }
+  return {};
+}
+
+// Made from 32 random bytes that were thrown away, as DummyHash().
+constexpr const char* kDummySha256Crypt =
+    "$5$rounds=535000$fML7XHOKV3l83RPK$SRuK3MCBUkycawaCROjcsgPWHDHrr54uedugcGpnDAD";
+
 }  // namespace
 
 std::string HashPassword(std::string_view password) {
@@ -46,18 +70,14 @@ std::string HashPassword(std::string_view password) {
   return hash.data();
 }
 
-Verification VerifyPassword(const std::string& hash, std::string_view password) {
-  if (hash.contains('\0')) return {};
-  if (hash.starts_with("$argon2id$") && hash.size() < crypto_pwhash_STRBYTES) {
-    if (!MatchesArgon2id(hash, password)) return {};
-    const int outdated = crypto_pwhash_str_needs_rehash(hash.c_str(), kPasses, kMemoryBytes);
-    return {.matches = true, .needs_rehash = outdated != 0};
+Verification VerifyPassword(const std::string& hash, std::string_view password,
+                            RefusalTime refusal) {
+  const Verification verified = VerifyAtOnce(hash, password);
+  if (!verified.matches && refusal == RefusalTime::kOfBothKinds) {
+    if (!IsArgon2id(hash)) MatchesArgon2id(DummyHash(), password);
+    if (!IsSha256Crypt(hash)) MatchesSha256Crypt(kDummySha256Crypt, password);
   }
-  if (hash.starts_with("$5$")) {
-    const bool matches = MatchesSha256Crypt(hash, password);
-    return {.matches = matches, .needs_rehash = matches};
-  }
-  return {};
+  return verified;
 }
 
 const std::string& DummyHash() {

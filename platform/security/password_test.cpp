@@ -6,6 +6,8 @@
 #include <sodium.h>
 
 #include <array>
+#include <chrono>
+#include <ctime>
 #include <ostream>
 
 namespace platform::security {
@@ -68,6 +70,32 @@ TEST(Sha256Crypt, RefusesWhatCryptWouldCutShort) {
   EXPECT_EQ(VerifyPassword(hash, std::string_view("pass\0word", 9)), kDiffers);
   EXPECT_EQ(VerifyPassword(hash, std::string(1000, 'x')), kDiffers);
   EXPECT_EQ(VerifyPassword(hash, ""), kDiffers);
+}
+
+// Processor time, which nobody else on the machine adds to.
+std::chrono::duration<double> TimeToRefuse(const std::string& hash, const std::string& password,
+                                           RefusalTime refusal) {
+  const std::clock_t begun = std::clock();
+  EXPECT_EQ(VerifyPassword(hash, password, refusal), kDiffers);
+  return std::chrono::duration<double>(static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC);
+}
+
+TEST(RefusalTime, OfBothKindsDoesNotTellTheHash) {
+  const std::string argon2id = HashPassword("testPass123");
+  const std::string sha256_crypt =
+      "$5$rounds=535000$ZyNumk0CX/piPWQj$dhprG6A4nC0NEIHkfPLiSD2TU/0DZmIc.KOwKgecZ7B";
+  const std::string wrong = "testPass124";
+  const auto one = TimeToRefuse(argon2id, wrong, RefusalTime::kOfItsHash);
+  const auto other = TimeToRefuse(sha256_crypt, wrong, RefusalTime::kOfItsHash);
+  // crypt refuses this one at once.
+  const std::string long_one(600, 'x');
+  for (const std::string& hash : {argon2id, sha256_crypt, DummyHash(), std::string("!")}) {
+    EXPECT_GE(TimeToRefuse(hash, wrong, RefusalTime::kOfBothKinds), 0.7 * (one + other)) << hash;
+    EXPECT_GE(TimeToRefuse(hash, long_one, RefusalTime::kOfBothKinds), 0.7 * one) << hash;
+  }
+  EXPECT_EQ(VerifyPassword(argon2id, "testPass123", RefusalTime::kOfBothKinds), kMatches);
+  EXPECT_EQ(VerifyPassword(sha256_crypt, "testPass123", RefusalTime::kOfBothKinds),
+            kMatchesOutdated);
 }
 
 struct BadHashCase {

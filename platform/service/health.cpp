@@ -45,6 +45,7 @@ Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version) {
 void Readiness::Report(std::size_t worker, std::vector<Dependency> dependencies) {
   const std::scoped_lock lock(mutex_);
   reports_[worker] = std::move(dependencies);
+  TellChange();
   std::string waiting_for;
   for (const Dependency& dependency : Combine(reports_)) {
     if (dependency.is_ready) continue;
@@ -62,15 +63,28 @@ void Readiness::Report(std::size_t worker, std::vector<Dependency> dependencies)
 void Readiness::Stop() {
   const std::scoped_lock lock(mutex_);
   is_stopping_ = true;
+  TellChange();
+}
+
+void Readiness::OnChange(std::function<void(bool is_ready)> tell) {
+  const std::scoped_lock lock(mutex_);
+  tell_ = std::move(tell);
+  tell_(told_ready_);
+}
+
+bool Readiness::IsReady() const {
+  return !is_stopping_ && std::ranges::none_of(reports_, &std::vector<Dependency>::empty) &&
+         std::ranges::all_of(reports_ | std::views::join, &Dependency::is_ready);
+}
+
+void Readiness::TellChange() {
+  const bool is_ready = IsReady();
+  if (std::exchange(told_ready_, is_ready) != is_ready) tell_(is_ready);
 }
 
 Readiness::Finding Readiness::Find() const {
   const std::scoped_lock lock(mutex_);
-  Finding finding{.dependencies = Combine(reports_)};
-  finding.is_ready = !is_stopping_ &&
-                     std::ranges::none_of(reports_, &std::vector<Dependency>::empty) &&
-                     std::ranges::all_of(finding.dependencies, &Dependency::is_ready);
-  return finding;
+  return {.is_ready = IsReady(), .dependencies = Combine(reports_)};
 }
 
 http::Response Readiness::ToResponse() const {

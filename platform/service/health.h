@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -43,6 +44,11 @@ class Readiness {
   // The service is stopping: not ready from now on.
   void Stop();
 
+  // Calls `tell` with whether the service is ready: now, and whenever that changes, one call at a
+  // time. It must not call the Readiness. None comes after Stop() has returned. Before the first
+  // Report.
+  void OnChange(std::function<void(bool is_ready)> tell);
+
   // 200 where every worker found every dependency ready, else 503; the body names each of them.
   http::Response ToResponse() const;
 
@@ -55,11 +61,16 @@ class Readiness {
     std::vector<Dependency> dependencies;  // Each once.
   };
   Finding Find() const;
+  // The following two with the lock held.
+  bool IsReady() const;
+  void TellChange();
 
   mutable std::mutex mutex_;
   std::vector<std::vector<Dependency>> reports_;  // By worker; empty until the first report.
   std::string waiting_for_ = "the first check";
   bool is_stopping_ = false;
+  std::function<void(bool)> tell_ = [](bool) {};
+  bool told_ready_ = false;
 };
 
 // How long a finding holds: shorter while something is missing, so that its return counts at once.

@@ -57,6 +57,26 @@ TEST(Readiness, NamesEachDependency) {
             R"({"data":{"ready":true,"database":true,"customers":true}})");
 }
 
+TEST(Readiness, TellsEachChangeOnce) {
+  Readiness readiness(2);
+  std::vector<bool> told;
+  readiness.OnChange([&](bool is_ready) { told.push_back(is_ready); });
+  EXPECT_THAT(told, ::testing::ElementsAre(false));
+  readiness.Report(0, {{"database", true}});
+  EXPECT_THAT(told, ::testing::ElementsAre(false)) << "one worker has not reported yet";
+  readiness.Report(1, {{"database", true}});
+  readiness.Report(0, {{"database", true}});
+  EXPECT_THAT(told, ::testing::ElementsAre(false, true));
+  readiness.Report(0, {{"database", false}});
+  readiness.Report(1, {{"database", false}});
+  readiness.Report(0, {{"database", true}});
+  EXPECT_THAT(told, ::testing::ElementsAre(false, true, false));
+  readiness.Report(1, {{"database", true}});
+  readiness.Stop();
+  readiness.Report(0, {{"database", true}});
+  EXPECT_THAT(told, ::testing::ElementsAre(false, true, false, true, false));
+}
+
 TEST(Readiness, IsReportedAsGauges) {
   Readiness readiness(1);
   const auto text = [&] {

@@ -1,9 +1,12 @@
 """PATCH /api/v1/users/{user_id}/change-password/ (contract 4 and 6)."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from support import bodies
 from support.accounts import PASSWORD
+from support.waiting import eventually
 
 NEW = "quite another password"
 MISMATCH = {"confirm_new_password": ["The two password fields didn't match."]}
@@ -124,3 +127,59 @@ def test_the_stored_hash_changes(customers, accounts, cluster, customers_databas
     before = stored()
     change(customers, account, account.token, current_password=PASSWORD, **both(PASSWORD)).ok()
     assert stored() != before and stored().startswith("$argon2id$")
+
+
+# Races: somebody else's statement holds the account's row when the change is about to be written.
+
+REHASH = "UPDATE users SET password = '$argon2id$another hash' WHERE id = %s"
+CHANGE = ("UPDATE users SET password = '$argon2id$another password', "
+          "token_version = token_version + 1 WHERE id = %s")
+DELETE = "DELETE FROM users WHERE id = %s"
+
+
+@pytest.fixture
+def change_against(customers, cluster, customers_database):
+    """The answer to a change of the password that is overtaken by a statement."""
+    def race(account, token, statement: str, **fields):
+        with cluster.connect(customers_database, autocommit=False) as other, \
+                ThreadPoolExecutor(1) as executor:
+            other.execute(statement, (account.id,))
+            answer = executor.submit(change, customers, account, token, **fields)
+            eventually(lambda: cluster.query(
+                "postgres", "SELECT 1 FROM pg_stat_activity WHERE datname = %s "
+                "AND wait_event_type = 'Lock'", customers_database))
+            assert not answer.done()
+            other.commit()
+            return answer.result()
+
+    return race
+
+
+def test_a_better_hash_of_the_same_password_is_no_change(customers, accounts, change_against):
+    """As a login writes it meanwhile."""
+    account = accounts.create()
+    change_against(account, account.token, REHASH, current_password=PASSWORD, **both(NEW)).ok()
+    assert logs_in(customers, account, NEW)
+
+
+def test_what_was_checked_is_the_current_password_no_more(customers, accounts, change_against):
+    account = accounts.create()
+    change_against(account, account.token, CHANGE, current_password=PASSWORD,
+                   **both(NEW)).invalid(WRONG, 400)
+    assert not logs_in(customers, account, NEW)
+
+
+@pytest.mark.parametrize("statement", [REHASH, CHANGE], ids=["better hash", "other password"])
+def test_an_admins_change_overrides_any_other(customers, admin, accounts, change_against,
+                                              statement):
+    account = accounts.create()
+    change_against(account, admin, statement, **both(NEW)).ok()
+    assert logs_in(customers, account, NEW)
+
+
+@pytest.mark.parametrize("role", ["owner", "admin"])
+def test_a_deleted_account_is_not_found(admin, accounts, change_against, role):
+    account = accounts.create()
+    token, known = {"owner": (account.token, {"current_password": PASSWORD}),
+                    "admin": (admin, {})}[role]
+    change_against(account, token, DELETE, **known, **both(NEW)).refused(404, "404: Not Found")

@@ -1,11 +1,15 @@
 """The binaries as programs: configuration, commands, ports, the end."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
+import subprocess
+import termios
 import threading
 import time
 
@@ -15,6 +19,7 @@ import pytest
 from support import tokens
 from support.client import Client
 from support.cluster import PASSWORD as DATABASE_PASSWORD
+from support.health_rpc import health
 from support.service import Service, run
 from support.waiting import eventually
 
@@ -246,6 +251,51 @@ def test_create_admin_refuses(binaries, environments, cluster, customers_databas
     assert cluster.query(customers_database, "SELECT count(*) FROM users") == before
 
 
+def test_create_admin_takes_a_file_of_windows(binaries, environments, customers):
+    made = create_admin(binaries["customers"], environments["customers"], "crlf@example.com",
+                        "long enough\r")
+    assert made.returncode == 0, made.stderr
+    customers.post("/api/v1/auth/login/", body={
+        "email": "crlf@example.com", "password": "long enough"}).ok()
+
+
+@pytest.mark.parametrize("password", [b"long enough \xff", b"long \0 enough"],
+                         ids=["broken UTF-8", "NUL"])
+def test_create_admin_takes_text_only(binaries, environments, password):
+    done = subprocess.run([binaries["customers"], "create-admin", "--email", "bytes@example.com"],
+                          env=environments["customers"], input=password + b"\n",
+                          capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (
+        1, b"customers: password: Not valid UTF-8 text.\n")
+
+
+@pytest.mark.parametrize("ending", ["Ctrl-C", "SIGTERM", "a password"])
+def test_create_admin_leaves_the_terminal_as_it_was(binaries, environments, ending):
+    terminal, its_side = pty.openpty()
+
+    def echoes() -> bool:
+        return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+    assert echoes()
+    asking = subprocess.Popen(
+        [binaries["customers"], "create-admin", "--email", f"{ending.replace(' ', '')}@example.com"],
+        env=environments["customers"], stdin=its_side, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(its_side)
+    eventually(lambda: not echoes())
+    if ending == "SIGTERM":
+        asking.send_signal(signal.SIGTERM)
+    else:
+        os.write(terminal, b"\x03" if ending == "Ctrl-C" else b"long enough\n")
+    said = b"".join(asking.communicate(timeout=30))
+    assert asking.returncode == {"Ctrl-C": -signal.SIGINT, "SIGTERM": -signal.SIGTERM,
+                                 "a password": 0}[ending], said
+    assert b"long enough" not in said
+    assert echoes()
+    os.close(terminal)
+
+
 def test_create_admin_needs_an_email(binaries, environments):
     assert "--email" in fails(binaries["customers"], environments["customers"], "create-admin")
 
@@ -307,6 +357,24 @@ def test_what_is_in_flight_is_finished(binaries, environments, cluster, customer
     assert service.wait() == 0
     assert [answer.status_code for answer in answers] == [200]
     assert answers[0].headers.get("Connection", "").lower() == "close"
+
+
+def test_the_grace_is_spent_once(binaries, environments, certificates):
+    """On requests and on calls together that outlast it."""
+    grace = 2
+    service = Service(binaries["customers"], {
+        **environments["customers"], "SHUTDOWN_GRACE": str(grace)}).start()
+    with health(service.grpc_port, certificates.cart.ca, certificates.cart) as client, \
+            socket.create_connection(("127.0.0.1", service.port)) as slow:
+        states = client.watch()
+        next(states)
+        slow.sendall(b"POST /api/v1/auth/login/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        eventually(lambda: service.readiness() == 200)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.wait() == 0
+        assert grace - 0.1 < time.monotonic() - began < grace + 1
+        states.cancel()
 
 
 def refuses_connections(port: int) -> bool:

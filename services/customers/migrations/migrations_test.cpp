@@ -131,6 +131,20 @@ TEST_F(CustomersMigrationsTest, SearchesUseTheIndex) {
   EXPECT_THAT(plan, HasSubstr("Bitmap Index Scan on ix__users__search"));
 }
 
+TEST_F(CustomersMigrationsTest, HashesOfTheReferenceAreFoundByTheirIndex) {
+  MigrateUp();
+  database_.Run(
+      "INSERT INTO users (email, first_name, last_name, password, is_admin)"
+      " SELECT 'user' || n || '@example.com', '', '', '$argon2id$' || md5(n::text), false"
+      " FROM generate_series(1, 20000) AS n; ANALYZE users");
+  std::string plan;
+  for (const auto& line :
+       database_.Run("EXPLAIN SELECT EXISTS (SELECT FROM users WHERE password LIKE '$5$%')")) {
+    plan += line.at(0) + "\n";
+  }
+  EXPECT_THAT(plan, HasSubstr("ix__users__reference_hash"));
+}
+
 TEST_F(CustomersMigrationsTest, DemoIsIdempotentAndIdsContinueAt5) {
   MigrateUp();
   InstallDemo();

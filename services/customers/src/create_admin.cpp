@@ -5,16 +5,19 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <csignal>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "platform/config/environment.h"
 #include "platform/config/settings.h"
+#include "platform/schema/text.h"
 #include "platform/security/password.h"
 #include "platform/service/database.h"
 #include "platform/service/program.h"
@@ -23,32 +26,49 @@
 namespace customers {
 namespace {
 
-// Turns the terminal's echo off for as long as it lives.
+// Turns the terminal's echo off for as long as it lives, and no longer where a signal ends the
+// process before. One at a time.
 class SilentTerminal {
  public:
   SilentTerminal() {
     tcgetattr(STDIN_FILENO, &before_);
+    struct sigaction action{};
+    action.sa_handler = [](int signal) {
+      Restore();
+      raise(signal);  // With its usual effect, once this handler has returned.
+    };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (const int signal : kSignals) sigaction(signal, &action, nullptr);
     termios silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
   }
-  ~SilentTerminal() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+  ~SilentTerminal() {
+    Restore();
+    for (const int signal : kSignals) std::signal(signal, SIG_DFL);
+  }
   SilentTerminal(const SilentTerminal&) = delete;
   SilentTerminal& operator=(const SilentTerminal&) = delete;
 
  private:
-  termios before_{};
+  static constexpr std::array kSignals{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+  static void Restore() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+
+  static inline termios before_{};
 };
 
 std::string ReadPassword() {
-  std::optional<SilentTerminal> silence;
+  std::string password;
   if (isatty(STDIN_FILENO) != 0) {
     fmt::print(stderr, "Password: ");
-    silence.emplace();
+    const SilentTerminal silence;
+    std::getline(std::cin, password);
+    fmt::print(stderr, "\n");
+  } else {
+    std::getline(std::cin, password);
+    // A file from Windows; no terminal gives this character.
+    if (password.ends_with('\r')) password.pop_back();
   }
-  std::string password;
-  std::getline(std::cin, password);
-  if (silence) fmt::print(stderr, "\n");
   return password;
 }
 
@@ -72,7 +92,9 @@ int CreateAdmin(const std::string& email) {
   }
   const auto parsed_email = Email::Parse(email);
   if (!parsed_email) return Fail("--email: " + std::string(parsed_email.error()));
-  const auto password = NewPassword::Parse(ReadPassword());
+  std::string typed = ReadPassword();
+  if (!platform::schema::IsText(typed)) return Fail("password: Not valid UTF-8 text.");
+  const auto password = NewPassword::Parse(std::move(typed));
   if (!password) return Fail("password: " + std::string(password.error()));
 
   boost::asio::io_context loop;

@@ -21,10 +21,9 @@ Task<Result<Subject>> FindSubject(App& app, const Request& request, std::int32_t
   if (!caller) co_return std::unexpected(std::move(caller).error());
   const UserId id = UserId::FromPostgres(user_id);
   if (caller->id == id) co_return Subject{.caller = *caller, .user = *caller};
-  Result<std::optional<User>> user = co_await app.users.Find(id);
+  Result<User> user = co_await app.users.Find(id);
   if (!user) co_return std::unexpected(std::move(user).error());
-  if (!*user) co_return std::unexpected(Error::NotFound());
-  co_return Subject{.caller = *std::move(caller), .user = **std::move(user)};
+  co_return Subject{.caller = *std::move(caller), .user = *std::move(user)};
 }
 
 }  // namespace
@@ -51,11 +50,11 @@ AccessDescription Admin::Describe() {
           .errors = {ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied}};
 }
 
-Task<Result<Caller>> Admin::operator()(App& app, const Request& request, std::int32_t) const {
-  Result<User> caller = co_await Authenticate(app, request);
-  if (!caller) co_return std::unexpected(std::move(caller).error());
+Task<Result<Admin::Grant>> Admin::operator()(App& app, const Request& request, std::int32_t) const {
+  const Result<User> caller = co_await Authenticate(app, request);
+  if (!caller) co_return std::unexpected(caller.error());
   if (!caller->is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
-  co_return Caller{*std::move(caller)};
+  co_return Grant();
 }
 
 AccessDescription SelfOrAdmin::Describe() {

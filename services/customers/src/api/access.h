@@ -11,11 +11,6 @@ namespace customers {
 
 inline constexpr const char* kNotPermitted = "You do not have permission to perform this action.";
 
-// The user whose token the request carries.
-struct Caller {
-  User user;
-};
-
 // The caller and the account that the path names; the same row where he names himself.
 struct Subject {
   User caller;
@@ -25,7 +20,7 @@ struct Subject {
 };
 
 struct Admin {
-  using Grant = Caller;
+  struct Grant {};
   static platform::http::AccessDescription Describe();
   platform::Task<platform::Result<Grant>> operator()(App& app,
                                                      const platform::http::Request& request,

@@ -17,6 +17,7 @@ using platform::Task;
 using platform::http::Anyone;
 using platform::http::Method;
 using platform::http::Request;
+using platform::security::RefusalTime;
 
 struct Login {
   std::string token;  // Goes as a whole into the Authorization header.
@@ -62,11 +63,16 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
   const auto credentials = co_await app.users.FindCredentials(request.email);
   if (!credentials) co_return std::unexpected(credentials.error());
 
-  // An unknown email takes as long as a known one.
+  // An unknown email takes as long as a known one, whichever kind of hash that has.
+  const auto are_kinds_mixed = co_await app.users.HasReferenceHashes();
+  if (!are_kinds_mixed) co_return std::unexpected(are_kinds_mixed.error());
+  const std::string account =
+      *credentials ? std::to_string((*credentials)->id.value()) : request.email.value();
   const std::string& hash =
       *credentials ? (*credentials)->password_hash : platform::security::DummyHash();
-  const auto verified = co_await VerifyGuess(app, http_request, request.email.value(), hash,
-                                             request.password.value());
+  const auto verified =
+      co_await VerifyGuess(app, http_request, account, hash, request.password.value(),
+                           *are_kinds_mixed ? RefusalTime::kOfBothKinds : RefusalTime::kOfItsHash);
   if (!verified) co_return std::unexpected(verified.error());
   if (!*credentials || !verified->matches) co_return std::unexpected(WrongCredentials());
   if (verified->needs_rehash) co_await Rehash(app, **credentials, request.password.value());

@@ -12,8 +12,8 @@ using platform::Task;
 using platform::security::Verification;
 
 Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& request,
-                                       std::string account, std::string hash,
-                                       std::string password) {
+                                       std::string account, std::string hash, std::string password,
+                                       platform::security::RefusalTime refusal) {
   const std::string address = platform::http::ThrottleKey(std::string(request.client));
   const auto begun = co_await app.throttle.Begin(account, address);
   if (!begun) {
@@ -26,7 +26,7 @@ Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& 
     co_return std::unexpected(begun.error());
   }
   const Result<Verification> verified =
-      co_await app.hashes.Verify(std::move(hash), std::move(password));
+      co_await app.hashes.Verify(std::move(hash), std::move(password), refusal);
   GuessMetrics& guesses = app.guesses;
   (!verified ? guesses.undecided : verified->matches ? guesses.right : guesses.wrong).Add();
   if (!verified || verified->matches) {

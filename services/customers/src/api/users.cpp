@@ -60,16 +60,12 @@ Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
   }
   // Not written back, so that it cannot undo a change made meanwhile.
   if (!changes_rights) change.is_admin.reset();
-  auto user = co_await app.users.Update(subject.user.id, change);
-  if (!user) co_return std::unexpected(std::move(user).error());
-  if (!*user) co_return std::unexpected(Error::NotFound());
-  co_return **std::move(user);
+  co_return co_await app.users.Update(subject.user.id, change);
 }
 
 Task<Result<NoContent>> DeleteUser(App& app, Subject subject) {
-  const Result<bool> deleted = co_await app.users.Delete(subject.user.id);
+  const Result<void> deleted = co_await app.users.Delete(subject.user.id);
   if (!deleted) co_return std::unexpected(deleted.error());
-  if (!*deleted) co_return std::unexpected(Error::NotFound());
   co_return NoContent();
 }
 
@@ -79,19 +75,21 @@ Error WrongPassword() {
 
 Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, Subject subject,
                                              PasswordChange change) {
-  const auto credentials = co_await app.users.FindCredentials(subject.user.id);
-  if (!credentials) co_return std::unexpected(credentials.error());
-  if (!*credentials) co_return std::unexpected(Error::NotFound());
-  const std::string& old_hash = (*credentials)->password_hash;
+  const UserId id = subject.user.id;
+  std::optional<std::int32_t> checked_version;
   if (PasswordChange::NeedsCurrent(app, subject)) {
-    const auto verified = co_await VerifyGuess(app, request, subject.user.email.value(), old_hash,
-                                               change.current_password->value());
+    const auto credentials = co_await app.users.FindCredentials(id);
+    if (!credentials) co_return std::unexpected(credentials.error());
+    const auto verified =
+        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials->password_hash,
+                             change.current_password->value());
     if (!verified) co_return std::unexpected(verified.error());
     if (!verified->matches) co_return std::unexpected(WrongPassword());
+    checked_version = credentials->token_version;
   }
   const Result<std::string> hash = co_await app.hashes.Hash(change.new_password.value());
   if (!hash) co_return std::unexpected(hash.error());
-  const Result<bool> changed = co_await app.users.ChangePassword(subject.user.id, old_hash, *hash);
+  const Result<bool> changed = co_await app.users.ChangePassword(id, checked_version, *hash);
   if (!changed) co_return std::unexpected(changed.error());
   // Somebody else changed it first: what was checked above is the current password no more.
   if (!*changed) co_return std::unexpected(WrongPassword());

@@ -19,8 +19,9 @@ struct ThrottleLimits {
 };
 
 // Slows down who guesses passwords. An account is throttled together with the address it is tried
-// from, so that nobody can lock its owner out elsewhere. Accounts need not exist. The counts are in
-// PostgreSQL: they hold across replicas and restarts. For the event loop of its client.
+// from, so that nobody can lock its owner out elsewhere. It is named by its id, which no change of
+// its email alters, or where it does not exist, by the email. The counts are in PostgreSQL: they
+// hold across replicas and restarts. For the event loop of its client.
 class LoginThrottle {
  public:
   enum class Outcome {

@@ -42,6 +42,10 @@ FROM users
 WHERE id = $1)",
                                                           Lane::kKeyRead};
 
+constexpr Statement<bool> kHasReferenceHashes{
+    "has_reference_hashes", "SELECT EXISTS (SELECT FROM users WHERE password LIKE '$5$%')",
+    Lane::kKeyRead, Planning::kEachCall};
+
 constexpr Statement<User, std::int32_t, std::int32_t> kList{"list_users", R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
@@ -64,6 +68,7 @@ constexpr Statement<User, Email, std::optional<PersonName>, std::optional<Person
     kCreate{"create_user", R"(
 INSERT INTO users (email, first_name, last_name, password, is_admin)
 VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5)
+ON CONFLICT (lower(email)) DO NOTHING
 RETURNING id, created, email, first_name, last_name, is_admin)",
             Lane::kWrite};
 
@@ -76,14 +81,16 @@ SET email = coalesce($2, email),
     last_name = coalesce($4, last_name),
     is_admin = coalesce($5, is_admin)
 WHERE id = $1
+    AND NOT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)
 RETURNING id, created, email, first_name, last_name, is_admin)",
             Lane::kWrite};
 
-constexpr Statement<void, UserId, std::string, std::string> kChangePassword{"change_password", R"(
+constexpr Statement<void, UserId, std::optional<std::int32_t>, std::string> kChangePassword{
+    "change_password", R"(
 UPDATE users
 SET password = $3, token_version = token_version + 1
-WHERE id = $1 AND password = $2)",
-                                                                            Lane::kWrite};
+WHERE id = $1 AND token_version = coalesce($2, token_version))",
+    Lane::kWrite};
 
 constexpr Statement<void, UserId, std::string, std::string> kReplaceHash{"replace_password_hash",
                                                                          R"(
@@ -95,19 +102,30 @@ WHERE id = $1 AND password = $2)",
 constexpr Statement<void, UserId> kDelete{"delete_user", "DELETE FROM users WHERE id = $1",
                                           Lane::kWrite};
 
-// The errors of a statement that sets an email.
+Error EmailTaken() {
+  return Error::Field(ErrorCode::kInvalidArgument, "email", "User with this email already exists.");
+}
+
+// The errors of a statement that sets an email. It looks whether that is taken, since PostgreSQL
+// logs an email that breaks a constraint; who takes it at the same moment is stopped by that alone.
 Error WriteError(const QueryError& error) {
   if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email")) {
-    return Error::Field(ErrorCode::kInvalidArgument, "email",
-                        "User with this email already exists.");
+    return EmailTaken();
   }
   return error;
 }
 
+template <class Row>
+platform::Result<Row> OrNotFound(std::expected<std::optional<Row>, QueryError> row) {
+  if (!row) return std::unexpected(std::move(row).error());
+  if (!*row) return std::unexpected(Error::NotFound());
+  return **std::move(row);
+}
+
 }  // namespace
 
-UserStore::Reply<std::optional<User>> UserStore::Find(UserId id) {
-  co_return co_await client_.QueryOne(kFind, id);
+UserStore::Reply<User> UserStore::Find(UserId id) {
+  co_return OrNotFound(co_await client_.QueryOne(kFind, id));
 }
 
 UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id,
@@ -124,8 +142,14 @@ UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(const Em
   co_return co_await client_.QueryOne(kFindCredentialsByEmail, email);
 }
 
-UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(UserId id) {
-  co_return co_await client_.QueryOne(kFindCredentials, id);
+UserStore::Reply<Credentials> UserStore::FindCredentials(UserId id) {
+  co_return OrNotFound(co_await client_.QueryOne(kFindCredentials, id));
+}
+
+UserStore::Reply<bool> UserStore::HasReferenceHashes() {
+  const auto has = co_await client_.QueryOne(kHasReferenceHashes);
+  if (!has) co_return std::unexpected(has.error());
+  co_return **has;
 }
 
 UserStore::Reply<std::vector<User>> UserStore::List(const platform::http::ListQuery& query) {
@@ -140,21 +164,28 @@ UserStore::Reply<User> UserStore::Create(const NewUser& user, const std::string&
   auto created = co_await client_.QueryOne(kCreate, user.email, user.first_name, user.last_name,
                                            password_hash, user.is_admin.value_or(false));
   if (!created) co_return std::unexpected(WriteError(created.error()));
+  if (!*created) co_return std::unexpected(EmailTaken());
   co_return **std::move(created);
 }
 
-UserStore::Reply<std::optional<User>> UserStore::Update(UserId id, const UserChange& change) {
+UserStore::Reply<User> UserStore::Update(UserId id, const UserChange& change) {
   auto updated = co_await client_.QueryOne(kUpdate, id, change.email, change.first_name,
                                            change.last_name, change.is_admin);
   if (!updated) co_return std::unexpected(WriteError(updated.error()));
-  co_return *std::move(updated);
+  if (*updated) co_return **std::move(updated);
+  const auto user = co_await Find(id);
+  co_return std::unexpected(user ? EmailTaken() : user.error());
 }
 
-UserStore::Reply<bool> UserStore::ChangePassword(UserId id, const std::string& old_hash,
+UserStore::Reply<bool> UserStore::ChangePassword(UserId id,
+                                                 std::optional<std::int32_t> token_version,
                                                  const std::string& new_hash) {
-  const auto changed = co_await client_.Execute(kChangePassword, id, old_hash, new_hash);
+  const auto changed = co_await client_.Execute(kChangePassword, id, token_version, new_hash);
   if (!changed) co_return std::unexpected(changed.error());
-  co_return *changed > 0;
+  if (*changed > 0) co_return true;
+  const auto user = co_await Find(id);
+  if (!user) co_return std::unexpected(user.error());
+  co_return false;
 }
 
 UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_hash,
@@ -164,10 +195,11 @@ UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_
   co_return platform::Result<void>();
 }
 
-UserStore::Reply<bool> UserStore::Delete(UserId id) {
+UserStore::Reply<void> UserStore::Delete(UserId id) {
   const auto deleted = co_await client_.Execute(kDelete, id);
   if (!deleted) co_return std::unexpected(deleted.error());
-  co_return *deleted > 0;
+  if (*deleted == 0) co_return std::unexpected(Error::NotFound());
+  co_return platform::Result<void>();
 }
 
 }  // namespace customers

@@ -31,7 +31,8 @@ struct Account {
 };
 BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version))
 
-// The accounts in PostgreSQL: each call is one statement. For the event loop of its client.
+// The accounts in PostgreSQL: each call is one statement, and one more where a change has failed,
+// to tell why. kNotFound where the user is gone. For the event loop of its client.
 class UserStore {
  public:
   template <class T>
@@ -39,27 +40,30 @@ class UserStore {
 
   explicit UserStore(platform::postgres::Client& client) : client_(client) {}
 
-  Reply<std::optional<User>> Find(UserId id);
+  Reply<User> Find(UserId id);
   // The user, unless deleted or given a new password since a token of `token_version` was signed.
   Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version);
   // Those of the ids that there are, each once, in any order.
   Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
-  // By email, whatever its case.
+  // By email, whatever its case; nothing where nobody has it.
   Reply<std::optional<Credentials>> FindCredentials(const Email& email);
-  Reply<std::optional<Credentials>> FindCredentials(UserId id);
+  Reply<Credentials> FindCredentials(UserId id);
+  // Whether there are accounts with a "$5$" hash, which the reference has made.
+  Reply<bool> HasReferenceHashes();
   // In the order of their ids; one more than the limit where there are more.
   Reply<std::vector<User>> List(const platform::http::ListQuery& query);
 
   // kInvalidArgument for `email` where it is taken, whatever its case.
   Reply<User> Create(const NewUser& user, const std::string& password_hash);
-  // Nothing where the user is gone; errors as for Create.
-  Reply<std::optional<User>> Update(UserId id, const UserChange& change);
-  // Also revokes all tokens. False where the user is gone or the hash is no longer `old_hash`.
-  Reply<bool> ChangePassword(UserId id, const std::string& old_hash, const std::string& new_hash);
+  // Errors as for Create.
+  Reply<User> Update(UserId id, const UserChange& change);
+  // Also revokes all tokens. Where `token_version` is given and no longer the account's, so that
+  // another has changed the password meanwhile, nothing is done, and false the answer.
+  Reply<bool> ChangePassword(UserId id, std::optional<std::int32_t> token_version,
+                             const std::string& new_hash);
   // Another hash of the same password; does nothing if the hash is no longer `old_hash`.
   Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
-  // False where the user was gone.
-  Reply<bool> Delete(UserId id);
+  Reply<void> Delete(UserId id);
 
  private:
   platform::postgres::Client& client_;
