@@ -110,6 +110,88 @@ def test_many_at_once(auth, people):
     assert outcomes == ["Token is revoked", people.owner.id] * 500
 
 
+# cart's question, over the stream and by calls of UserAuth
+
+@pytest.fixture(scope="module")
+def unary_cart(cart_binary, cart_environment, cart_database, certificates, customers_service,
+               start_service):
+    """cart, whose customers has UserAuth alone, as the reference's."""
+    def credentials(peer):
+        return peer.ca.read_bytes(), peer.key.read_bytes(), peer.certificate.read_bytes()
+
+    channel = grpc.secure_channel(f"localhost:{customers_service.grpc_port}",
+                                  grpc.ssl_channel_credentials(*credentials(certificates.cart)))
+    validate = channel.unary_unary("/UserAuth/ValidateToken")
+    asked = []
+
+    def relay(request: bytes, context) -> bytes:
+        asked.append(request)
+        try:
+            return validate(request, timeout=5)
+        except grpc.RpcError as error:
+            context.abort(error.code(), error.details())
+
+    ca, key, certificate = credentials(certificates.customers)
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
+        "UserAuth", {"ValidateToken": grpc.unary_unary_rpc_method_handler(relay)})])
+    port = server.add_secure_port("localhost:0", grpc.ssl_server_credentials(
+        [(key, certificate)], root_certificates=ca, require_client_auth=True))
+    server.start()
+    service = start_service(cart_binary, cart_environment(cart_database, port))
+    client = Client(service.url)
+    yield client
+    client.close()
+    assert asked
+    service.stop()
+    server.stop(None)
+    channel.close()
+
+
+@pytest.fixture(params=["stream", "unary"])
+def asking_cart(request):
+    return request.getfixturevalue({"stream": "cart", "unary": "unary_cart"}[request.param])
+
+
+CART_HEADERS = {
+    **{label: row for label, row in HEADERS.items() if row[0].strip()},
+    "one word, not ASCII": ("é", "Invalid JWT token"),
+    "not ASCII": ("Bearer é", "Invalid authorization token, Not enough segments"),
+}
+
+
+def test_cart_asks_whose_token_it_is(asking_cart, people):
+    cart = f"/api/v1/cart/{people.owner.id}/"
+    assert asking_cart.get(cart, people.owner.token).ok()["user_id"] == people.owner.id
+    asking_cart.get(cart, people.deleted.token).refused(403, "403: Token is revoked")
+    asking_cart.get(cart).refused(403, "403: Invalid authorization header")
+
+
+@pytest.mark.parametrize("header, message", CART_HEADERS.values(), ids=CART_HEADERS)
+def test_cart_asks_about_a_bad_header(asking_cart, people, header, message):
+    answer = asking_cart.get(f"/api/v1/cart/{people.owner.id}/", header.encode())
+    answer.refused(403, f"403: {message}")
+
+
+def test_cart_asks_about_bytes_that_are_no_text(cart, unary_cart, people):
+    path = f"/api/v1/cart/{people.owner.id}/"
+    cart.get(path, b"\xe9").refused(403, "403: Invalid JWT token")
+    cart.get(path, b"\xe9 x").refused(403, "403: Invalid token scheme")
+    # UserAuth's string cannot hold them.
+    unary_cart.get(path, b"\xe9").refused(403, "403: Invalid authorization header")
+
+
+@pytest.mark.parametrize("why", tokens.REFUSED)
+def test_cart_asks_about_a_bad_token(asking_cart, people, why):
+    make, words = tokens.REFUSED[why]
+    answer = asking_cart.get(f"/api/v1/cart/{people.owner.id}/",
+                             f"Bearer {make(people.owner.id)}")
+    message = f"403: Invalid authorization token, {words}"
+    assert answer.status == 403
+    told = answer.body["error"]["message"]
+    assert told == message if words else told.startswith(message)
+
+
 # Certificates
 
 @pytest.mark.parametrize("host", ["localhost", "customers"])

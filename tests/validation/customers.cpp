@@ -8,7 +8,6 @@
 #include <stdexcept>
 
 #include "services/customers/migrations/migrations.h"
-#include "services/customers/src/rpc/user_auth.h"
 
 namespace validation_test {
 
@@ -58,10 +57,9 @@ void Customers::Start() {
                          return shard.authenticator->Validate(std::move(authorizations));
                        }});
   }
-  user_auth_ = customers::MakeUserAuthService(workers);
   service_.emplace(std::move(workers));
   server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = tls_});
-  const std::array<::grpc::Service*, 2> services{&service_->service(), user_auth_.get()};
+  const std::array<::grpc::Service*, 1> services{&service_->service()};
   const auto port = server_->Start(services);
   if (!port) throw std::runtime_error(port.error());
   port_ = *port;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -41,8 +40,9 @@ class Worker {
   std::thread thread_{[this] { io_.run(); }};
 };
 
-// The part of customers that validates tokens, with two workers and a database of its own, in which
-// the users 1 to kUsers have the token version id % 3 and the odd emails below.
+// The part of customers that validates tokens, over the stream alone, with two workers and a
+// database of its own, in which the users 1 to kUsers have the token version id % 3 and the odd
+// emails below.
 class Customers {
  public:
   static constexpr int kUsers = 2000;
@@ -76,7 +76,6 @@ class Customers {
   const platform::security::TokenCodec tokens_;
   std::deque<Shard> shards_;
   std::optional<customers::TokenValidationService> service_;
-  std::unique_ptr<::grpc::Service> user_auth_;
   std::optional<platform::grpc::Server> server_;
   std::uint16_t port_ = 0;
 };

@@ -16,10 +16,36 @@ using platform::Task;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kReachableTimeout{1};
+constexpr std::size_t kMaxAuthorizationBytes = std::size_t{64} << 10;
+
+// What customers is being asked.
+struct InFlight {
+  std::size_t tokens = 0;
+  std::size_t bytes = 0;  // Of their headers.
+};
+
+// Counts one of them for as long as it lives, which may be longer than the client does.
+class Place {
+ public:
+  Place(std::shared_ptr<InFlight> all, std::size_t bytes) : all_(std::move(all)), bytes_(bytes) {
+    ++all_->tokens;
+    all_->bytes += bytes_;
+  }
+  ~Place() {
+    --all_->tokens;
+    all_->bytes -= bytes_;
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  const std::shared_ptr<InFlight> all_;
+  const std::size_t bytes_;
+};
 
 // May mean that the client has been destroyed meanwhile.
-bool IsUnavailable(const Result<Caller>& answer) {
-  return !answer && answer.error().code == ErrorCode::kUnavailable;
+bool IsUnavailable(const TokenValidationStream::Answer& answer) {
+  return answer && !*answer && answer->error().code == ErrorCode::kUnavailable;
 }
 
 class CustomersClient final : public TokenValidator {
@@ -27,62 +53,69 @@ class CustomersClient final : public TokenValidator {
   CustomersClient(const boost::asio::any_io_executor& executor, TokenValidatorOptions options)
       : timeout_(options.stream.customers.timeout),
         unary_period_(options.unary_period),
+        max_in_flight_(options.max_in_flight),
+        max_in_flight_bytes_(options.max_in_flight_bytes),
         metrics_(options.stream.metrics),
         unary_(MakeUserAuthClient(options.stream.customers)),
         stream_(executor, std::move(options.stream)) {}
 
   Task<Result<Caller>> Validate(std::string_view authorization, Origin origin) override {
-    if (!MayBeAuthorization(authorization)) {
+    if (authorization.empty() || authorization.size() > kMaxAuthorizationBytes) {
       co_return std::unexpected(Error::PermissionDenied(kInvalidHeader));
     }
-    const std::string copy(authorization);
     CountedValidation counted(metrics_);
-    if (HasStream()) {
-      Result<Caller> answer = co_await stream_.Validate(copy, origin, timeout_);
-      if (IsUnavailable(answer) || !NoteAnswer(answer)) {
-        counted.End(answer);
-        co_return answer;
-      }
+    TokenValidationStream::Answer answer;
+    if (!HasRoomFor(authorization)) {
+      answer = std::unexpected(Error::Unavailable());
+      counted.End(*answer);
+      co_return *std::move(answer);
     }
-    Result<Caller> answer = co_await unary_->Validate(copy, origin);
-    counted.End(answer);
-    co_return answer;
+    const Place place(in_flight_, authorization.size());
+    const std::string copy(authorization);
+    const auto deadline = Clock::now() + timeout_;
+    if (HasStream()) {
+      answer = co_await stream_.Validate(copy, origin, deadline);
+      if (!IsUnavailable(answer)) NoteWhetherStream(answer.has_value());
+    }
+    if (!answer) answer = co_await unary_->Validate(copy, origin, deadline);
+    counted.End(*answer);
+    co_return *std::move(answer);
   }
 
   Task<bool> IsReachable() override {
+    const auto deadline = Clock::now() + kReachableTimeout;
     if (HasStream()) {
       // No token at all is refused by whoever can answer one.
-      const Result<Caller> answer = co_await stream_.Validate("", {}, kReachableTimeout);
+      const auto answer = co_await stream_.Validate("", {}, deadline);
       if (IsUnavailable(answer)) co_return false;
-      if (!NoteAnswer(answer)) {
-        co_return answer || answer.error().code == ErrorCode::kPermissionDenied;
-      }
+      NoteWhetherStream(answer.has_value());
+      if (answer) co_return true;
     }
-    co_return co_await unary_->IsReachable();
+    co_return co_await unary_->IsReachable(deadline);
   }
 
  private:
+  bool HasRoomFor(std::string_view authorization) const {
+    return in_flight_->tokens + stream_.overdue() < max_in_flight_ &&
+           in_flight_->bytes + authorization.size() <= max_in_flight_bytes_;
+  }
+
   bool HasStream() const { return Clock::now() >= unary_until_; }
 
-  // Whether the stream's answer is that there is none.
-  bool NoteAnswer(const Result<Caller>& answer) {
-    const bool is_missing = !answer && answer.error().code == ErrorCode::kNotImplemented;
-    const bool was_unary = is_unary_;
-    if (is_missing) {
-      is_unary_ = true;
-      unary_until_ = Clock::now() + unary_period_;
-      if (!was_unary) platform::log::Info("customers has no stream: validating by unary calls");
-    } else if (answer || answer.error().code == ErrorCode::kPermissionDenied) {
-      is_unary_ = false;
-      if (was_unary) platform::log::Info("customers has a stream: validating over it");
-    }
-    return is_missing;
+  void NoteWhetherStream(bool has_stream) {
+    if (!has_stream) unary_until_ = Clock::now() + unary_period_;
+    if (std::exchange(is_unary_, !has_stream) == !has_stream) return;
+    platform::log::Info(has_stream ? "customers has a stream: validating over it"
+                                   : "customers has no stream: validating by unary calls");
   }
 
   const std::chrono::milliseconds timeout_;
   const std::chrono::milliseconds unary_period_;
+  const std::size_t max_in_flight_;
+  const std::size_t max_in_flight_bytes_;
   const std::shared_ptr<ValidationMetrics> metrics_;
-  const std::unique_ptr<TokenValidator> unary_;
+  const std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>();
+  const std::unique_ptr<UserAuthClient> unary_;
   TokenValidationStream stream_;
   Clock::time_point unary_until_{};
   bool is_unary_ = false;

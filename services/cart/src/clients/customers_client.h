@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 
 #include "services/cart/src/clients/token_validation_stream.h"
@@ -11,6 +12,11 @@ namespace cart {
 
 struct TokenValidatorOptions {
   TokenValidationStreamOptions stream;
+  // Validations without an answer, whichever way they are asked, and the bytes of their headers;
+  // one more is kUnavailable at once. Over the stream, those whose deadline has passed count until
+  // customers answers or the stream ends.
+  std::size_t max_in_flight = 2048;
+  std::size_t max_in_flight_bytes = std::size_t{4} << 20;
   // How long a customers that has no stream is asked one call at a time before the stream is tried
   // again.
   std::chrono::milliseconds unary_period{60'000};

@@ -1,6 +1,8 @@
 #include "services/cart/src/clients/token_validation_call.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
 #include <utility>
 
 namespace cart {
@@ -12,6 +14,27 @@ constexpr int kMaxQueries = 1024;
 constexpr std::size_t kMaxBatchBytes = std::size_t{256} << 10;
 // Messages that may wait for the owner before reading pauses.
 constexpr std::size_t kMaxUnread = 64;
+
+using Requests = std::deque<customers::v1::ValidateTokensRequest>;
+
+Requests ToRequests(std::span<const TokenValidationCall::Query> queries) {
+  Requests requests;
+  std::size_t bytes = 0;
+  for (const TokenValidationCall::Query& query : queries) {
+    bytes += query.authorization.size();
+    if (requests.empty() || requests.back().queries_size() == kMaxQueries ||
+        bytes > kMaxBatchBytes) {
+      requests.emplace_back();
+      bytes = query.authorization.size();
+    }
+    customers::v1::TokenQuery& message = *requests.back().add_queries();
+    message.set_id(query.id);
+    message.set_authorization(query.authorization.data(), query.authorization.size());
+    message.set_request_id(query.origin.request_id.data(), query.origin.request_id.size());
+    message.set_traceparent(query.origin.traceparent.data(), query.origin.traceparent.size());
+  }
+  return requests;
+}
 
 }  // namespace
 
@@ -33,29 +56,22 @@ TokenValidationCall::TokenValidationCall(boost::asio::any_io_executor executor,
                                          std::function<void()> on_news, std::promise<void> ended)
     : executor_(std::move(executor)), on_news_(std::move(on_news)), ended_(std::move(ended)) {}
 
-bool TokenValidationCall::Batch::HasRoomFor(const Query& query) const {
-  return request.queries_size() < kMaxQueries &&
-         bytes + query.authorization.size() <= kMaxBatchBytes;
+void TokenValidationCall::Send(std::span<const Query> queries) {
+  Requests requests = ToRequests(queries);
+  const std::lock_guard lock(mutex_);
+  std::ranges::move(requests, std::back_inserter(outbox_));
+  if (!is_writing_) WriteNext();
 }
 
-void TokenValidationCall::Send(std::span<const Query> queries) {
+std::vector<std::uint64_t> TokenValidationCall::TakeUnsent() {
   const std::lock_guard lock(mutex_);
-  if (!is_open_) return;
-  for (const Query& query : queries) {
-    const std::size_t taken = is_writing_ ? 1 : 0;
-    if (outbox_.size() == taken || !outbox_.back().HasRoomFor(query)) outbox_.emplace_back();
-    Batch& batch = outbox_.back();
-    batch.bytes += query.authorization.size();
-    customers::v1::TokenQuery& message = *batch.request.add_queries();
-    message.set_id(query.id);
-    message.set_authorization(query.authorization.data(), query.authorization.size());
-    message.set_request_id(query.origin.request_id.data(), query.origin.request_id.size());
-    message.set_traceparent(query.origin.traceparent.data(), query.origin.traceparent.size());
+  const auto first = outbox_.begin() + (is_writing_ ? 1 : 0);
+  std::vector<std::uint64_t> ids;
+  for (auto request = first; request != outbox_.end(); ++request) {
+    for (const customers::v1::TokenQuery& query : request->queries()) ids.push_back(query.id());
   }
-  if (!is_writing_ && !outbox_.empty()) {
-    is_writing_ = true;
-    StartWrite(&outbox_.front().request);
-  }
+  outbox_.erase(first, outbox_.end());
+  return ids;
 }
 
 TokenValidationCall::News TokenValidationCall::Take() {
@@ -94,10 +110,7 @@ void TokenValidationCall::OnWriteDone(bool ok) {
   is_writing_ = false;
   outbox_.pop_front();
   if (!ok) is_open_ = false;
-  if (is_open_ && !outbox_.empty()) {
-    is_writing_ = true;
-    StartWrite(&outbox_.front().request);
-  }
+  WriteNext();
 }
 
 void TokenValidationCall::OnDone(const ::grpc::Status& status) {
@@ -111,6 +124,12 @@ void TokenValidationCall::OnDone(const ::grpc::Status& status) {
   // With its context, and perhaps the channel.
   self.reset();
   ended.set_value();
+}
+
+void TokenValidationCall::WriteNext() {
+  if (!is_open_ || outbox_.empty()) return;
+  is_writing_ = true;
+  StartWrite(&outbox_.front());
 }
 
 void TokenValidationCall::Notify() {

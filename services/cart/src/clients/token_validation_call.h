@@ -50,9 +50,12 @@ class TokenValidationCall final
 
   // The rest is for the owner. None of it blocks.
 
-  // Sends queries: at once, or with all that gather until the write under way has ended. After the
-  // call has ended it does nothing.
+  // Sends queries, once those before them have been written, in as many messages as their number
+  // and size ask for. A call that has ended only keeps them.
   void Send(std::span<const Query> queries);
+
+  // Takes back the ids of what has not been handed to gRPC; it will not be sent. At the call's end.
+  std::vector<std::uint64_t> TakeUnsent();
 
   News Take();
 
@@ -60,13 +63,6 @@ class TokenValidationCall final
   void Abandon();
 
  private:
-  struct Batch {
-    customers::v1::ValidateTokensRequest request;
-    std::size_t bytes = 0;
-
-    bool HasRoomFor(const Query& query) const;
-  };
-
   TokenValidationCall(boost::asio::any_io_executor executor, std::function<void()> on_news,
                       std::promise<void> ended);
 
@@ -74,7 +70,8 @@ class TokenValidationCall final
   void OnWriteDone(bool ok) override;
   void OnDone(const ::grpc::Status& status) override;
 
-  // Needs the lock.
+  // These need the lock.
+  void WriteNext();
   void Notify();
 
   ::grpc::ClientContext context_;
@@ -87,7 +84,8 @@ class TokenValidationCall final
   // gRPC runs no reaction within a call that starts an operation, so that these are made with the
   // lock held: that keeps them before the removal of the hold.
   std::mutex mutex_;
-  std::deque<Batch> outbox_;  // The first one is being written, if is_writing_.
+  // The first one is being written, if is_writing_.
+  std::deque<customers::v1::ValidateTokensRequest> outbox_;
   bool is_writing_ = false;
   bool is_open_ = true;     // Operations may still be started.
   bool is_paused_ = false;  // No read is under way, until news are taken.

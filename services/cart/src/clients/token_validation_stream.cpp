@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
 #include <functional>
 #include <future>
 #include <optional>
@@ -25,9 +26,9 @@ namespace {
 namespace asio = boost::asio;
 namespace v1 = customers::v1;
 using platform::Error;
-using platform::ErrorCode;
 using platform::Result;
 using Clock = std::chrono::steady_clock;
+using Answer = TokenValidationStream::Answer;
 
 // Attempts in a row without a verdict, from which on customers counts as away.
 constexpr int kAwayAfter = 2;
@@ -39,15 +40,11 @@ struct Query {
   Clock::time_point deadline;
   bool is_sent = false;      // On the present stream.
   bool is_repeated = false;  // Was sent on an earlier one.
-  Result<Caller> answer = std::unexpected(Error::Unavailable());
-  std::move_only_function<void()> resume{};
-
-  void Settle(Result<Caller> result) {
-    answer = std::move(result);
-    // Last: the caller goes on, and the query with it.
-    std::exchange(resume, nullptr)();
-  }
+  Answer answer{};
+  std::move_only_function<void()> resume{};  // Ends the query: its caller goes on.
 };
+
+Result<Caller> Unavailable() { return std::unexpected(Error::Unavailable()); }
 
 Result<Caller> ToResult(v1::Verdict verdict) {
   switch (verdict.outcome_case()) {
@@ -66,7 +63,7 @@ Result<Caller> ToResult(v1::Verdict verdict) {
     case v1::Verdict::OUTCOME_NOT_SET:
       break;
   }
-  return std::unexpected(Error::Unavailable());
+  return Unavailable();
 }
 
 }  // namespace
@@ -86,9 +83,9 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor executor, TokenValidationStreamOptions options)
       : executor_(std::move(executor)), options_(std::move(options)), stub_(Connect()) {}
 
-  bool CanStart() const {
-    return open_.size() < options_.max_in_flight && !(is_backing_off_ && IsAway());
-  }
+  bool CanStart() const { return !(is_backing_off_ && IsAway()); }
+
+  std::size_t overdue() const { return overdue_; }
 
   void Start(Query& query) {
     // Never used twice, on any stream.
@@ -101,10 +98,13 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 
   void Close() {
     if (call_ != nullptr) std::exchange(call_, nullptr)->Abandon();
-    for (const auto& [id, query] : open_) {
-      if (query != nullptr) asio::post(executor_, std::move(query->resume));
+    for (const auto& [id, query] : std::exchange(open_, {})) {
+      if (query != nullptr) settled_.push_back(query);
     }
-    open_.clear();
+    for (Query* query : std::exchange(settled_, {})) {
+      query->answer = Unavailable();
+      asio::post(executor_, std::move(query->resume));
+    }
     // gRPC must be at rest when the process exits.
     for (const std::future<void>& ended : endings_) ended.wait();
   }
@@ -153,7 +153,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     if (batch.empty()) return;
     if (call_ == nullptr) Open();
     last_message_ = Clock::now();
-    if (awaited_ == 0) quiet_since_ = last_message_;
+    if (!quiet_since_) quiet_since_ = last_message_;
     awaited_ += batch.size();
     options_.metrics->batch_sizes.Observe(std::uint64_t{batch.size()});
     call_->Send(batch);
@@ -161,7 +161,6 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 
   void Open() {
     is_heard_ = false;
-    awaited_ = 0;
     std::erase_if(endings_, [](const std::future<void>& ended) {
       return ended.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
     });
@@ -179,45 +178,82 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     if (call_ == nullptr) return;
     TokenValidationCall::News news = call_->Take();
     if (!news.verdicts.empty()) NoteHeard();
-    for (v1::ValidateTokensResponse& message : news.verdicts) {
+    if (!SettleAll(news.verdicts)) {
+      platform::log::Warning("customers gave a verdict on an unknown id");
+      call_->Abandon();
+      OnEnd(::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
+    } else if (news.end) {
+      OnEnd(*news.end);
+    } else {
+      FlushIfAnswered();
+    }
+    ResumeSettled();
+  }
+
+  // False when there is a verdict that nobody asked for; those behind it are dropped.
+  bool SettleAll(std::vector<v1::ValidateTokensResponse>& messages) {
+    for (v1::ValidateTokensResponse& message : messages) {
       for (v1::Verdict& verdict : *message.mutable_verdicts()) {
-        if (!Settle(std::move(verdict))) {
-          platform::log::Warning("customers gave a verdict on an unknown id");
-          std::exchange(call_, nullptr)->Abandon();
-          OnEnd(::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
-          return;
+        const auto found = open_.find(verdict.id());
+        if (found == open_.end()) return false;
+        Query* const query = found->second;
+        if (query != nullptr && !query->is_sent) return false;
+        open_.erase(found);
+        if (query == nullptr) {
+          --overdue_;
+        } else {
+          --awaited_;
+          Settle(*query, ToResult(std::move(verdict)));
         }
       }
     }
-    if (news.end) {
-      call_ = nullptr;
-      OnEnd(*news.end);
-    } else if (awaited_ == 0 && !unsent_.empty()) {
-      ScheduleFlush();
-    }
-  }
-
-  // False for a verdict that nobody asked for.
-  bool Settle(v1::Verdict verdict) {
-    const auto found = open_.find(verdict.id());
-    if (found == open_.end()) return false;
-    Query* const query = found->second;
-    if (query != nullptr && !query->is_sent) return false;
-    open_.erase(found);
-    --awaited_;
-    if (query != nullptr) query->Settle(ToResult(std::move(verdict)));
     return true;
   }
 
+  // Its caller goes on with ResumeSettled().
+  void Settle(Query& query, Answer answer) {
+    query.answer = std::move(answer);
+    settled_.push_back(&query);
+  }
+
+  // Comes last: callers may do anything, also destroy the stream, which makes the others'
+  // validations kUnavailable.
+  void ResumeSettled() {
+    try {
+      while (!settled_.empty()) {
+        Query* const query = settled_.front();
+        settled_.pop_front();
+        std::exchange(query->resume, nullptr)();
+      }
+    } catch (...) {
+      asio::post(executor_, Weakly(&Impl::ResumeSettled));
+      throw;
+    }
+  }
+
+  // What has gathered need not wait any longer when all that was sent is answered.
+  void FlushIfAnswered() {
+    if (call_ != nullptr && awaited_ == 0 && !unsent_.empty()) ScheduleFlush();
+  }
+
   void NoteHeard() {
-    quiet_since_ = Clock::now();
+    quiet_since_.reset();
     is_heard_ = true;
     failures_ = 0;
     if (std::exchange(is_loss_logged_, false)) platform::log::Info("customers answers again");
   }
 
-  // The stream has ended: decides what becomes of those who wait, and when there is another.
+  // The stream has ended, or was abandoned: decides what becomes of those who wait, and when there
+  // is another.
   void OnEnd(const ::grpc::Status& status) {
+    for (const std::uint64_t id : std::exchange(call_, nullptr)->TakeUnsent()) {
+      const auto waiting = open_.find(id);
+      if (waiting != open_.end() && waiting->second != nullptr) waiting->second->is_sent = false;
+    }
+    awaited_ = 0;
+    overdue_ = 0;
+    quiet_since_.reset();
+
     const bool is_unimplemented = status.error_code() == ::grpc::StatusCode::UNIMPLEMENTED;
     if (is_unimplemented) {
       failures_ = 0;
@@ -227,23 +263,21 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
       BackOff();
     }
 
-    std::vector<Query*> settled;
     unsent_.clear();
     boost::unordered::erase_if(open_, [&](const auto& entry) {
       const auto [id, query] = entry;
       if (query == nullptr) return true;
       if (is_unimplemented || IsAway() || (query->is_sent && query->is_repeated)) {
-        settled.push_back(query);
+        Settle(*query, is_unimplemented ? Answer() : Unavailable());
         return true;
       }
-      query->is_repeated = query->is_repeated || query->is_sent;
-      query->is_sent = false;
+      if (std::exchange(query->is_sent, false)) {
+        query->is_repeated = true;
+        options_.metrics->repeated.Add();
+      }
       unsent_.push_back(id);
       return false;
     });
-    const Error error =
-        is_unimplemented ? Error{.code = ErrorCode::kNotImplemented} : Error::Unavailable();
-    for (Query* query : settled) query->Settle(std::unexpected(error));
   }
 
   void LogLoss(const ::grpc::Status& status) {
@@ -254,11 +288,8 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 
   void BackOff() {
     is_backing_off_ = true;
-    auto longest = options_.initial_backoff;
-    for (int i = 1; i < failures_ && longest < options_.max_backoff; ++i) longest *= 2;
-    longest = std::min(longest, options_.max_backoff);
-    std::uniform_int_distribution<std::chrono::milliseconds::rep> jitter(longest.count() / 2,
-                                                                         longest.count());
+    const auto longest = options_.reopen_pause.count();
+    std::uniform_int_distribution<std::chrono::milliseconds::rep> jitter(longest / 2, longest);
     backoff_timer_.expires_after(std::chrono::milliseconds{jitter(random_)});
     backoff_timer_.async_wait(Weakly([](Impl& impl, const boost::system::error_code&) {
       impl.is_backing_off_ = false;
@@ -279,7 +310,6 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   void OnDeadline() {
     watched_.reset();
     const auto now = Clock::now();
-    std::vector<Query*> overdue;
     auto next = Clock::time_point::max();
     boost::unordered::erase_if(open_, [&](auto& entry) {
       Query*& query = entry.second;
@@ -288,21 +318,30 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
         next = std::min(next, query->deadline);
         return false;
       }
-      overdue.push_back(query);
-      // What was sent is still to be answered.
-      return !std::exchange(query, nullptr)->is_sent;
+      Settle(*query, Unavailable());
+      if (!std::exchange(query, nullptr)->is_sent) return true;
+      // customers is still to answer it, but nothing waits for that.
+      --awaited_;
+      ++overdue_;
+      return false;
     });
     if (next != Clock::time_point::max()) WatchDeadline(next);
 
-    const bool is_silent =
-        call_ != nullptr && awaited_ > 0 && now - quiet_since_ >= options_.customers.timeout / 2;
-    if (!overdue.empty() && is_silent) {
-      std::exchange(call_, nullptr)->Abandon();
+    if (!settled_.empty() && IsSilent(now)) {
+      call_->Abandon();
       // With its connection: a dead one would be silent on the next stream too, until a ping tells.
       stub_ = Connect();
       OnEnd(::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "silent"));
+    } else {
+      FlushIfAnswered();
     }
-    for (Query* query : overdue) query->Settle(std::unexpected(Error::Unavailable()));
+    ResumeSettled();
+  }
+
+  // Nothing has come for as long as a validation may take, the wait for its message included.
+  bool IsSilent(Clock::time_point now) const {
+    return quiet_since_ &&
+           now - *quiet_since_ >= options_.customers.timeout - options_.unanswered_message_interval;
   }
 
   const asio::any_io_executor executor_;
@@ -312,6 +351,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   // By id. Null when nobody waits any more, but customers has yet to answer.
   boost::unordered_flat_map<std::uint64_t, Query*> open_;
   std::vector<std::uint64_t> unsent_;  // Some may not be open any more.
+  std::deque<Query*> settled_;         // Not open any more, but their callers have yet to go on.
   std::uint64_t next_id_ = 1;
   std::optional<Clock::time_point> flush_due_;  // Set while one is scheduled.
   Clock::time_point last_message_{};
@@ -320,10 +360,12 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<TokenValidationCall> call_;  // Null when there is no stream.
   std::vector<std::future<void>> endings_;     // Of calls that gRPC may still be busy with.
   std::uint64_t stream_number_ = 0;
-  std::size_t awaited_ = 0;        // Sent on this stream, and not answered.
-  Clock::time_point quiet_since_;  // The latest verdict, or the first question after it.
-  bool is_heard_ = false;          // This stream has brought a verdict.
-  int failures_ = 0;               // Streams in a row that brought none.
+  // Sent on this stream and not answered: before their deadline, and after it.
+  std::size_t awaited_ = 0;
+  std::size_t overdue_ = 0;
+  std::optional<Clock::time_point> quiet_since_;  // The first message after the latest verdict.
+  bool is_heard_ = false;                         // This stream has brought a verdict.
+  int failures_ = 0;                              // Streams in a row that brought none.
   bool is_loss_logged_ = false;
   bool is_backing_off_ = false;
   asio::steady_timer backoff_timer_{executor_};
@@ -339,11 +381,12 @@ TokenValidationStream::TokenValidationStream(const asio::any_io_executor& execut
 
 TokenValidationStream::~TokenValidationStream() { impl_->Close(); }
 
-platform::Task<Result<Caller>> TokenValidationStream::Validate(std::string_view authorization,
-                                                               Origin origin,
-                                                               std::chrono::milliseconds timeout) {
-  if (!impl_->CanStart()) co_return std::unexpected(Error::Unavailable());
-  Query query{.authorization = authorization, .origin = origin, .deadline = Clock::now() + timeout};
+std::size_t TokenValidationStream::overdue() const { return impl_->overdue(); }
+
+platform::Task<Answer> TokenValidationStream::Validate(std::string_view authorization,
+                                                       Origin origin, Clock::time_point deadline) {
+  if (!impl_->CanStart()) co_return Unavailable();
+  Query query{.authorization = authorization, .origin = origin, .deadline = deadline};
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
         query.resume = [handler = std::move(handler)]() mutable { std::move(handler)(); };

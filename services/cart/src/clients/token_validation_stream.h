@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "platform/result/result.h"
@@ -16,18 +17,16 @@ namespace cart {
 
 struct TokenValidationStreamOptions {
   UserAuthClientOptions customers;
-  // Validations without an answer; one more is kUnavailable at once. Those whose deadline has
-  // passed count until customers answers or the stream ends.
-  std::size_t max_in_flight = 2048;
   // Least time between two messages. Messages, and the wake-ups of gRPC's threads on both sides,
   // cost far more than the queries in them: under load each carries more, and a lone query does not
   // wait.
   std::chrono::microseconds message_interval{500};
   // The same while the last message has not been answered in full.
   std::chrono::microseconds unanswered_message_interval{10'000};
-  // Between the loss of a stream and the next attempt; doubles up to the maximum, with jitter.
-  std::chrono::milliseconds initial_backoff{50};
-  std::chrono::milliseconds max_backoff{500};
+  // The longest pause between the loss of a stream and the next attempt; the shortest is half of
+  // it. Short, because the channel's own back-off comes on top: while it lasts, attempts send
+  // nothing.
+  std::chrono::milliseconds reopen_pause{100};
   std::shared_ptr<ValidationMetrics> metrics = std::make_shared<ValidationMetrics>();
 };
 
@@ -37,8 +36,8 @@ struct TokenValidationStreamOptions {
 //
 // When the stream breaks, what waits is asked once more on the next one. When two attempts in a row
 // have brought no verdict, customers counts as away: what waits is kUnavailable, and what is asked
-// before the next attempt too, at once. A stream that is silent until a deadline has passed, or
-// that brings a verdict on an unknown id, is given up, a silent one with its connection.
+// before the next attempt too, at once. A stream that brings nothing for as long as a validation
+// may take, or a verdict on an unknown id, is given up, a silent one with its connection.
 //
 // It belongs to one event loop: constructed, used and destroyed on its thread.
 class TokenValidationStream {
@@ -50,10 +49,16 @@ class TokenValidationStream {
   TokenValidationStream(const TokenValidationStream&) = delete;
   TokenValidationStream& operator=(const TokenValidationStream&) = delete;
 
+  // None where customers has no such stream.
+  using Answer = std::optional<platform::Result<Caller>>;
+
   // As TokenValidator::Validate, but for an authorization that outlives the task, of at most 64
-  // KiB, and also kNotImplemented: customers has no such stream.
-  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization, Origin origin,
-                                                    std::chrono::milliseconds timeout);
+  // KiB.
+  platform::Task<Answer> Validate(std::string_view authorization, Origin origin,
+                                  std::chrono::steady_clock::time_point deadline);
+
+  // Questions whose deadline has passed, but which customers may still be at work on.
+  std::size_t overdue() const;
 
  private:
   class Impl;

@@ -24,19 +24,15 @@ class TokenValidator {
   // `authorization` is the value of the Authorization header, unparsed; it is copied before the
   // task first waits, and empty when there is no header; the origin outlives the task. Errors:
   // kPermissionDenied, with the reason to show to the client, for a refused token; kUnavailable
-  // when customers does not tell, within a deadline.
+  // when customers does not tell, within a deadline, or at once when it is asked too much already.
   virtual platform::Task<platform::Result<Caller>> Validate(std::string_view authorization,
                                                             Origin origin) = 0;
 
-  // Whether customers can be asked: it is, within a second.
+  // Whether customers can be asked: it is, within a second, however much it is asked already.
   virtual platform::Task<bool> IsReachable() = 0;
 };
 
-// Whether the value of an Authorization header is worth a question: not empty, ASCII (UserAuth's
-// string must be UTF-8, a header need not be) and at most 64 KiB. The answer to any other is
-// kInvalidHeader.
-bool MayBeAuthorization(std::string_view authorization);
-
+// Why a header is refused that customers is not asked about.
 inline constexpr const char* kInvalidHeader = "Invalid authorization header";
 
 }  // namespace cart

@@ -7,12 +7,11 @@
 #include "platform/grpc/channel.h"
 #include "platform/grpc/unary.h"
 #include "platform/log/log.h"
+#include "platform/schema/text.h"
 #include "proto/auth.grpc.pb.h"
 
 namespace cart {
 namespace {
-
-constexpr std::chrono::seconds kReachableTimeout{1};
 
 // One more attempt when the connection breaks under a call. Retries must not feed an overload:
 // customers forbids them when it answers UNAVAILABLE itself (retry pushback), and when many calls
@@ -35,26 +34,29 @@ bool IsAnswer(::grpc::StatusCode code) {
   return code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;
 }
 
-class UserAuthClient final : public TokenValidator {
+std::chrono::milliseconds Until(UserAuthClient::Clock::time_point deadline) {
+  return std::chrono::ceil<std::chrono::milliseconds>(deadline - UserAuthClient::Clock::now());
+}
+
+class UserAuthCalls final : public UserAuthClient {
  public:
-  explicit UserAuthClient(const UserAuthClientOptions& options)
-      : timeout_(options.timeout),
-        channel_(platform::grpc::MakeChannel({.host = options.host,
+  explicit UserAuthCalls(const UserAuthClientOptions& options)
+      : channel_(platform::grpc::MakeChannel({.host = options.host,
                                               .port = options.port,
                                               .tls = options.tls,
                                               .service_config = kServiceConfig})),
         stub_(UserAuth::NewStub(channel_)) {}
 
-  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization,
-                                                    Origin origin) override {
-    if (!MayBeAuthorization(authorization)) {
+  platform::Task<platform::Result<Caller>> Validate(std::string_view authorization, Origin origin,
+                                                    Clock::time_point deadline) override {
+    if (!platform::schema::IsText(authorization)) {
       co_return std::unexpected(platform::Error::PermissionDenied(kInvalidHeader));
     }
     AuthRequest request;
     request.mutable_token()->set_value(std::string(authorization));
     auto [status, response] = co_await platform::grpc::Unary(
         *stub_->async(), &UserAuth::StubInterface::async_interface::ValidateToken,
-        std::move(request), timeout_,
+        std::move(request), Until(deadline),
         {{"x-request-id", std::string(origin.request_id)},
          {"traceparent", std::string(origin.traceparent)}});
 
@@ -73,11 +75,11 @@ class UserAuthClient final : public TokenValidator {
                      .is_admin = payload.is_admin()};
   }
 
-  platform::Task<bool> IsReachable() override {
+  platform::Task<bool> IsReachable(Clock::time_point deadline) override {
     // A call without a token is refused by whoever can answer one with a token.
     const auto [status, response] = co_await platform::grpc::Unary(
         *stub_->async(), &UserAuth::StubInterface::async_interface::ValidateToken, AuthRequest(),
-        kReachableTimeout);
+        Until(deadline));
     co_return IsAnswer(status.error_code());
   }
 
@@ -97,7 +99,6 @@ class UserAuthClient final : public TokenValidator {
     }
   }
 
-  const std::chrono::milliseconds timeout_;
   const std::shared_ptr<::grpc::Channel> channel_;
   const std::unique_ptr<UserAuth::Stub> stub_;
   ::grpc::StatusCode last_failure_ = ::grpc::StatusCode::OK;
@@ -105,8 +106,8 @@ class UserAuthClient final : public TokenValidator {
 
 }  // namespace
 
-std::unique_ptr<TokenValidator> MakeUserAuthClient(const UserAuthClientOptions& options) {
-  return std::make_unique<UserAuthClient>(options);
+std::unique_ptr<UserAuthClient> MakeUserAuthClient(const UserAuthClientOptions& options) {
+  return std::make_unique<UserAuthCalls>(options);
 }
 
 }  // namespace cart

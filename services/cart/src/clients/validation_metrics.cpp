@@ -11,6 +11,8 @@ constexpr Metric kDuration{"token_validation_client_duration_seconds",
                            "Time from a question about a token to its answer."};
 constexpr Metric kBatches{"token_validation_client_batch_tokens",
                           "Tokens that were sent together over a stream."};
+constexpr Metric kRepeats{"token_validation_client_repeats_total",
+                          "Tokens that were asked about once more because a stream was lost."};
 constexpr Metric kVerdicts{"token_validation_client_verdicts_total",
                            "Tokens that customers was asked about."};
 
@@ -20,6 +22,7 @@ void ValidationMetrics::ReportTo(platform::telemetry::Report& report) const {
   report.AddGauge(kInFlight, {}, in_flight);
   report.AddHistogram(kDuration, {}, durations);
   report.AddHistogram(kBatches, {}, batch_sizes);
+  report.AddCounter(kRepeats, {}, repeated);
   report.AddCounter(kVerdicts, {{"outcome", "accepted"}}, accepted);
   report.AddCounter(kVerdicts, {{"outcome", "refused"}}, refused);
   report.AddCounter(kVerdicts, {{"outcome", "failed"}}, failed);

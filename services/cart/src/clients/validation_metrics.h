@@ -15,6 +15,7 @@ struct ValidationMetrics {
   platform::telemetry::Gauge in_flight;
   platform::telemetry::Histogram durations;
   platform::telemetry::Histogram batch_sizes{platform::telemetry::kSizes};
+  platform::telemetry::Counter repeated;  // After the loss of a stream.
   platform::telemetry::Counter accepted;
   platform::telemetry::Counter refused;
   platform::telemetry::Counter failed;

@@ -24,11 +24,13 @@ TEST(ValidationMetrics, CountVerdicts) {
   {
     const CountedValidation abandoned(metrics);
   }
+  metrics->repeated.Add(5);
   platform::telemetry::Report report;
   metrics->ReportTo(report);
   for (const char* line :
        {"verdicts_total{outcome=\"accepted\"} 2\n", "verdicts_total{outcome=\"refused\"} 1\n",
-        "verdicts_total{outcome=\"failed\"} 1\n", "in_flight 0\n", "duration_seconds_count 4\n"}) {
+        "verdicts_total{outcome=\"failed\"} 1\n", "in_flight 0\n", "repeats_total 5\n",
+        "duration_seconds_count 4\n"}) {
     EXPECT_THAT(report.Text(), HasSubstr(line));
   }
 }

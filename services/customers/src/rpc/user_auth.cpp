@@ -8,7 +8,6 @@
 #include <exception>
 #include <utility>
 
-#include "platform/grpc/status.h"
 #include "platform/log/log.h"
 #include "proto/auth.grpc.pb.h"
 #include "services/customers/src/rpc/verdict_log.h"
@@ -19,8 +18,10 @@ namespace {
 ::grpc::Status ToStatus(const platform::Error& error) {
   // The wire's word for a refused token.
   if (IsRefusal(error)) return {::grpc::StatusCode::INVALID_ARGUMENT, error.reason};
-  return platform::grpc::ToStatus(
-      error.code == platform::ErrorCode::kUnavailable ? error : platform::Error::Internal());
+  if (error.code == platform::ErrorCode::kUnavailable) {
+    return {::grpc::StatusCode::UNAVAILABLE, "Temporarily unavailable"};
+  }
+  return {::grpc::StatusCode::INTERNAL, "Internal error"};
 }
 
 // An open call. Answers it exactly once: when it is dropped unanswered, because its worker is gone,
@@ -45,7 +46,7 @@ class OpenCall {
   OpenCall& operator=(OpenCall&&) = delete;
   ~OpenCall() {
     if (reactor_ != nullptr) {
-      Finish(platform::grpc::ToStatus(platform::Error::Unavailable()));
+      Finish(ToStatus(platform::Error::Unavailable()));
     }
   }
 
