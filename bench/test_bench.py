@@ -101,10 +101,24 @@ def test_the_open_loop_counts_what_is_never_answered(tmp_path):
     assert result["percentiles"]["50"] > 300
 
 
-def test_the_open_loop_counts_refusals(tmp_path):
+def test_the_open_loop_counts_refusals_as_slow(tmp_path):
+    """An answer that is quick because it is none must not make a server look fast."""
     with Server(status=503) as server:
-        result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2")
+        result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2",
+                           "--drain", "0.7")
     assert result["errors"] == result["requests"] > 0
+    assert result["percentiles"]["50"] >= 700
+    assert result["per_second"] == 0
+
+
+def test_the_open_loop_says_what_it_did(tmp_path):
+    with Server() as server:
+        result = open_loop(tmp_path, server.port, "--rate", "200", "--warm-up", "0.2",
+                           "--seconds", "1", "--connections", "4")
+    assert 190 <= result["arrivals"] <= 210
+    assert result["per_second"] == pytest.approx(result["arrivals"], abs=10)
+    assert 0 < result["cores"] < 1
+    assert result["late_arrivals"] <= result["late_sends"] <= result["arrivals"]
 
 
 def test_the_open_loop_follows_a_chain(tmp_path):
