@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
 
-from harness import report, scaling, scenarios, statements  # noqa: E402
+from harness import measure, report, scaling, scenarios, statements  # noqa: E402
 from harness.stage import TOKEN_USERS, Size  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
@@ -141,7 +141,8 @@ def test_all_statements_are_read(store):
 
 
 def test_every_load_finds_its_statements():
-    stage = SimpleNamespace(size=Size(), tokens=["Bearer x"] * TOKEN_USERS, workers=2)
+    stage = SimpleNamespace(size=Size(), tokens=["Bearer x"] * TOKEN_USERS, workers=2,
+                            sign_tokens=lambda users, session: [f"Bearer {session}"] * users)
     for scenario in scenarios.SCENARIOS:
         assert scenario.load(stage) and scenario.yardstick(stage).title
     assert len(scaling.loads(stage, 1000)) == scaling.LOADS
@@ -150,6 +151,63 @@ def test_every_load_finds_its_statements():
 def test_the_planning_is_read():
     assert statements.statement("products", "search_products").planned_each_call
     assert not statements.statement("products", "list_products").planned_each_call
+
+
+@pytest.mark.parametrize("lane", ("", ", Lane::kSlow", ",\n   Lane::kReads, Planning::kEachCall"))
+def test_a_statement_is_read_whatever_its_lane(tmp_path, monkeypatch, lane):
+    source = tmp_path / "store.cpp"
+    source.write_text(
+        'constexpr Statement<void, UserId> kOne{"one", R"(\nSELECT $1)"' + lane + "};")
+    monkeypatch.setitem(statements.STORES, "products", source)
+    found = statements.statement("products", "one")
+    assert found == statements.Statement("SELECT $1", "kEachCall" in lane)
+
+
+def test_the_yardstick_has_the_sessions_of_the_services():
+    assert "-c jit=off" in statements.session_options()
+
+
+def test_yardstick_and_service_take_turns_in_going_first():
+    calls = []
+    for number in (1, 2, 3):
+        pair = measure.alternate(number, lambda: calls.append("yardstick") or 1,
+                                 lambda: calls.append("service") or 2)
+        assert pair == (1, 2)
+    assert calls == ["yardstick", "service", "service", "yardstick", "yardstick", "service"]
+
+
+def latency(**changed) -> dict:
+    return {"arrivals": 2000, "late_arrivals": 0, "due_per_second": 100, "per_second": 100,
+            "requests": 2000, "errors": 0} | changed
+
+
+@pytest.mark.parametrize("changed, told", (
+    ({}, ""),
+    ({"late_arrivals": 19}, ""),
+    ({"late_arrivals": 21}, "invalid: the generator was late"),
+    ({"per_second": 96}, "invalid: the queue grew"),
+    ({"requests": 999}, "only 999 samples"),
+    ({"errors": 3}, "3 of 2000 failed")))
+def test_doubtful_latencies_are_marked(changed, told):
+    assert report.doubts(latency(**changed)) == told
+
+
+def test_figures_of_a_busy_machine_or_of_no_commit_stay_out_of_the_document(monkeypatch):
+    def why(dirty: bool, load: float) -> str | None:
+        monkeypatch.setattr(report, "is_dirty", lambda: dirty)
+        monkeypatch.setattr(report.os, "getloadavg", lambda: (load, 9, 9))
+        return report.why_not_to_document()
+    assert why(False, 0.4) is None
+    assert "committed" in why(True, 0.4)
+    assert "3.14" in why(False, 3.14)
+
+
+def test_the_floor_counts_from_so_many_clients():
+    values = {"median": 0.6, "min": 0.4, "max": 0.7}
+    table = report.sweep_table([
+        {"clients": clients, **dict.fromkeys(("service", "yardstick", "ratio", "p50_ms", "p99_ms"),
+                                             values)} for clients in (1, report.FLOOR_CLIENTS)])
+    assert report.missed([("Clients", table)]) == [f"Clients: {report.FLOOR_CLIENTS}"]
 
 
 def test_a_budget_that_is_missed_is_reported():
@@ -173,6 +231,8 @@ def test_a_quick_run(tmp_path):
             each["service"]["median"] / each["yardstick"]["median"])
         assert each["errors"] == 0
         for load in ("half", "full"):
+            assert each["latency"][load]["p99_ms"]["median"] > 0
+            assert each["latency"][load]["cores"] > 0
             # Where the machine has other work, a few at full load find no place in a queue.
             assert each["latency"][load]["errors"] <= 0.01 * each["latency"][load]["requests"]
             percentiles = each["latency"][load]["percentiles"]
@@ -180,4 +240,5 @@ def test_a_quick_run(tmp_path):
         assert each["cpu_us_per_request"]["cart"] > 0
         assert 5 < each["memory_mib"]["customers"]["peak"] < 500
     assert "| Add, change, remove an item |" in (tmp_path / "README.md").read_text()
+    assert "| Add, change, remove an item | half |" in (tmp_path / "README.md").read_text()
     assert (tmp_path / "scenarios-latency.svg").read_text().startswith("<?xml")

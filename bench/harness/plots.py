@@ -12,6 +12,14 @@ from matplotlib import pyplot  # noqa: E402
 from harness.report import MEMORY_BUDGET_MIB  # noqa: E402
 
 
+def draw_spread(axes, positions: list[int], values: list[dict[str, float]], label: str) -> None:
+    """A line through the medians, with bars from the least to the most."""
+    medians = [each["median"] for each in values]
+    axes.errorbar(positions, medians, marker=".", capsize=2, label=label,
+                  yerr=[[each["median"] - each["min"] for each in values],
+                        [each["max"] - each["median"] for each in values]])
+
+
 def draw(directory: Path, part: str, results: dict) -> list[Path]:
     """The plots that these results are good for."""
     images = []
@@ -26,8 +34,10 @@ def draw(directory: Path, part: str, results: dict) -> list[Path]:
     if results.get("sweep"):
         figure, axes = pyplot.subplots(figsize=(7, 4))
         clients = [each["clients"] for each in results["sweep"]]
-        axes.plot(clients, [each["per_second"] for each in results["sweep"]], marker="o")
-        axes.set(xscale="log", xlabel="clients", ylabel="GET cart, requests/s", ylim=(0, None))
+        for key, label in (("service", "GET cart"), ("yardstick", "pgbench, same SQL")):
+            draw_spread(axes, clients, [each[key] for each in results["sweep"]], label)
+        axes.set(xscale="log", xlabel="clients", ylabel="requests/s", ylim=(0, None))
+        axes.legend()
         axes.set_xticks(clients, [str(count) for count in clients])
         axes.grid(alpha=0.3)
         save(figure, "clients")

@@ -78,7 +78,8 @@ def plans(stage: Stage, rows: int) -> Table:
     for name, term in EXPLAINED.items():
         pattern = "%" + term.replace("%", r"\%") + "%"
         explain = sql.with_arguments(f"'{pattern}'", "0", str(PAGE))
-        plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};"))[0]
+        plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};",
+                                     stage.session_environment("cart")))[0]
         node, nodes = plan["Plan"], []
         while node:
             nodes.append(node["Node Type"] + (f" on {node['Index Name']}" if "Index Name" in node
