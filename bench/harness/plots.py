@@ -55,6 +55,16 @@ def draw(directory: Path, part: str, results: dict) -> list[Path]:
         axes[0].legend(fontsize="small")
         save(figure, "latency")
 
+    if results.get("rates"):
+        figure, axes = pyplot.subplots(figsize=(10, 5))
+        for name, values in results["rates"].items():
+            draw_spread(axes, results["rows"], values, name)
+        axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="requests/s")
+        axes.set_xticks(results["rows"], [f"{count:,}" for count in results["rows"]])
+        axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.grid(alpha=0.3)
+        save(figure, "rows")
+
     if results.get("memory"):
         figure, axes = pyplot.subplots(figsize=(7, 4))
         for service, samples in results["memory"].items():
