@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
 
-from harness import measure, report, scaling, scenarios, statements  # noqa: E402
+from harness import measure, profile, report, scaling, scenarios, statements  # noqa: E402
 from harness.stage import TOKEN_USERS, Size  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
@@ -208,6 +208,19 @@ def test_the_floor_counts_from_so_many_clients():
         {"clients": clients, **dict.fromkeys(("service", "yardstick", "ratio", "p50_ms", "p99_ms"),
                                              values)} for clients in (1, report.FLOOR_CLIENTS)])
     assert report.missed([("Clients", table)]) == [f"Clients: {report.FLOOR_CLIENTS}"]
+
+
+@pytest.mark.parametrize("symbol, where, name, group", (
+    ("_raw_spin_lock", "[kernel.kallsyms]", "_raw_spin_lock", "kernel"),
+    ("_int_malloc", "libc.so.6", "_int_malloc", "malloc"),
+    ("operator new(unsigned long)", "libstdc++.so.6", "operator new", "malloc"),
+    ("__memmove_avx512", "libc.so.6", "__memmove_avx512", "C and C++ library"),
+    ("google::protobuf::Arena::Free()", "cart", "google::protobuf::Arena::Free", "protobuf"),
+    ("boost::asio::run<std::pair<int, (x)1> >(int&)", "cart", "boost::asio::run", "Boost"),
+    ("cart::Do(std::function<void (int)>) const", "cart", "cart::Do", profile.OWN)))
+def test_samples_of_a_profile_are_grouped(symbol, where, name, group):
+    assert profile.without_arguments(symbol) == name
+    assert profile.group(symbol, where) == group
 
 
 def test_a_budget_that_is_missed_is_reported():
