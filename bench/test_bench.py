@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
 
 from harness import measure, profile, report, scaling, scenarios, statements  # noqa: E402
-from harness.stage import TOKEN_USERS, Size  # noqa: E402
+from harness.stage import TOKEN_USERS, Size, free_port  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
 
@@ -127,6 +128,54 @@ def test_the_open_loop_follows_a_chain(tmp_path):
             "POST\t/items\tBearer x\t{}\n+DELETE\t/items/{id}/\tBearer x\t\n"))
     assert result["errors"] == 0
     assert server.paths == ["POST /items", "DELETE /items/73/"]
+
+
+@pytest.fixture(scope="module", name="echo")
+def _echo(tmp_path_factory):
+    """A server that accepts every token: the options with which it is reached."""
+    tls = tmp_path_factory.mktemp("tls")
+    subprocess.run([ROOT / "scripts/certificates", tls], check=True, capture_output=True)
+    port = free_port()
+
+    def options(name: str) -> list:
+        return ["--port", str(port), "--ca", tls / "ca.crt", "--certificate", tls / f"{name}.crt",
+                "--key", tls / f"{name}.key"]
+    server = subprocess.Popen([BUILD / "bench/bench_validation_echo", *options("customers")])
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield options("cart")
+    server.terminate()
+    server.wait()
+
+
+def validation_load(tmp_path: Path, way: str, *options) -> dict:
+    (tmp_path / "tokens").write_text("Bearer one\nBearer two\n")
+    done = subprocess.run([BUILD / "bench/bench_validation_load", way, tmp_path / "tokens",
+                           *options], check=True, capture_output=True, text=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("way", ("unary", "stream", "batch"))
+def test_validations_are_counted(tmp_path, echo, way):
+    result = validation_load(tmp_path, way, "--seconds", "0.3", *echo)
+    assert result["errors"] == 0
+    # All that were answered, some before and after the measured time.
+    assert result["requests"] > 0.3 * result["per_second"] > 100
+
+
+@pytest.mark.parametrize("way", ("unary", "stream", "batch"))
+def test_validations_at_a_rate(tmp_path, echo, way):
+    result = validation_load(tmp_path, way, "--rate", "500", "--warm-up", "0.1", "--seconds", "1",
+                             *echo)
+    assert result["errors"] == 0
+    assert 380 <= result["arrivals"] == result["requests"] <= 620
+    assert result["per_second"] == pytest.approx(result["arrivals"], abs=50)
+    assert 0 < result["percentiles"]["50"] <= result["percentiles"]["99"]
+    assert 0 < result["cores"] < 2
 
 
 @pytest.mark.parametrize("store", statements.STORES)

@@ -176,6 +176,15 @@ class Validation:
             stage.start_echo()
         return _own(stage, self._command(stage, seconds))
 
+    def at_rate(self, stage: Stage, seconds: float, rate: float) -> dict:
+        """Latencies at a given rate of queries: see validation_load.cpp."""
+        name, *arguments = self._command(stage, seconds)
+        result = json.loads(stage.output([*stage.first, stage.program(name), *arguments,
+                                          "--warm-up", OPEN_LOOP_WARM_UP, "--rate", rate]))
+        if result["errors"] > 0:
+            raise Failure(f"{name} had {result['errors']} errors")
+        return result | {"due_per_second": result["arrivals"] / seconds}
+
     def _command(self, stage: Stage, seconds: float) -> list:
         return ["bench_validation_load", self.way, stage.run / "tokens", "--port",
                 stage.ports[self.server], "--seconds", seconds, "--connections", stage.workers,

@@ -102,10 +102,9 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
     rounds, cpu = [], []
 
     def service() -> Outcome:
-        before, began = stage.sample(), time.monotonic()
+        before = stage.sample()
         outcome = load.measure(stage, pace.seconds)
-        count = outcome.requests or outcome.per_second * (time.monotonic() - began)
-        cpu.append(per_request(before, stage.sample(), count))
+        cpu.append(per_request(before, stage.sample(), outcome.requests))
         return outcome
 
     for number in range(1, pace.rounds + 1):

@@ -132,7 +132,7 @@ def login_load(stage: Stage) -> HttpLoad:
 
 def _validation(way: str, title: str) -> Scenario:
     return Scenario(f"validate-{way}", title, lambda stage: Validation(way, "grpc"),
-                    lambda stage: Validation(way, "echo"), has_latency=False)
+                    lambda stage: Validation(way, "echo"))
 
 
 SCENARIOS = (
