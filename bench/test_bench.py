@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -16,8 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
 
-from harness import report, scaling, scenarios, statements  # noqa: E402
-from harness.stage import TOKEN_USERS, Size  # noqa: E402
+from harness import measure, profile, report, scaling, scenarios, statements  # noqa: E402
+from harness.stage import TOKEN_USERS, Size, free_port  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
 
@@ -101,10 +102,24 @@ def test_the_open_loop_counts_what_is_never_answered(tmp_path):
     assert result["percentiles"]["50"] > 300
 
 
-def test_the_open_loop_counts_refusals(tmp_path):
+def test_the_open_loop_counts_refusals_as_slow(tmp_path):
+    """An answer that is quick because it is none must not make a server look fast."""
     with Server(status=503) as server:
-        result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2")
+        result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2",
+                           "--drain", "0.7")
     assert result["errors"] == result["requests"] > 0
+    assert result["percentiles"]["50"] >= 700
+    assert result["per_second"] == 0
+
+
+def test_the_open_loop_says_what_it_did(tmp_path):
+    with Server() as server:
+        result = open_loop(tmp_path, server.port, "--rate", "200", "--warm-up", "0.2",
+                           "--seconds", "1", "--connections", "4")
+    assert 190 <= result["arrivals"] <= 210
+    assert result["per_second"] == pytest.approx(result["arrivals"], abs=10)
+    assert 0 < result["cores"] < 1
+    assert result["late_arrivals"] <= result["late_sends"] <= result["arrivals"]
 
 
 def test_the_open_loop_follows_a_chain(tmp_path):
@@ -113,6 +128,54 @@ def test_the_open_loop_follows_a_chain(tmp_path):
             "POST\t/items\tBearer x\t{}\n+DELETE\t/items/{id}/\tBearer x\t\n"))
     assert result["errors"] == 0
     assert server.paths == ["POST /items", "DELETE /items/73/"]
+
+
+@pytest.fixture(scope="module", name="echo")
+def _echo(tmp_path_factory):
+    """A server that accepts every token: the options with which it is reached."""
+    tls = tmp_path_factory.mktemp("tls")
+    subprocess.run([ROOT / "scripts/certificates", tls], check=True, capture_output=True)
+    port = free_port()
+
+    def options(name: str) -> list:
+        return ["--port", str(port), "--ca", tls / "ca.crt", "--certificate", tls / f"{name}.crt",
+                "--key", tls / f"{name}.key"]
+    server = subprocess.Popen([BUILD / "bench/bench_validation_echo", *options("customers")])
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield options("cart")
+    server.terminate()
+    server.wait()
+
+
+def validation_load(tmp_path: Path, way: str, *options) -> dict:
+    (tmp_path / "tokens").write_text("Bearer one\nBearer two\n")
+    done = subprocess.run([BUILD / "bench/bench_validation_load", way, tmp_path / "tokens",
+                           *options], check=True, capture_output=True, text=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("way", ("unary", "stream", "batch"))
+def test_validations_are_counted(tmp_path, echo, way):
+    result = validation_load(tmp_path, way, "--seconds", "0.3", *echo)
+    assert result["errors"] == 0
+    # All that were answered, some before and after the measured time.
+    assert result["requests"] > 0.3 * result["per_second"] > 100
+
+
+@pytest.mark.parametrize("way", ("unary", "stream", "batch"))
+def test_validations_at_a_rate(tmp_path, echo, way):
+    result = validation_load(tmp_path, way, "--rate", "500", "--warm-up", "0.1", "--seconds", "1",
+                             *echo)
+    assert result["errors"] == 0
+    assert 380 <= result["arrivals"] == result["requests"] <= 620
+    assert result["per_second"] == pytest.approx(result["arrivals"], abs=50)
+    assert 0 < result["percentiles"]["50"] <= result["percentiles"]["99"]
+    assert 0 < result["cores"] < 2
 
 
 @pytest.mark.parametrize("store", statements.STORES)
@@ -127,7 +190,8 @@ def test_all_statements_are_read(store):
 
 
 def test_every_load_finds_its_statements():
-    stage = SimpleNamespace(size=Size(), tokens=["Bearer x"] * TOKEN_USERS, workers=2)
+    stage = SimpleNamespace(size=Size(), tokens=["Bearer x"] * TOKEN_USERS, workers=2,
+                            sign_tokens=lambda users, session: [f"Bearer {session}"] * users)
     for scenario in scenarios.SCENARIOS:
         assert scenario.load(stage) and scenario.yardstick(stage).title
     assert len(scaling.loads(stage, 1000)) == scaling.LOADS
@@ -136,6 +200,76 @@ def test_every_load_finds_its_statements():
 def test_the_planning_is_read():
     assert statements.statement("products", "search_products").planned_each_call
     assert not statements.statement("products", "list_products").planned_each_call
+
+
+@pytest.mark.parametrize("lane", ("", ", Lane::kSlow", ",\n   Lane::kReads, Planning::kEachCall"))
+def test_a_statement_is_read_whatever_its_lane(tmp_path, monkeypatch, lane):
+    source = tmp_path / "store.cpp"
+    source.write_text(
+        'constexpr Statement<void, UserId> kOne{"one", R"(\nSELECT $1)"' + lane + "};")
+    monkeypatch.setitem(statements.STORES, "products", source)
+    found = statements.statement("products", "one")
+    assert found == statements.Statement("SELECT $1", "kEachCall" in lane)
+
+
+def test_the_yardstick_has_the_sessions_of_the_services():
+    assert "-c jit=off" in statements.session_options()
+
+
+def test_yardstick_and_service_take_turns_in_going_first():
+    calls = []
+    for number in (1, 2, 3):
+        pair = measure.alternate(number, lambda: calls.append("yardstick") or 1,
+                                 lambda: calls.append("service") or 2)
+        assert pair == (1, 2)
+    assert calls == ["yardstick", "service", "service", "yardstick", "yardstick", "service"]
+
+
+def latency(**changed) -> dict:
+    return {"arrivals": 2000, "late_arrivals": 0, "due_per_second": 100, "per_second": 100,
+            "requests": 2000, "errors": 0} | changed
+
+
+@pytest.mark.parametrize("changed, told", (
+    ({}, ""),
+    ({"late_arrivals": 19}, ""),
+    ({"late_arrivals": 21}, "invalid: the generator was late"),
+    ({"per_second": 96}, "invalid: the queue grew"),
+    ({"requests": 999}, "only 999 samples"),
+    ({"errors": 3}, "3 of 2000 failed")))
+def test_doubtful_latencies_are_marked(changed, told):
+    assert report.doubts(latency(**changed)) == told
+
+
+def test_figures_of_a_busy_machine_or_of_no_commit_stay_out_of_the_document(monkeypatch):
+    def why(dirty: bool, load: float) -> str | None:
+        monkeypatch.setattr(report, "is_dirty", lambda: dirty)
+        monkeypatch.setattr(report.os, "getloadavg", lambda: (load, 9, 9))
+        return report.why_not_to_document()
+    assert why(False, 0.4) is None
+    assert "committed" in why(True, 0.4)
+    assert "3.14" in why(False, 3.14)
+
+
+def test_the_floor_counts_from_so_many_clients():
+    values = {"median": 0.6, "min": 0.4, "max": 0.7}
+    table = report.sweep_table([
+        {"clients": clients, **dict.fromkeys(("service", "yardstick", "ratio", "p50_ms", "p99_ms"),
+                                             values)} for clients in (1, report.FLOOR_CLIENTS)])
+    assert report.missed([("Clients", table)]) == [f"Clients: {report.FLOOR_CLIENTS}"]
+
+
+@pytest.mark.parametrize("symbol, where, name, group", (
+    ("_raw_spin_lock", "[kernel.kallsyms]", "_raw_spin_lock", "kernel"),
+    ("_int_malloc", "libc.so.6", "_int_malloc", "malloc"),
+    ("operator new(unsigned long)", "libstdc++.so.6", "operator new", "malloc"),
+    ("__memmove_avx512", "libc.so.6", "__memmove_avx512", "C and C++ library"),
+    ("google::protobuf::Arena::Free()", "cart", "google::protobuf::Arena::Free", "protobuf"),
+    ("boost::asio::run<std::pair<int, (x)1> >(int&)", "cart", "boost::asio::run", "Boost"),
+    ("cart::Do(std::function<void (int)>) const", "cart", "cart::Do", profile.OWN)))
+def test_samples_of_a_profile_are_grouped(symbol, where, name, group):
+    assert profile.without_arguments(symbol) == name
+    assert profile.group(symbol, where) == group
 
 
 def test_a_budget_that_is_missed_is_reported():
@@ -159,6 +293,8 @@ def test_a_quick_run(tmp_path):
             each["service"]["median"] / each["yardstick"]["median"])
         assert each["errors"] == 0
         for load in ("half", "full"):
+            assert each["latency"][load]["p99_ms"]["median"] > 0
+            assert each["latency"][load]["cores"] > 0
             # Where the machine has other work, a few at full load find no place in a queue.
             assert each["latency"][load]["errors"] <= 0.01 * each["latency"][load]["requests"]
             percentiles = each["latency"][load]["percentiles"]
@@ -166,4 +302,5 @@ def test_a_quick_run(tmp_path):
         assert each["cpu_us_per_request"]["cart"] > 0
         assert 5 < each["memory_mib"]["customers"]["peak"] < 500
     assert "| Add, change, remove an item |" in (tmp_path / "README.md").read_text()
+    assert "| Add, change, remove an item | half |" in (tmp_path / "README.md").read_text()
     assert (tmp_path / "scenarios-latency.svg").read_text().startswith("<?xml")

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from local.processes import Failure
 
 LOAD = Path(__file__).resolve().parents[1] / "load"
 PGBENCH_CLIENTS = 16
+CONNECT_MILLISECONDS = 8
 # More answers than this that are no success, and it was not the intended load.
 MAX_ERROR_SHARE = 0.01
 SETTLE_SECONDS = 0.2
+OPEN_LOOP_WARM_UP = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,15 @@ class HttpLoad:
             for chain in self.chains for number, request in enumerate(chain)))
         return path
 
-    def measure(self, stage: Stage, seconds: int, connections: int = 0) -> Outcome:
-        """As fast as it goes: wrk, one thread."""
+    def measure(self, stage: Stage, seconds: int, under: Sequence = ()) -> Outcome:
+        """As fast as it goes: wrk, which `under` may run.
+
+        Choosing from several requests takes Lua, and that one thread.
+        """
         self._clean_up(stage)
+        threads = 1 if self._requests() > 1 else min(stage.workers, self.connections)
         output = stage.output(
-            ["wrk", "-t1", f"-c{connections or self.connections}", f"-d{seconds}s", "--timeout",
+            [*under, "wrk", f"-t{threads}", f"-c{self.connections}", f"-d{seconds}s", "--timeout",
              "30s", "-s", LOAD / "requests.lua", stage.url(self.service), "--", self.write(stage)])
         self._clean_up(stage)
         result = json.loads(_find(r"^RESULT (.*)$", output, "wrk"))
@@ -72,15 +79,19 @@ class HttpLoad:
                           f"failed:\n{output}")
         return outcome
 
-    def open_loop(self, stage: Stage, seconds: float, rate: float) -> dict:
-        """At a given rate of requests: see open_loop.cpp."""
-        steps = sum(len(chain) for chain in self.chains) / len(self.chains)
+    def at_rate(self, stage: Stage, seconds: float, rate: float) -> dict:
+        """Latencies at a given rate of requests: see open_loop.cpp."""
+        steps = self._requests() / len(self.chains)
         result = json.loads(stage.output(
-            ["nice", "-n", -15, stage.program("bench_open_loop"), self.write(stage), "--poisson",
-             "--port", stage.ports[self.service], "--rate", rate / steps, "--warm-up", 1,
-             "--seconds", seconds, "--connections", self.connections]))
+            [*stage.first, stage.program("bench_open_loop"), self.write(stage), "--poisson",
+             "--port", stage.ports[self.service], "--rate", rate / steps,
+             "--warm-up", OPEN_LOOP_WARM_UP, "--seconds", seconds,
+             "--connections", self.connections]))
         self._clean_up(stage)
-        return result
+        return result | {"due_per_second": result["arrivals"] * steps / seconds}
+
+    def _requests(self) -> int:
+        return sum(len(chain) for chain in self.chains)
 
     def _clean_up(self, stage: Stage) -> None:
         stage.truncate_logs()
@@ -92,14 +103,19 @@ class HttpLoad:
 
 @dataclass(frozen=True)
 class PgBench:
-    """Transactions of 16 clients of pgbench, each one of the scripts at random."""
+    """Transactions of pgbench, each one of the scripts at random."""
 
     database: str
     scripts: list[str]
     statement: Statement
     variables: dict[str, str] = field(default_factory=dict)
     requests_per_transaction: int = 1
+    clients: int = PGBENCH_CLIENTS
     title: str = "pgbench, same SQL"
+
+    def connect_seconds(self) -> int:
+        """For connections to be made: pgbench's time includes that, its figure does not."""
+        return self.clients * CONNECT_MILLISECONDS // 1000
 
     def measure(self, stage: Stage, seconds: int) -> Outcome:
         files = []
@@ -109,11 +125,15 @@ class PgBench:
             files += ["-f", path]
         for name, value in self.variables.items():
             files += ["-D", f"{name}={value}"]
-        environment = stage.postgres_environment(self.database)
-        if self.statement.planned_each_call:
-            environment["PGOPTIONS"] = "-c plan_cache_mode=force_custom_plan"
-        output = stage.output([BIN / "pgbench", "-n", "-M", "prepared", "-c", PGBENCH_CLIENTS, "-j",
-                               1, "-T", seconds, *files], environment)
+        planning = ["-c plan_cache_mode=force_custom_plan"] * self.statement.planned_each_call
+        # A busy machine takes longer to connect.
+        for patience in (1, 3, 9):
+            output = stage.output(
+                [BIN / "pgbench", "-n", "-M", "prepared", "-c", self.clients, "-j", 1,
+                 "-T", seconds + patience * self.connect_seconds(), *files],
+                stage.session_environment(self.database, *planning))
+            if "transactions actually processed: 0\n" not in output:
+                break
         if not re.search(r"number of failed transactions: 0 ", output):
             raise Failure(f"pgbench had failures:\n{output}")
         return Outcome(self.requests_per_transaction
@@ -133,8 +153,14 @@ class Nginx:
     title: str = "nginx, return 200"
 
     def measure(self, stage: Stage, seconds: int) -> Outcome:
+        return self._load(stage).measure(stage, seconds)
+
+    def at_rate(self, stage: Stage, seconds: float, rate: float) -> dict:
+        return self._load(stage).at_rate(stage, seconds, rate)
+
+    def _load(self, stage: Stage) -> HttpLoad:
         stage.start_nginx()
-        return HttpLoad("nginx", [(Request("GET", "/healthz"),)]).measure(stage, seconds)
+        return HttpLoad("nginx", [(Request("GET", "/healthz"),)])
 
 
 @dataclass(frozen=True)
@@ -148,14 +174,26 @@ class Validation:
     def measure(self, stage: Stage, seconds: int) -> Outcome:
         if self.server == "echo":
             stage.start_echo()
-        return _own(stage, ["bench_validation_load", self.way, stage.run / "tokens",
-                            "--port", stage.ports[self.server], "--seconds", seconds,
-                            "--connections", stage.workers, *stage.client_tls()])
+        return _own(stage, self._command(stage, seconds))
+
+    def at_rate(self, stage: Stage, seconds: float, rate: float) -> dict:
+        """Latencies at a given rate of queries: see validation_load.cpp."""
+        name, *arguments = self._command(stage, seconds)
+        result = json.loads(stage.output([*stage.first, stage.program(name), *arguments,
+                                          "--warm-up", OPEN_LOOP_WARM_UP, "--rate", rate]))
+        if result["errors"] > 0:
+            raise Failure(f"{name} had {result['errors']} errors")
+        return result | {"due_per_second": result["arrivals"] / seconds}
+
+    def _command(self, stage: Stage, seconds: float) -> list:
+        return ["bench_validation_load", self.way, stage.run / "tokens", "--port",
+                stage.ports[self.server], "--seconds", seconds, "--connections", stage.workers,
+                *stage.client_tls()]
 
 
 def _own(stage: Stage, command: list) -> Outcome:
     result = json.loads(stage.output([stage.program(command[0]), *command[1:]]))
-    outcome = Outcome(result["per_second"], errors=result.get("errors", 0))
+    outcome = Outcome(result["per_second"], result.get("requests", 0), result.get("errors", 0))
     if outcome.errors > 0:
         raise Failure(f"{command[0]} had {outcome.errors} errors")
     return outcome

@@ -1,31 +1,49 @@
 """Alternating rounds of a scenario and its yardstick, then its latency at given rates."""
 
+import math
 import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness import usage
-from harness.generators import HttpLoad
-from harness.report import MEMORY_BUDGET_MIB
-from harness.scenarios import Scenario
+from harness.generators import (CONNECT_MILLISECONDS, OPEN_LOOP_WARM_UP, HttpLoad, Nginx, Outcome,
+                                PgBench, Validation)
+from harness.report import MEMORY_BUDGET_MIB, MIN_SAMPLES
+from harness.scenarios import Scenario, cart_load, cart_yardstick
 from harness.stage import SERVICES, Stage
 
 # At the highest throughput itself no queue ever ends, so "full" stays a little below.
-FULL_LOAD, HALF_LOAD = 0.9, 0.5
+LOADS = {"half": 0.5, "full": 0.9}
+PEAK_SECONDS = 2
+# A slow scenario's rounds are made longer, for samples enough, up to this.
+MAX_LATENCY_SECONDS = 4
+SWEEP = (1, 4, 16, 64, 256, 1000)
+SWEEP_ROUNDS = 3
 HASH_MIB = 19  # What one password hash takes (platform/security/password.h).
 
 
 @dataclass(frozen=True)
 class Pace:
     rounds: int = 5
-    seconds: int = 2  # Of each half of a round, and of each open-loop measurement.
-    warm_up: int = 1  # Seconds, of each.
+    seconds: int = 2  # Of each half of a round.
+    warm_up: int = 1  # Seconds, of the service; pgbench then finds the same pages in memory.
     connections: int = 0  # Of HTTP loads; 0: as each scenario has it.
+    latency_rounds: int = 3
+    latency_seconds: float = 1.5  # Of each, at each load.
 
-    def scenario_seconds(self) -> int:
-        return 2 * self.warm_up + (2 * self.rounds + 2) * self.seconds
+    def scenario_seconds(self, scenario: Scenario) -> float:
+        latency = PEAK_SECONDS + self.latency_rounds * len(LOADS) * (
+            self.latency_seconds + OPEN_LOOP_WARM_UP)
+        return (self.warm_up + 2 * self.rounds * self.seconds
+                + scenario.has_latency * latency)
+
+    def sweep_seconds(self) -> float:
+        rounds = min(self.rounds, SWEEP_ROUNDS)
+        return len(SWEEP) * (self.warm_up + 2 * self.seconds * rounds) + rounds * sum(
+            clients * CONNECT_MILLISECONDS // 1000 for clients in SWEEP)
 
 
 class Progress:
@@ -62,24 +80,36 @@ def per_request(before: dict[str, float], after: dict[str, float],
             if microseconds >= 0.05}
 
 
+def alternate(number: int, first: Callable[[], Outcome],
+              second: Callable[[], Outcome]) -> tuple[Outcome, Outcome]:
+    """What both measure, in this order in odd rounds and in the other in even ones."""
+    if number % 2:
+        one = first()
+        return one, second()
+    other = second()
+    return first(), other
+
+
 def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) -> dict:
     load, yardstick = scenario.load(stage), scenario.yardstick(stage)
     if pace.connections and isinstance(load, HttpLoad):
         load = replace(load, connections=pace.connections)
     if pace.warm_up:
-        progress.step(f"{scenario.name}: warming up", 2 * pace.warm_up)
-        yardstick.measure(stage, pace.warm_up)
+        progress.step(f"{scenario.name}: warming up", pace.warm_up)
         load.measure(stage, pace.warm_up)
     reset_peaks(stage)
 
     rounds, cpu = [], []
+
+    def service() -> Outcome:
+        before = stage.sample()
+        outcome = load.measure(stage, pace.seconds)
+        cpu.append(per_request(before, stage.sample(), outcome.requests))
+        return outcome
+
     for number in range(1, pace.rounds + 1):
         progress.step(f"{scenario.name}: round {number} of {pace.rounds}", 2 * pace.seconds)
-        bare = yardstick.measure(stage, pace.seconds)
-        before, began = stage.sample(), time.monotonic()
-        full = load.measure(stage, pace.seconds)
-        count = full.requests or full.per_second * (time.monotonic() - began)
-        cpu.append(per_request(before, stage.sample(), count))
+        bare, full = alternate(number, lambda: yardstick.measure(stage, pace.seconds), service)
         rounds.append({"service": full.per_second, "yardstick": bare.per_second,
                        "ratio": full.per_second / bare.per_second, "errors": full.errors})
     result = {
@@ -90,16 +120,77 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
         "cpu_us_per_request": {
             name: statistics.median(each.get(name, 0) for each in cpu)
             for name in sorted({name for each in cpu for name in each})},
-        "latency": {},
+        "latency": {}, "yardstick_latency": {},
     }
-    if isinstance(load, HttpLoad):
-        for name, share in (("full", FULL_LOAD), ("half", HALF_LOAD)):
-            rate = share * result["service"]["median"]
-            progress.step(f"{scenario.name}: latency at {share:.0%} of the peak", pace.seconds)
-            result["latency"][name] = load.open_loop(stage, pace.seconds, rate)
+    if scenario.has_latency:
+        result["latency"] = latencies(stage, scenario.title, load, result["service"]["median"],
+                                      pace, progress)
+    if isinstance(yardstick, Nginx):
+        result["yardstick_latency"] = latencies(stage, yardstick.title, yardstick,
+                                                result["yardstick"]["median"], pace, progress)
     result["memory_mib"] = memory(stage)
     result["memory_budget_mib"] = MEMORY_BUDGET_MIB + HASH_MIB * os.cpu_count() * scenario.hashes
     return result
+
+
+def latencies(stage: Stage, title: str, load: HttpLoad | Nginx | Validation, highest: float,
+              pace: Pace, progress: Progress) -> dict[str, dict]:
+    """Of each of the loads, which take turns: shares of what is answered when `highest` is due.
+
+    That is less than `highest` where the open loop, which works more for a request than what
+    measured that, is itself the limit.
+    """
+    progress.step(f"{title}: what the open loop reaches", PEAK_SECONDS)
+    peak = load.at_rate(stage, PEAK_SECONDS, highest)["per_second"]
+    rounds: dict[str, list[dict]] = {name: [] for name in LOADS}
+    for number in range(1, pace.latency_rounds + 1):
+        progress.step(f"{title}: latency, round {number} of {pace.latency_rounds}",
+                      len(LOADS) * (pace.latency_seconds + OPEN_LOOP_WARM_UP))
+        for name, share in LOADS.items():
+            rate = share * peak
+            seconds = min(max(math.ceil(MIN_SAMPLES / (pace.latency_rounds * rate)),
+                              pace.latency_seconds), MAX_LATENCY_SECONDS)
+            rounds[name].append({"rate": rate} | load.at_rate(stage, seconds, rate))
+    return {name: summary(each) for name, each in rounds.items()}
+
+
+def summary(rounds: list[dict]) -> dict:
+    """Medians of rounds at one rate, and their spread; totals of what is counted."""
+    return {
+        "rounds": rounds, "rate": rounds[0]["rate"],
+        **{key: sum(each[key] for each in rounds)
+           for key in ("requests", "errors", "arrivals", "late_arrivals", "late_sends")},
+        **{key: statistics.median(each[key] for each in rounds)
+           for key in ("per_second", "due_per_second", "cores")},
+        "percentiles": {name: statistics.median(each["percentiles"][name] for each in rounds)
+                        for name in rounds[0]["percentiles"]},
+        "p50_ms": spread([each["percentiles"]["50"] for each in rounds]),
+        "p99_ms": spread([each["percentiles"]["99"] for each in rounds])}
+
+
+def sweep(stage: Stage, pace: Pace, progress: Progress) -> list[dict]:
+    """GET cart with more and more clients, in turns with pgbench with as many."""
+    points = []
+    for clients in SWEEP:
+        load = replace(cart_load(stage), connections=clients)
+        yardstick: PgBench = replace(cart_yardstick(stage), clients=clients)
+        rounds = []
+        if pace.warm_up:
+            progress.step(f"GET cart with {clients} clients: warming up", pace.warm_up)
+            load.measure(stage, pace.warm_up)
+        for number in range(1, min(pace.rounds, SWEEP_ROUNDS) + 1):
+            progress.step(f"GET cart with {clients} clients: round {number}",
+                          2 * pace.seconds + yardstick.connect_seconds())
+            rounds.append(alternate(number, lambda: yardstick.measure(stage, pace.seconds),
+                                    lambda: load.measure(stage, pace.seconds)))
+        points.append({
+            "clients": clients,
+            "service": spread([full.per_second for _, full in rounds]),
+            "yardstick": spread([bare.per_second for bare, _ in rounds]),
+            "ratio": spread([full.per_second / bare.per_second for bare, full in rounds]),
+            "p50_ms": spread([full.p50_ms for _, full in rounds]),
+            "p99_ms": spread([full.p99_ms for _, full in rounds])})
+    return points
 
 
 def start_times(stage: Stage, starts: int, progress: Progress) -> dict[str, dict[str, float]]:

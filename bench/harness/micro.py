@@ -13,10 +13,8 @@ def measure(stage: Stage) -> list[tuple[str, Table]]:
                            "--benchmark_min_time=0.1", f"--benchmark_repetitions={REPETITIONS}",
                            "--benchmark_report_aggregates_only=true"])
     table = [["operation", "CPU time, ns", "±"]]
-    # Words for people stand before it.
-    results, _ = json.JSONDecoder().raw_decode(output, output.index("{\n"))
     by_name: dict[str, dict[str, float]] = {}
-    for each in results["benchmarks"]:
+    for each in json.loads(output)["benchmarks"]:
         by_name.setdefault(each["run_name"], {})[each["aggregate_name"]] = each["cpu_time"]
     table += [[name, number(times["median"]), number(times["stddev"])]
               for name, times in by_name.items()]

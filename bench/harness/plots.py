@@ -12,6 +12,14 @@ from matplotlib import pyplot  # noqa: E402
 from harness.report import MEMORY_BUDGET_MIB  # noqa: E402
 
 
+def draw_spread(axes, positions: list[int], values: list[dict[str, float]], label: str) -> None:
+    """A line through the medians, with bars from the least to the most."""
+    medians = [each["median"] for each in values]
+    axes.errorbar(positions, medians, marker=".", capsize=2, label=label,
+                  yerr=[[each["median"] - each["min"] for each in values],
+                        [each["max"] - each["median"] for each in values]])
+
+
 def draw(directory: Path, part: str, results: dict) -> list[Path]:
     """The plots that these results are good for."""
     images = []
@@ -26,8 +34,10 @@ def draw(directory: Path, part: str, results: dict) -> list[Path]:
     if results.get("sweep"):
         figure, axes = pyplot.subplots(figsize=(7, 4))
         clients = [each["clients"] for each in results["sweep"]]
-        axes.plot(clients, [each["per_second"] for each in results["sweep"]], marker="o")
-        axes.set(xscale="log", xlabel="clients", ylabel="GET cart, requests/s", ylim=(0, None))
+        for key, label in (("service", "GET cart"), ("yardstick", "pgbench, same SQL")):
+            draw_spread(axes, clients, [each[key] for each in results["sweep"]], label)
+        axes.set(xscale="log", xlabel="clients", ylabel="requests/s", ylim=(0, None))
+        axes.legend()
         axes.set_xticks(clients, [str(count) for count in clients])
         axes.grid(alpha=0.3)
         save(figure, "clients")
@@ -44,6 +54,16 @@ def draw(directory: Path, part: str, results: dict) -> list[Path]:
             plot.grid(alpha=0.3)
         axes[0].legend(fontsize="small")
         save(figure, "latency")
+
+    if results.get("rates"):
+        figure, axes = pyplot.subplots(figsize=(10, 5))
+        for name, values in results["rates"].items():
+            draw_spread(axes, results["rows"], values, name)
+        axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="requests/s")
+        axes.set_xticks(results["rows"], [f"{count:,}" for count in results["rows"]])
+        axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.grid(alpha=0.3)
+        save(figure, "rows")
 
     if results.get("memory"):
         figure, axes = pyplot.subplots(figsize=(7, 4))

@@ -6,7 +6,7 @@ import math
 
 from harness import scenarios
 from harness.generators import HttpLoad, Outcome, PgBench, Request
-from harness.measure import Pace, Progress, spread
+from harness.measure import Pace, Progress, alternate, spread
 from harness.report import Table, number, verdict, with_spread
 from harness.scenarios import PAGE
 from harness.stage import Size, Stage, quoted
@@ -81,7 +81,8 @@ def plans(stage: Stage, rows: int) -> Table:
                 f"'{term}'", *arguments)
         else:
             explain = statement("products", "search_products").with_arguments(*arguments)
-        plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};"))[0]
+        plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};",
+                                     stage.session_environment("cart")))[0]
         node, nodes = plan["Plan"], []
         while node:
             nodes.append(node["Node Type"] + (f" on {node['Index Name']}" if "Index Name" in node
@@ -93,18 +94,20 @@ def plans(stage: Stage, rows: int) -> Table:
 
 
 def median_rate(stage: Stage, load: HttpLoad | PgBench, pace: Pace) -> dict[str, float]:
-    load.measure(stage, 1)
+    load.measure(stage, pace.warm_up)
     outcomes: list[Outcome] = [load.measure(stage, pace.seconds) for _ in range(pace.rounds)]
     return spread([each.per_second for each in outcomes])
 
 
 def seconds(pace: Pace) -> float:
-    per_load = 1 + pace.rounds * pace.seconds
-    return (sum(LOAD_SECONDS.values()) + len(ROWS) * (LOADS + 3) * per_load
+    per_load = pace.warm_up + pace.rounds * pace.seconds
+    return (sum(LOAD_SECONDS.values()) + len(ROWS) * LOADS * per_load
             + len(ITEMS) * (2 * per_load + LOAD_SECONDS[1_000]))
 
 
-def by_rows(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:
+def by_rows(stage: Stage, pace: Pace,
+            progress: Progress) -> tuple[list[tuple[str, Table]], dict[str, list[dict]]]:
+    """Tables, and by load its rates, in the order of ROWS."""
     rates: dict[str, list[dict[str, float]]] = {}
     explained = [["rows", "search for", "plan", "ms"]]
     for rows in ROWS:
@@ -114,7 +117,7 @@ def by_rows(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Tab
         stage.start_services()
         explained += plans(stage, rows)
         for name, load in loads(stage, rows).items():
-            progress.step(f"{rows:,} rows: {name}", 1 + pace.rounds * pace.seconds)
+            progress.step(f"{rows:,} rows: {name}", pace.warm_up + pace.rounds * pace.seconds)
             rates.setdefault(name, []).append(median_rate(stage, load, pace))
     table = [["requests/s", *(f"{rows:,} rows" for rows in ROWS),
               f"time at {ROWS[-1]:,} / {ROWS[0]:,}", f"≤ {BUDGET}"]]
@@ -123,7 +126,7 @@ def by_rows(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Tab
         slower = each[0]["median"] / each[-1]["median"] if each[-1]["median"] else math.inf
         table.append([name, *(with_spread(rate) for rate in each), number(slower),
                       verdict(slower <= BUDGET)])
-    return [("Rows", table), ("Plans of a product search", explained)]
+    return [("Rows", table), ("Plans of a product search", explained)], rates
 
 
 def by_items(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:
@@ -135,15 +138,19 @@ def by_items(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Ta
         stage.start_services()
         load, yardstick = scenarios.cart_load(stage), scenarios.cart_yardstick(stage)
         pairs = []
-        for _ in range(pace.rounds):
-            progress.step(f"GET cart of {items}", 2 * pace.seconds)
-            bare = yardstick.measure(stage, pace.seconds).per_second
-            pairs.append((load.measure(stage, pace.seconds).per_second, bare))
+        progress.step(f"GET cart of {items}: warming up", pace.warm_up)
+        load.measure(stage, pace.warm_up)
+        for round_number in range(1, pace.rounds + 1):
+            progress.step(f"GET cart of {items}: round {round_number}", 2 * pace.seconds)
+            bare, full = alternate(round_number, lambda: yardstick.measure(stage, pace.seconds),
+                                   lambda: load.measure(stage, pace.seconds))
+            pairs.append((full.per_second, bare.per_second))
         table.append([str(items), with_spread(spread([rate for rate, _ in pairs])),
                       with_spread(spread([bare for _, bare in pairs])),
                       with_spread(spread([rate / bare for rate, bare in pairs]))])
     return [("Items in a cart", table)]
 
 
-def measure(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:
-    return by_rows(stage, pace, progress) + by_items(stage, pace, progress)
+def measure(stage: Stage, pace: Pace, progress: Progress) -> dict:
+    tables, rates = by_rows(stage, pace, progress)
+    return {"rows": ROWS, "rates": rates, "tables": tables + by_items(stage, pace, progress)}

@@ -9,6 +9,8 @@ from harness.stage import PASSWORD, SPARE_PRODUCTS, TOKEN_USERS, Stage, quoted, 
 from harness.statements import statement
 
 PAGE = 20
+# A user's tokens in many_tokens_load: with 10,000 users, six times what TokenCache keeps.
+SESSIONS = 10
 # Each in a tenth of the products' names.
 SEARCH_TERMS = ("chair", "table", "lamp", "shelf", "basket", "kettle", "blanket", "mirror", "clock",
                 "vase")
@@ -21,6 +23,7 @@ class Scenario:
     load: Callable[[Stage], HttpLoad | Validation]
     yardstick: Callable[[Stage], PgBench | PasswordHashes | Nginx | Validation]
     budget: float | None = None  # The least ratio that is good, of docs/performance.md.
+    has_latency: bool = True
     hashes: bool = False  # Passwords, each in 19 MiB, as many at once as there are cores.
 
 
@@ -28,15 +31,21 @@ def token_users(stage: Stage) -> list[int]:
     return shuffled(min(stage.size.users, TOKEN_USERS))
 
 
-def own_load(stage: Stage, service: str, resource: str) -> HttpLoad:
+def own_load(stage: Stage, service: str, resource: str, tokens: list[str]) -> HttpLoad:
     """Each user reads what has his id."""
     return HttpLoad(service,
-                    [(Request("GET", f"/api/v1/{resource}/{user}/", stage.tokens[user - 1]),)
+                    [(Request("GET", f"/api/v1/{resource}/{user}/", tokens[user - 1]),)
                      for user in token_users(stage)])
 
 
 def cart_load(stage: Stage) -> HttpLoad:
-    return own_load(stage, "cart", "cart")
+    return own_load(stage, "cart", "cart", stage.tokens)
+
+
+def many_tokens_load(stage: Stage) -> HttpLoad:
+    """The same carts, with several times as many tokens as customers remembers signatures."""
+    return HttpLoad("cart", [chain for session in range(SESSIONS) for chain in own_load(
+        stage, "cart", "cart", stage.sign_tokens(stage.size.users, session)).chains])
 
 
 def cart_yardstick(stage: Stage) -> PgBench:
@@ -46,7 +55,7 @@ def cart_yardstick(stage: Stage) -> PgBench:
 
 
 def profile_load(stage: Stage) -> HttpLoad:
-    return own_load(stage, "customers", "users")
+    return own_load(stage, "customers", "users", stage.tokens)
 
 
 def profile_yardstick(stage: Stage) -> PgBench:
@@ -128,6 +137,8 @@ def _validation(way: str, title: str) -> Scenario:
 
 SCENARIOS = (
     Scenario("cart", "GET cart", cart_load, cart_yardstick, 0.7),
+    Scenario("cart-tokens", "GET cart, 100,000 tokens", many_tokens_load, cart_yardstick,
+             has_latency=False),
     Scenario("profile", "GET own profile", profile_load, profile_yardstick, 0.8),
     Scenario("page", "Product page of 20", page_load, page_yardstick, 0.8),
     Scenario("search", "Product search", lambda stage: search_load(),

@@ -13,6 +13,7 @@ from pathlib import Path
 import jwt
 
 from harness import usage
+from harness.statements import session_options
 from local.cluster import BIN, Cluster
 from local.processes import Child, Failure, Supervisor
 from local.services import base_environment, service_environments, wait_until_ready
@@ -20,6 +21,8 @@ from local.services import base_environment, service_environments, wait_until_re
 SERVICES = ("customers", "cart")
 PASSWORD = "testPass123"
 TOKEN_USERS = 10_000
+# Of pgbench, with as many clients as the services at most have, and of the services.
+POSTGRES_CONNECTIONS = 1100
 # The last products are in no cart, so that a write can add one.
 SPARE_PRODUCTS = 100
 # Before the migration that makes the search index: loading is faster without.
@@ -78,6 +81,7 @@ class Stage:
         self.ports = {name: free_port() for name in ("customers", "cart", "grpc", "nginx", "echo")}
         self.environments: dict[str, dict[str, str]] = {}
         self.tokens: list[str] = []  # The Authorization of user 1, 2, …
+        self.first = command_to_go_first()
         self._hash = ""
         self._yardsticks: set[str] = set()
         for name in ("log", "tls"):
@@ -94,7 +98,7 @@ class Stage:
     def start(self) -> None:
         for name in (*SERVICES, "bench_password_hashes"):
             self.program(name)
-        self.cluster.start(self.supervisor)
+        self.cluster.start(self.supervisor, "-c", f"max_connections={POSTGRES_CONNECTIONS}")
         self.environments = service_environments(
             self.run, self.cluster, customers_port=self.ports["customers"],
             cart_port=self.ports["cart"], grpc_port=self.ports["grpc"])
@@ -104,11 +108,15 @@ class Stage:
         self.environments["customers"]["LOGIN_FAILURES_PER_ADDRESS"] = "1000000"
         self._hash = self.output([self.program("bench_password_hashes"), "--hash", "--password",
                                   PASSWORD]).strip()
+        self.tokens = self.sign_tokens(TOKEN_USERS)
+
+    def sign_tokens(self, users: int, session: int = 0) -> list[str]:
+        """A valid Authorization of each user; another one in another session."""
         secret = Path(self.environments["customers"]["JWT_SECRET_FILE"]).read_text()
-        expires = int(time.time()) + 24 * 3600
-        self.tokens = ["Bearer " + jwt.encode(
+        expires = int(time.time()) + 24 * 3600 + session
+        return ["Bearer " + jwt.encode(
             {"id": user, "email": f"user{user}@example.com", "is_admin": user == 1, "exp": expires},
-            secret, "HS256") for user in range(1, TOKEN_USERS + 1)]
+            secret, "HS256") for user in range(1, users + 1)]
 
     def load(self, size: Size) -> None:
         """Replaces all data. The services are stopped."""
@@ -193,11 +201,12 @@ class Stage:
         return ["--ca", self.run / "tls/ca.crt", "--certificate", self.run / f"tls/{name}.crt",
                 "--key", self.run / f"tls/{name}.key"]
 
-    def psql(self, database: str, script: str) -> str:
+    def psql(self, database: str, script: str, environment: dict[str, str] | None = None) -> str:
         """Runs SQL as the service's own role; what it prints, unaligned."""
         result = subprocess.run([BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=script,
                                 text=True, capture_output=True,
-                                env=base_environment() | self.postgres_environment(database))
+                                env=base_environment() | (
+                                    environment or self.postgres_environment(database)))
         if result.returncode != 0:
             raise Failure(f"psql failed:\n{result.stderr.rstrip()}")
         return result.stdout
@@ -208,11 +217,17 @@ class Stage:
                 "PGUSER": database, "PGSSLMODE": "disable",
                 "PGPASSWORD": (self.run / f"{database}.password").read_text()}
 
+    def session_environment(self, database: str, *options: str) -> dict[str, str]:
+        """Likewise, with the settings of a service's sessions, and `options`."""
+        return self.postgres_environment(database) | {
+            "PGOPTIONS": " ".join((session_options(), *options))}
+
     def output(self, command: list, environment: dict[str, str] | None = None) -> str:
-        """Runs a program to its end and returns what it printed."""
+        """Runs a program to its end and returns what it printed, without its errors."""
         name = Path(command[0]).name
-        self.supervisor.run(name, command, base_environment() | (environment or {}), name)
-        return (self.run / "log" / f"{name}.log").read_text(errors="replace")
+        printed = self.run / "log" / f"{name}.out"
+        self.supervisor.run(name, command, base_environment() | (environment or {}), name, printed)
+        return printed.read_text(errors="replace")
 
     def sample(self) -> dict[str, float]:
         """CPU seconds so far of each process that takes part."""
@@ -243,6 +258,16 @@ class Stage:
                     return
             self.supervisor.wait(0.05)
         raise Failure(f"{name} does not listen; see {self.run}/log/{name}.log")
+
+
+def command_to_go_first() -> list[str]:
+    """What an open loop is run by, so that it goes before what it measures; if that is permitted.
+
+    Otherwise it waits for a core like all others, and its own waiting counts as the server's.
+    """
+    command = ["chrt", "--fifo", "1"]
+    permitted = subprocess.run([*command, "true"], capture_output=True, check=False)
+    return command if permitted.returncode == 0 else []
 
 
 def shuffled(count: int) -> list[int]:

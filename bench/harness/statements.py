@@ -11,10 +11,14 @@ STORES = {"customers": ROOT / "services/customers/src/store/user_store.cpp",
           "cart": ROOT / "services/cart/src/store/cart_store.cpp",
           "products": ROOT / "services/cart/src/store/product_store.cpp"}
 
-# constexpr Statement<…> kName{"name", R"(…)" or "…", Lane::kSearch, Planning::kEachCall};
+SESSION = ROOT / "platform/postgres/session.cpp"
+
+# constexpr Statement<…> kName{"name", R"(…)" or "…", …, Planning::kEachCall};
 _STATEMENT = re.compile(
     r'constexpr Statement<[^;{]*>\s+k\w+\{\s*"(?P<name>\w+)",\s*'
-    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")\s*(?:,\s*Lane::\w+)?\s*(?P<each_call>,\s*Planning::kEachCall)?\s*\};', re.S)
+    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")(?P<more>[\s,\w:]*)\};', re.S)
+# What a session is opened with, but for the timeout, which depends on a deadline.
+_SESSION_OPTIONS = re.compile(r'fmt::format\("-c statement_timeout=\{\} (-c [^"{}]*)')
 
 
 @dataclass(frozen=True)
@@ -31,5 +35,14 @@ class Statement:
 def statement(store: str, name: str) -> Statement:
     for match in _STATEMENT.finditer(STORES[store].read_text()):
         if match["name"] == name:
-            return Statement((match["raw"] or match["plain"]).strip(), bool(match["each_call"]))
+            return Statement((match["raw"] or match["plain"]).strip(),
+                             "Planning::kEachCall" in match["more"])
     raise Failure(f"there is no statement {name} in {STORES[store]}")
+
+
+def session_options() -> str:
+    """The settings of the services' sessions, as PGOPTIONS has them."""
+    match = _SESSION_OPTIONS.search(SESSION.read_text())
+    if not match:
+        raise Failure(f"there are no session options in {SESSION}")
+    return match[1]

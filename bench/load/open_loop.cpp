@@ -8,9 +8,12 @@
 // path replaced by the last "id" of that answer. An arrival takes a whole chain; later steps are
 // due when they can be sent.
 //
+// An answer that is no success is no fast answer: it counts as one that took the drain time, like
+// one that never comes. `late_sends` are arrivals that waited for a connection, or for us;
+// `late_arrivals` are those that this program itself noticed too late: if they are many, the
+// latencies are its own.
+//
 // Prints a JSON object; times are in milliseconds.
-
-#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -33,6 +36,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "bench/load/latencies.h"
 
 namespace {
 
@@ -101,35 +106,41 @@ class Load {
       : io_(io), options_(std::move(options)), chains_(ReadChains(options_.file)) {}
 
   void Start() {
+    const Clock::time_point begin = Clock::now();
+    measured_from_ = begin + Seconds(options_.warm_up_seconds);
+    measured_to_ = measured_from_ + Seconds(options_.seconds);
     for (std::size_t i = 0; i < options_.connections; ++i) {
       asio::co_spawn(io_, Connection(), asio::detached);
     }
-    asio::co_spawn(io_, Schedule(), asio::detached);
+    asio::co_spawn(io_, Schedule(begin), asio::detached);
   }
 
   boost::json::object Report() const;
 
  private:
   // Lets arrivals in at their times, then waits until all are answered, or for the drain time.
-  asio::awaitable<void> Schedule() {
+  asio::awaitable<void> Schedule(Clock::time_point begin) {
     asio::steady_timer timer(io_);
+    const double cpu_before = bench::CpuSeconds();
     std::exponential_distribution<double> pause(options_.rate);
-    const Clock::time_point begin = Clock::now();
-    measured_from_ = begin + Seconds(options_.warm_up_seconds);
-    for (double at = 0; at < options_.warm_up_seconds + options_.seconds;
-         at += options_.is_poisson ? pause(random_) : 1 / options_.rate) {
-      const Clock::time_point due = begin + Seconds(at);
+    for (Clock::time_point due = begin; due < measured_to_;
+         due += Seconds(options_.is_poisson ? pause(random_) : 1 / options_.rate)) {
       if (due > Clock::now()) {
         timer.expires_at(due);
         co_await timer.async_wait(kAwait);
       }
       waiting_.push_back(due);
-      if (due >= measured_from_) ++arrivals_;
+      if (due >= measured_from_) {
+        ++arrivals_;
+        if (Clock::now() - due > kLate) ++late_arrivals_;
+      }
       if (!idle_.empty()) {
         idle_.back()->cancel();
         idle_.pop_back();
       }
     }
+    cores_ = (bench::CpuSeconds() - cpu_before) /
+             std::chrono::duration<double>(Clock::now() - begin).count();
     const Clock::time_point end = Clock::now() + Seconds(options_.drain_seconds);
     while ((!waiting_.empty() || !in_progress_.empty()) && Clock::now() < end) {
       timer.expires_after(kLate);
@@ -138,13 +149,13 @@ class Load {
     // What is not answered has taken at least this long.
     for (const Clock::time_point due : waiting_) Record(due, false);
     for (const Clock::time_point due : in_progress_) Record(due, false);
-    elapsed_ = Clock::now() - measured_from_;
     io_.stop();
   }
 
   asio::awaitable<void> Connection() {
     tcp::socket socket(io_);
     asio::steady_timer wake(io_);
+    co_await Connect(socket);
     for (;;) {
       while (waiting_.empty()) {
         idle_.push_back(&wake);
@@ -170,14 +181,22 @@ class Load {
     }
   }
 
+  asio::awaitable<boost::system::error_code> Connect(tcp::socket& socket) {
+    const auto [error] =
+        co_await socket.async_connect({asio::ip::address_v4::loopback(), options_.port}, kAwait);
+    if (error) {
+      socket.close();
+    } else {
+      socket.set_option(tcp::no_delay(true));
+    }
+    co_return error;
+  }
+
   // False unless answered with a success. Sets `id` from the answer.
   asio::awaitable<bool> Exchange(tcp::socket& socket, const std::string& text, std::string& id) {
     boost::system::error_code error;
     auto token = asio::redirect_error(asio::use_awaitable, error);
-    if (!socket.is_open()) {
-      co_await socket.async_connect({asio::ip::address_v4::loopback(), options_.port}, token);
-      if (!error) socket.set_option(tcp::no_delay(true));
-    }
+    if (!socket.is_open()) error = co_await Connect(socket);
     boost::beast::flat_buffer buffer;
     http::response<http::string_body> response;
     if (!error) co_await asio::async_write(socket, asio::buffer(text), token);
@@ -188,9 +207,14 @@ class Load {
   }
 
   void Record(Clock::time_point due, bool answered) {
-    if (!answered) ++errors_;
+    const Clock::time_point now = Clock::now();
+    if (answered && now >= measured_from_ && now < measured_to_) ++answered_in_time_;
     if (due < measured_from_) return;
-    latencies_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - due).count());
+    if (!answered) ++errors_;
+    const Clock::duration least =
+        answered ? Clock::duration::zero() : Seconds(options_.drain_seconds);
+    latencies_.push_back(
+        std::chrono::duration<double, std::milli>(std::max(now - due, least)).count());
   }
 
   asio::io_context& io_;
@@ -203,31 +227,24 @@ class Load {
   std::vector<asio::steady_timer*> idle_;     // Of connections that wait for work.
   std::vector<double> latencies_;             // Of requests, in milliseconds.
   Clock::time_point measured_from_{};
+  Clock::time_point measured_to_{};
   std::size_t arrivals_ = 0;
+  std::size_t answered_in_time_ = 0;  // Between these two, whenever they were due.
   std::size_t errors_ = 0;
   std::size_t late_sends_ = 0;
-  Clock::duration elapsed_{};
+  std::size_t late_arrivals_ = 0;
+  double cores_ = 0;  // That this program used.
 };
 
 boost::json::object Load::Report() const {
-  std::vector<double> sorted = latencies_;
-  std::ranges::sort(sorted);
-  const auto percentile = [&](double part) {
-    if (sorted.empty()) return 0.0;
-    const auto index = static_cast<std::size_t>(part * static_cast<double>(sorted.size()));
-    return sorted[std::min(index, sorted.size() - 1)];
-  };
-  boost::json::object percentiles;
-  for (const double part : {0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0}) {
-    percentiles[fmt::format("{:g}", part * 100)] = percentile(part);
-  }
-  return {{"requests", sorted.size()},
-          {"per_second",
-           static_cast<double>(sorted.size()) / std::chrono::duration<double>(elapsed_).count()},
+  return {{"requests", latencies_.size()},
+          {"per_second", static_cast<double>(answered_in_time_) / options_.seconds},
           {"arrivals", arrivals_},
           {"errors", errors_},
           {"late_sends", late_sends_},
-          {"percentiles", std::move(percentiles)}};
+          {"late_arrivals", late_arrivals_},
+          {"cores", cores_},
+          {"percentiles", bench::Percentiles(latencies_)}};
 }
 
 }  // namespace

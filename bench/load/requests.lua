@@ -2,7 +2,8 @@
 --
 --   wrk -t1 ... -s requests.lua URL -- FILE
 --
--- FILE is described in open_loop.cpp. Several chains run at once over the connections of one wrk
+-- FILE is described in open_loop.cpp. Where it has one request, wrk sends that by itself, without a
+-- call of Lua each time, and may have more threads than one. Several chains run at once over the connections of one wrk
 -- thread, which does not tell whose answer it is; so a chain's answers carry its user's id, and no
 -- user has two chains.
 
@@ -64,6 +65,13 @@ end
 function init(arguments)
   math.randomseed(os.time())
   read(arguments[1])
+  if #chains == 1 and #chains[1] == 1 then
+    local step = chains[1][1]
+    wrk.method, wrk.path, wrk.body = step.method, step.path, step.body
+    wrk.headers["Authorization"] = step.token
+    wrk.headers["Content-Type"] = step.body and "application/json"
+    return
+  end
   request = random
   for _, chain in ipairs(chains) do
     if #chain > 1 then

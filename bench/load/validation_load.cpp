@@ -1,26 +1,37 @@
-// bench_validation_load: asks a gRPC server to validate tokens, with a fixed number of them in
-// flight on each connection, and prints how many verdicts came a second, as JSON. Three ways:
-// `unary` calls, a `stream` with one query in each message, and a stream with a `batch` of what may
-// be sent.
+// bench_validation_load: asks a gRPC server to validate tokens, and prints as JSON how many
+// verdicts came. Three ways: `unary` calls, a `stream` with one query in each message, and a stream
+// with a `batch` of what may be sent. It measures once each connection has had its first verdict.
+//
+// Without a rate it is a closed loop, with a fixed number of queries in flight on each connection.
+// With one it is an open loop, as bench_open_loop is for HTTP: queries are due at random times, and
+// their latency counts from then.
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/client_callback.h>
+#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "bench/load/latencies.h"
 #include "platform/grpc/channel.h"
 #include "proto/auth.grpc.pb.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
@@ -28,11 +39,16 @@
 namespace {
 
 namespace v1 = customers::v1;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLate{1};
 
 struct Options {
   std::string way;
   std::string file;
   platform::grpc::ChannelOptions channel{.host = "localhost"};
+  double rate = 0;  // 0: a closed loop.
+  double warm_up_seconds = 0;
   double seconds = 1;
   std::size_t connections = 2;
   std::size_t in_flight = 128;
@@ -43,59 +59,98 @@ struct Options {
 struct Run {
   std::vector<std::string> tokens;
   std::atomic<std::size_t> next = 0;
-  std::atomic<bool> ending = false;
+  std::atomic<bool> repeats = false;  // Whether an answered query is followed by another.
   std::atomic<std::int64_t> accepted = 0;
   std::atomic<std::int64_t> errors = 0;
 
   const std::string& Token() { return tokens[next++ % tokens.size()]; }
 };
 
-// One connection under load. Its destructor waits for what is in flight.
+// One connection under load.
 class Connection {
  public:
-  Connection() = default;
+  Connection(Run& run, std::size_t in_flight_limit) : run_(run), limit_(in_flight_limit) {}
   virtual ~Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+
+  // A query is due: it is sent as soon as the limit allows. Any thread.
+  void Arrive(Clock::time_point due) {
+    const std::scoped_lock lock(mutex_);
+    waiting_.push_back(due);
+    Send();
+  }
+
+  // Milliseconds of all queries that were due from then on, once no more arrive and all are
+  // answered.
+  std::vector<double> Finish(Clock::time_point measured_from) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ || (waiting_.empty() && in_flight_ == 0); });
+    std::vector<double> latencies;
+    for (const auto& [due, answered] : answers_) {
+      if (due < measured_from) continue;
+      latencies.push_back(std::chrono::duration<double, std::milli>(answered - due).count());
+    }
+    return latencies;
+  }
+
+ protected:
+  // With the lock held. Sends what waits, as far as the limit allows.
+  virtual void Send() = 0;
+
+  // With the lock held.
+  void Answered(Clock::time_point due, bool accepted) {
+    ++(accepted ? run_.accepted : run_.errors);
+    --in_flight_;
+    if (run_.repeats) {
+      waiting_.push_back(due);
+    } else {
+      answers_.emplace_back(due, Clock::now());
+    }
+    if (in_flight_ == 0) changed_.notify_all();
+  }
+
+  Run& run_;
+  const std::size_t limit_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Clock::time_point> waiting_;
+  std::size_t in_flight_ = 0;
+  bool ended_ = false;  // It answers no more.
+
+ private:
+  std::vector<std::pair<Clock::time_point, Clock::time_point>> answers_;  // Due, and answered.
 };
 
-// As many loops of calls as may be in flight.
 class UnaryConnection final : public Connection {
  public:
   UnaryConnection(Run& run, const Options& options)
-      : run_(run),
-        stub_(UserAuth::NewStub(platform::grpc::MakeChannel(options.channel))),
-        open_(options.in_flight) {
-    for (std::size_t i = 0; i < options.in_flight; ++i) Ask(std::make_shared<Call>());
-  }
-  ~UnaryConnection() override {
-    for (std::size_t open = open_; open != 0; open = open_) open_.wait(open);
-  }
+      : Connection(run, options.in_flight),
+        stub_(UserAuth::NewStub(platform::grpc::MakeChannel(options.channel))) {}
 
  private:
   struct Call {
-    std::unique_ptr<::grpc::ClientContext> context;
+    ::grpc::ClientContext context;
     AuthRequest request;
     AuthResponse response;
   };
 
-  void Ask(const std::shared_ptr<Call>& call) {
-    call->context = std::make_unique<::grpc::ClientContext>();
-    call->request.mutable_token()->set_value(run_.Token());
-    stub_->async()->ValidateToken(call->context.get(), &call->request, &call->response,
-                                  [this, call](const ::grpc::Status& status) {
-                                    ++(status.ok() ? run_.accepted : run_.errors);
-                                    if (!run_.ending) {
-                                      Ask(call);
-                                    } else if (--open_ == 0) {
-                                      open_.notify_all();
-                                    }
-                                  });
+  void Send() override {
+    for (; !waiting_.empty() && in_flight_ < limit_; ++in_flight_) {
+      auto call = std::make_shared<Call>();
+      call->request.mutable_token()->set_value(run_.Token());
+      stub_->async()->ValidateToken(
+          &call->context, &call->request, &call->response,
+          [this, call, due = waiting_.front()](const ::grpc::Status& status) {
+            const std::scoped_lock lock(mutex_);
+            Answered(due, status.ok());
+            Send();
+          });
+      waiting_.pop_front();
+    }
   }
 
-  Run& run_;
   std::unique_ptr<UserAuth::Stub> stub_;
-  std::atomic<std::size_t> open_;
 };
 
 // One stream; a message goes out whenever the last one is written and queries may be sent.
@@ -104,41 +159,39 @@ class StreamConnection final
       public ::grpc::ClientBidiReactor<v1::ValidateTokensRequest, v1::ValidateTokensResponse> {
  public:
   StreamConnection(Run& run, const Options& options, std::size_t batch)
-      : run_(run),
-        in_flight_limit_(options.in_flight),
+      : Connection(run, options.in_flight),
         batch_(batch),
-        stub_(v1::TokenValidation::NewStub(platform::grpc::MakeChannel(options.channel))) {
+        stub_(v1::TokenValidation::NewStub(platform::grpc::MakeChannel(options.channel))),
+        due_(limit_) {
+    for (std::size_t slot = 0; slot < limit_; ++slot) free_slots_.push_back(slot);
     stub_->async()->ValidateTokens(&context_, this);
     AddHold();
     StartRead(&response_);
     StartCall();
-    const std::scoped_lock lock(mutex_);
-    Write();
   }
   ~StreamConnection() override {
     {
-      const std::scoped_lock lock(mutex_);
-      Write();
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return !writing_; });
     }
+    StartWritesDone();
+    RemoveHold();
     done_.wait(false);
   }
 
  private:
-  // With the lock held. Starts the next message, or ends the stream.
-  void Write() {
+  void Send() override {
     if (writing_ || ended_) return;
-    if (run_.ending) {
-      ended_ = true;
-      StartWritesDone();
-      RemoveHold();
-      return;
-    }
-    const std::size_t count = std::min(batch_, in_flight_limit_ - in_flight_);
+    const std::size_t count = std::min({batch_, free_slots_.size(), waiting_.size()});
     if (count == 0) return;
     request_.clear_queries();
     for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t slot = free_slots_.back();
+      free_slots_.pop_back();
+      due_[slot] = waiting_.front();
+      waiting_.pop_front();
       v1::TokenQuery& query = *request_.add_queries();
-      query.set_id(++last_id_);
+      query.set_id(++last_number_ * limit_ + slot);
       query.set_authorization(run_.Token());
     }
     in_flight_ += count;
@@ -148,17 +201,24 @@ class StreamConnection final
   void OnWriteDone(bool ok) override {
     const std::scoped_lock lock(mutex_);
     writing_ = false;
-    if (ok) Write();
+    ended_ = ended_ || !ok;
+    Send();
+    changed_.notify_all();
   }
   void OnReadDone(bool ok) override {
-    if (!ok) return;
-    for (const v1::Verdict& verdict : response_.verdicts()) {
-      ++(verdict.has_identity() ? run_.accepted : run_.errors);
-    }
     {
       const std::scoped_lock lock(mutex_);
-      in_flight_ -= static_cast<std::size_t>(response_.verdicts_size());
-      Write();
+      if (!ok) {
+        ended_ = true;
+        changed_.notify_all();
+        return;
+      }
+      for (const v1::Verdict& verdict : response_.verdicts()) {
+        const std::size_t slot = verdict.id() % limit_;
+        free_slots_.push_back(slot);
+        Answered(due_[slot], verdict.has_identity());
+      }
+      Send();
     }
     StartRead(&response_);
   }
@@ -171,32 +231,101 @@ class StreamConnection final
     done_.notify_all();
   }
 
-  Run& run_;
-  const std::size_t in_flight_limit_;
   const std::size_t batch_;
   std::unique_ptr<v1::TokenValidation::Stub> stub_;
   ::grpc::ClientContext context_;
-  std::mutex mutex_;
-  std::size_t in_flight_ = 0;
-  std::uint64_t last_id_ = 0;
+  // Of queries in flight. A query's id is a number that is never used twice, times the limit, plus
+  // its slot.
+  std::vector<Clock::time_point> due_;
+  std::vector<std::size_t> free_slots_;
+  std::uint64_t last_number_ = 0;
   bool writing_ = false;
-  bool ended_ = false;
   v1::ValidateTokensRequest request_;
   v1::ValidateTokensResponse response_;
   std::atomic<bool> done_ = false;
 };
 
-std::unique_ptr<Connection> Connect(Run& run, const Options& options) {
+std::unique_ptr<Connection> MakeConnection(Run& run, const Options& options) {
   if (options.way == "unary") return std::make_unique<UnaryConnection>(run, options);
   return std::make_unique<StreamConnection>(run, options,
                                             options.way == "batch" ? options.batch : 1);
+}
+
+using Connections = std::vector<std::unique_ptr<Connection>>;
+
+Clock::duration Seconds(double count) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+}
+
+// One query on each connection, and all their verdicts: TLS and the like are done then.
+void AwaitFirstVerdicts(Run& run, const Connections& connections) {
+  for (const auto& connection : connections) connection->Arrive(Clock::now());
+  for (const auto& connection : connections) connection->Finish(Clock::time_point::max());
+  if (run.accepted != static_cast<std::int64_t>(connections.size())) {
+    throw std::runtime_error("the first tokens were not accepted");
+  }
+}
+
+boost::json::object ClosedLoop(Run& run, const Options& options, const Connections& connections) {
+  run.repeats = true;
+  for (const auto& connection : connections) {
+    for (std::size_t i = 0; i < options.in_flight; ++i) connection->Arrive({});
+  }
+  const std::int64_t accepted_before = run.accepted;
+  const Clock::time_point begin = Clock::now();
+  std::this_thread::sleep_for(Seconds(options.seconds));
+  const std::int64_t accepted = run.accepted - accepted_before;
+  const std::chrono::duration<double> elapsed = Clock::now() - begin;
+  run.repeats = false;
+  for (const auto& connection : connections) connection->Finish(Clock::time_point::max());
+  return {{"requests", run.accepted + run.errors},  // All, also those outside the measured time.
+          {"per_second", static_cast<double>(accepted) / elapsed.count()},
+          {"errors", run.errors.load()}};
+}
+
+boost::json::object OpenLoop(Run& run, const Options& options, const Connections& connections) {
+  prctl(PR_SET_TIMERSLACK, 1UL);  // Nanoseconds; 50 µs would be much beside a latency.
+  std::mt19937_64 random{std::random_device{}()};
+  std::exponential_distribution<double> pause(options.rate);
+  const Clock::time_point begin = Clock::now();
+  const Clock::time_point measured_from = begin + Seconds(options.warm_up_seconds);
+  const Clock::time_point measured_to = measured_from + Seconds(options.seconds);
+  const double cpu_before = bench::CpuSeconds();
+  std::int64_t arrivals = 0;
+  std::int64_t late_arrivals = 0;
+  std::int64_t accepted_before = 0;
+  std::size_t next = 0;
+  for (Clock::time_point due = begin; due < measured_to; due += Seconds(pause(random))) {
+    std::this_thread::sleep_until(due);
+    if (due >= measured_from) {
+      if (arrivals++ == 0) accepted_before = run.accepted;
+      if (Clock::now() - due > kLate) ++late_arrivals;
+    }
+    connections[next++ % connections.size()]->Arrive(due);
+  }
+  std::this_thread::sleep_until(measured_to);
+  const std::int64_t accepted = run.accepted - accepted_before;
+  const std::chrono::duration<double> elapsed = Clock::now() - begin;
+  const double cores = (bench::CpuSeconds() - cpu_before) / elapsed.count();
+  std::vector<double> latencies;
+  for (const auto& connection : connections) {
+    const std::vector<double> more = connection->Finish(measured_from);
+    latencies.insert(latencies.end(), more.begin(), more.end());
+  }
+  return {{"requests", latencies.size()},
+          {"per_second", static_cast<double>(accepted) / options.seconds},
+          {"arrivals", arrivals},
+          {"errors", run.errors.load()},
+          {"late_arrivals", late_arrivals},
+          {"cores", cores},
+          {"percentiles", bench::Percentiles(std::move(latencies))}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Has tokens validated over gRPC; prints the verdicts a second as JSON.");
+  CLI::App app("Has tokens validated over gRPC; prints what came of it as JSON.");
   app.add_option("way", options.way, "unary, stream or batch")
       ->required()
       ->check(CLI::IsMember({"unary", "stream", "batch"}));
@@ -205,7 +334,11 @@ int main(int argc, char** argv) {
   app.add_option("--ca", options.channel.tls.ca)->required();
   app.add_option("--certificate", options.channel.tls.certificate)->required();
   app.add_option("--key", options.channel.tls.key)->required();
-  app.add_option("--seconds", options.seconds);
+  app.add_option("--rate", options.rate, "queries a second; without it, a closed loop")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--warm-up", options.warm_up_seconds,
+                 "seconds of the open loop that do not count");
+  app.add_option("--seconds", options.seconds, "how long it is measured");
   app.add_option("--connections", options.connections);
   app.add_option("--in-flight", options.in_flight, "queries without a verdict, per connection");
   app.add_option("--batch", options.batch, "queries in a message, at most");
@@ -219,17 +352,18 @@ int main(int argc, char** argv) {
     return 1;
   }
 
-  std::vector<std::unique_ptr<Connection>> connections;
+  Connections connections;
   for (std::size_t i = 0; i < options.connections; ++i) {
-    connections.push_back(Connect(run, options));
+    connections.push_back(MakeConnection(run, options));
   }
-  const auto begin = std::chrono::steady_clock::now();
-  std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
-  const std::int64_t accepted = run.accepted;
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  run.ending = true;
-  connections.clear();
-  std::cout << R"({"per_second": )" << static_cast<double>(accepted) / elapsed.count()
-            << R"(, "errors": )" << run.errors << "}\n";
+  try {
+    AwaitFirstVerdicts(run, connections);
+    std::cout << (options.rate == 0 ? ClosedLoop(run, options, connections)
+                                    : OpenLoop(run, options, connections))
+              << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << "bench_validation_load: " << error.what() << '\n';
+    return 1;
+  }
   return 0;
 }

@@ -3,10 +3,14 @@
 #include <benchmark/benchmark.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "platform/security/authorization.h"
 #include "platform/security/jwt.h"
+#include "services/customers/src/auth/token_cache.h"
 
 namespace {
 
@@ -35,6 +39,33 @@ void VerifyToken(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(Codec().Verify(token, now));
 }
 BENCHMARK(VerifyToken);
+
+// What customers does for each query of the validation stream.
+void VerifyTokenRemembered(benchmark::State& state) {
+  customers::TokenCache cache(Codec());
+  const std::string token = Codec().Sign(ClaimsOfAnHour());
+  const auto now = std::chrono::system_clock::now();
+  for (auto _ : state) benchmark::DoNotOptimize(cache.Verify(token, now));
+}
+BENCHMARK(VerifyTokenRemembered);
+
+// The cache is full, and each token has been forgotten when it comes again.
+void VerifyTokenForgotten(benchmark::State& state) {
+  constexpr std::size_t kCapacity = 1024;
+  customers::TokenCache cache(Codec(), kCapacity);
+  std::vector<std::string> tokens;
+  for (std::size_t i = 0; i <= kCapacity; ++i) {
+    Claims claims = ClaimsOfAnHour();
+    claims.id = static_cast<std::int32_t>(i + 1);
+    tokens.push_back(Codec().Sign(claims));
+  }
+  const auto now = std::chrono::system_clock::now();
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(cache.Verify(tokens[next++ % tokens.size()], now));
+  }
+}
+BENCHMARK(VerifyTokenForgotten);
 
 void SignToken(benchmark::State& state) {
   const Claims claims = ClaimsOfAnHour();

@@ -70,8 +70,11 @@ class Cluster:
             # The number may belong to another program by now, which PostgreSQL would respect.
             pid_file.unlink()
 
-    def start(self, supervisor: Supervisor) -> None:
-        """Makes the cluster if there is none, starts it and returns when it takes connections."""
+    def start(self, supervisor: Supervisor, *options: str) -> None:
+        """Makes the cluster if there is none, starts it and returns when it takes connections.
+
+        `options` go to the server's command line.
+        """
         secret_file(self._password_file)
         if not self._data.exists():
             self._create(supervisor)
@@ -83,7 +86,7 @@ class Cluster:
         say(f"starting PostgreSQL on 127.0.0.1:{self.port}")
         command = self._as_database_user(self._data) + [
             BIN / "postgres", "-D", self._data, "-p", self.port,
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", *options]
         child = supervisor.start("postgres", command, self._environment, signal.SIGINT)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:

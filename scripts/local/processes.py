@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -106,10 +107,14 @@ class Supervisor:
         self._remember()
         return child
 
-    def run(self, name: str, command: list, environment: dict[str, str], log_name: str) -> None:
-        """Runs a program to its end. Raises Failure, with the end of its output, if it fails."""
+    def run(self, name: str, command: list, environment: dict[str, str], log_name: str,
+            output: Path | None = None) -> None:
+        """Runs a program to its end. Raises Failure, with the end of its log, if it fails.
+
+        With `output`, its standard output goes there, and only its standard error to the log.
+        """
         log = self._log_directory / f"{log_name}.log"
-        process = self._spawn(command, environment, log)
+        process = self._spawn(command, environment, log, output)
         try:
             while process.poll() is None:
                 self.wait(1)
@@ -165,11 +170,13 @@ class Supervisor:
                 child.process.send_signal(signal.SIGQUIT if immediate else signal.SIGKILL)
                 deadline = time.monotonic() + 10
 
-    def _spawn(self, command: list, environment: dict[str, str], log: Path) -> subprocess.Popen:
-        with log.open("wb") as output:
+    def _spawn(self, command: list, environment: dict[str, str], log: Path,
+               output: Path | None = None) -> subprocess.Popen:
+        with (log.open("wb") as errors,
+              output.open("wb") if output else nullcontext(errors) as printed):
             return subprocess.Popen(
                 [str(part) for part in command], env=environment, cwd="/",
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, stdout=printed, stderr=errors,
                 start_new_session=True,
                 preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, []))
 
