@@ -1,5 +1,5 @@
-"""Who may do what: every endpoint for every role. The endpoints are those of the
-services' own route tables, so that one without a row here fails."""
+"""Who may do what: every endpoint for every role. The endpoints are those of the services' own route
+tables, so that one without a row here fails."""
 
 import json
 
