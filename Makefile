@@ -28,11 +28,11 @@ format: packages ## Format all C++ sources in place
 	@scripts/lint --fix-format
 
 .PHONY: openapi
-openapi: build-release ## Renew docs/openapi/ after an intended change of the API
+openapi: build-release ## Update docs/openapi/ after an intended change of the API
 	@scripts/openapi
 
 .PHONY: bench
-bench: build-release ## Measure both services against yardsticks; ARGS=--help tells more
+bench: build-release ## Measure both services against yardsticks; ARGS=--help lists its options
 	@bench/run $(ARGS)
 
 .PHONY: coverage
@@ -70,7 +70,7 @@ images: ## Build the container images, with docker or podman
 	@scripts/images
 
 .PHONY: compose-test
-compose-test: ## Test compose.yaml and the images as a deployment, from nothing to nothing
+compose-test: ## Test a deployment of compose.yaml, and the commands of docs/deployment.md
 	@scripts/compose-test
 
 .PHONY: packages

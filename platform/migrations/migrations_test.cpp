@@ -134,7 +134,7 @@ TEST_F(MigrationsTest, FailingMigrationLeavesNothingBehindAndSaysWhere) {
   EXPECT_EQ(database_.Value("SELECT count(*) FROM shelves"), "0");
   EXPECT_EQ(TableCount(), "2");
 
-  // Mended, it goes on from there.
+  // Repaired, it goes on from there.
   EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
 }
 

@@ -36,31 +36,50 @@ def engine() -> tuple[list[str], list[str]]:
 class Deployment:
     """One project of compose, with volumes, networks and images of its own.
 
-    `variables` are those of compose.yaml, and `root` is where that is; both can be changed between
-    calls.
+    `root` is where compose.yaml is. `variables` are variables of it that are not in the file .env
+    beside it; they can be changed between calls. `work` is a directory for files of its own.
     """
 
-    def __init__(self, project: str, variables: dict[str, str], log: Path):
+    def __init__(self, project: str, variables: dict[str, str], root: Path, work: Path):
         self.project = project
         self.variables = variables
-        self.root = ROOT
-        self._compose_command, self._container_command = engine()
-        self._log = log
+        self.root = root
+        self.log = work / "log"
+        compose_command, self._container_command = engine()
+        self._compose_command = [*compose_command, "-p", project]
+        # What scripts call `docker`.
+        self._bin = work / "bin"
+        self._bin.mkdir()
+        docker = self._bin / "docker"
+        docker.write_text(f"""#!/bin/sh
+[ "$1" = compose ] || exec {shlex.join(self._container_command)} "$@"
+shift
+exec {shlex.join(self._compose_command)} "$@"
+""", encoding="utf-8")
+        docker.chmod(0o755)
 
     def compose(self, *arguments: str) -> None:
         """Runs a command of compose; what it prints goes to the log. Not every compose tells by its
         exit status that it failed, so look at the effect."""
+        self._run([*self._compose_command, *arguments], f"compose {shlex.join(arguments)}")
+
+    def script(self, text: str, **variables: str) -> None:
+        """Runs shell commands beside compose.yaml; their `docker` is the command in use, and their
+        `docker compose` is that of this project."""
+        self._run(["bash", "-euo", "pipefail", "-c", text], text,
+                  PATH=f"{self._bin}:{os.environ['PATH']}", **variables)
+
+    def _run(self, command: list[str], shown: str, **variables: str) -> None:
         # Podman's own image format has no health checks.
-        environment = {**os.environ, "BUILDAH_FORMAT": "docker", **self.variables}
-        with self._log.open("ab") as log:
-            log.write(f"\n$ compose {shlex.join(arguments)}\n".encode())
+        environment = {**os.environ, "BUILDAH_FORMAT": "docker", **self.variables, **variables}
+        with self.log.open("ab") as log:
+            log.write(f"\n$ {shown}\n".encode())
             log.flush()
-            status = subprocess.run([*self._compose_command, "-p", self.project, *arguments],
-                                    cwd=self.root, env=environment,
+            status = subprocess.run(command, cwd=self.root, env=environment,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                     check=False).returncode
         if status != 0:
-            raise Failure(f"compose {shlex.join(arguments)} failed ({status}); see {self._log}")
+            raise Failure(f"{shown} failed ({status}); see {self.log}")
 
     def container(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:
         """Runs a command of the container engine and returns what it prints."""
@@ -76,7 +95,7 @@ class Deployment:
         ids = self.container("ps", "--all", "--quiet", *self._filter(),
                              "--filter", f"label=com.docker.compose.service={service}").split()
         if len(ids) != 1:
-            raise Failure(f"{service} has {len(ids)} containers; see {self._log}")
+            raise Failure(f"{service} has {len(ids)} containers; see {self.log}")
         return ids[0].decode()
 
     def inspect(self, kind: str, name: str) -> dict:
@@ -124,14 +143,13 @@ def request(method: str, url: str, body: dict | None = None, token: str = "",
         return 0, {}
 
 
-def wait_for_status(url: str, status: int, seconds: float, token: str = "") -> tuple[int, dict]:
-    """Asks until the answer has this status; the answer."""
+def wait_for_status(url: str, status: int, seconds: float) -> None:
+    """Asks until the answer has this status."""
     deadline = time.monotonic() + seconds
-    while (answer := request("GET", url, token=token))[0] != status:
+    while (answer := request("GET", url))[0] != status:
         if time.monotonic() > deadline:
             raise Failure(f"{url} answers {answer}, not {status}, for {seconds:g} s")
         time.sleep(0.2)
-    return answer
 
 
 def step(text: str) -> None:

@@ -131,14 +131,22 @@ def _serving(service: Service):
 
 
 @pytest.fixture(scope="module")
-def own_customers_service(customers_binary, customers_environment, customers_database):
-    yield from _serving(Service(customers_binary, customers_environment(customers_database)))
+def service_class() -> type[Service]:
+    """What runs the two services of a test file."""
+    return Service
 
 
 @pytest.fixture(scope="module")
-def own_cart_service(cart_binary, cart_environment, cart_database, customers_service):
+def own_customers_service(service_class, customers_binary, customers_environment,
+                          customers_database):
+    yield from _serving(service_class(customers_binary, customers_environment(customers_database)))
+
+
+@pytest.fixture(scope="module")
+def own_cart_service(service_class, cart_binary, cart_environment, cart_database,
+                     customers_service):
     yield from _serving(
-        Service(cart_binary, cart_environment(cart_database, customers_service.grpc_port)))
+        service_class(cart_binary, cart_environment(cart_database, customers_service.grpc_port)))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The reference's databases are taken over as they are (contract 7)."""
+"""The reference's databases are taken over as they are."""
 
 import os
 import pty

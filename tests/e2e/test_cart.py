@@ -1,4 +1,4 @@
-"""GET and DELETE /api/v1/cart/{user_id}/ (contract 5), and who may do what in the whole of cart."""
+"""GET and DELETE /api/v1/cart/{user_id}/, and who may do what in the whole of cart."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""POST, PATCH and DELETE /api/v1/cart-item/… (contract 5): what they answer and refuse."""
+"""POST, PATCH and DELETE /api/v1/cart-item/…: what they answer and refuse."""
 
 import pytest
 

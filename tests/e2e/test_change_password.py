@@ -1,4 +1,4 @@
-"""PATCH /api/v1/users/{user_id}/change-password/ (contract 4 and 6)."""
+"""PATCH /api/v1/users/{user_id}/change-password/."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""UserAuth.ValidateToken (contract 3) over mutual TLS, with good and bad peers."""
+"""UserAuth.ValidateToken over mutual TLS, with good and bad peers."""
 
 import shutil
 import subprocess

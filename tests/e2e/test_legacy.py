@@ -1,4 +1,5 @@
-"""LEGACY_API=true restores exactly two of the reference's ways (contract 6, marked *)."""
+"""LEGACY_API=true restores exactly two of the reference's ways (those marked * in
+docs/api-differences.md)."""
 
 import pytest
 

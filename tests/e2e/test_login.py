@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/login/ (contract 4)."""
+"""POST /api/v1/auth/login/."""
 
 import json
 

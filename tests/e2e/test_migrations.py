@@ -1,4 +1,4 @@
-"""`migrate` (contract 7): the stairway, the demo data, two runners at once."""
+"""`migrate`: the stairway, the demo data, two runners at once."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Who may do what (contract 3 to 6): every endpoint for every role. The endpoints are those of the
+"""Who may do what: every endpoint for every role. The endpoints are those of the
 services' own route tables, which their metrics report whole, so that one without a row here
 fails."""
 

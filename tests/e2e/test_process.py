@@ -176,6 +176,16 @@ def test_the_readme_tells_every_variable(binaries):
             == set(re.findall(r"^  ([A-Z][A-Z_]+) ", told, re.MULTILINE)))
 
 
+def test_make_run_hands_on_variables_that_it_documents(binaries):
+    source = (ROOT / "scripts/run").read_text(encoding="utf-8")
+    found = re.search(r"^HANDED_ON = \((.*?)\)$", source, re.MULTILINE | re.DOTALL)
+    handed_on = set(re.findall(r'"(\w+)"', found[1]))
+    assert {"LOG_LEVEL", "LOG_FORMAT", "CORS_ORIGINS"} <= handed_on
+    known = "".join(run(binary, "--help").stdout for binary in binaries.values())
+    for text in (source.split('"""')[1], known):
+        assert handed_on <= set(re.findall(r"\b[A-Z][A-Z_]+\b", text))
+
+
 @pytest.mark.parametrize("arguments", [["frobnicate"], ["serve", "--frobnicate"], ["migrate"],
                                        ["migrate", "sideways"], ["migrate", "to"],
                                        ["migrate", "to", "x"]], ids=" ".join)

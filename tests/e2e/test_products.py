@@ -1,4 +1,4 @@
-"""GET /api/v1/products/list/ (contract 5 and 6): search, pages, money."""
+"""GET /api/v1/products/list/: search, pages, money."""
 
 import json
 import socket

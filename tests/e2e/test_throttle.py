@@ -1,4 +1,4 @@
-"""Guessing passwords is slow (contract 6): limits per account and address, and per address."""
+"""Guessing passwords is slow: limits per account and address, and per address."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor

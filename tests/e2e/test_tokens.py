@@ -1,4 +1,4 @@
-"""Tokens (contract 3 and 6) on every endpoint of both services that asks for one."""
+"""Tokens on every endpoint of both services that asks for one."""
 
 import time
 

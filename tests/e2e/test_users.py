@@ -1,4 +1,4 @@
-"""GET, PATCH and DELETE /api/v1/users/{user_id}/ (contract 4 and 6), and who may do what."""
+"""GET, PATCH and DELETE /api/v1/users/{user_id}/, and who may do what."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/users/create/ (contract 4 and 6)."""
+"""POST /api/v1/users/create/."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/users/list/ (contract 4 and 6): search and pages."""
+"""GET /api/v1/users/list/: search and pages."""
 
 from urllib.parse import quote
 

@@ -1,5 +1,5 @@
-"""Wire conventions (contract 2) and their differences (contract 6), on both services. What holds
-for every answer is checked by the client itself, in every file."""
+"""What holds for every endpoint of both services: paths, methods, status codes, headers. What holds for
+every answer is checked by the client itself, in every file."""
 
 import re
 from http.client import HTTPConnection

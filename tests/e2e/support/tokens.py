@@ -80,7 +80,7 @@ def _valid(user: int) -> str:
 
 
 # What is wrong with a token → how to make it for the id of a user that exists, and the reason given
-# after "Invalid authorization token, ", which is empty where the contract leaves the words open.
+# after "Invalid authorization token, ", which is empty where the words are not fixed.
 REFUSED = {
     "no segments": (lambda user: "garbage", "Not enough segments"),
     "two segments": (lambda user: "a.b", "Not enough segments"),
