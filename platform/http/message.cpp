@@ -44,8 +44,6 @@ constexpr WireError Wire(ErrorCode code) {
       return {431, {"request_header_fields_too_large", "Request Header Fields Too Large"}};
     case ErrorCode::kInternal:
       return {500, {"internal_server_error", "Internal Server Error"}};
-    case ErrorCode::kNotImplemented:
-      return {501, {"not_implemented", "Not Implemented"}};
     case ErrorCode::kUnavailable:
       return {503, {"service_unavailable", "Service Unavailable"}};
   }

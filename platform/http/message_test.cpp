@@ -17,12 +17,13 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr ErrorCode kCodes[] = {
-    ErrorCode::kInvalidArgument,      ErrorCode::kUnprocessable,   ErrorCode::kUnauthenticated,
-    ErrorCode::kPermissionDenied,     ErrorCode::kNotFound,        ErrorCode::kMethodNotAllowed,
-    ErrorCode::kRequestTimeout,       ErrorCode::kPayloadTooLarge, ErrorCode::kExpectationFailed,
-    ErrorCode::kHeaderFieldsTooLarge, ErrorCode::kTooManyRequests, ErrorCode::kNotImplemented,
-    ErrorCode::kUnavailable,          ErrorCode::kInternal};
+constexpr ErrorCode kCodes[] = {ErrorCode::kInvalidArgument,   ErrorCode::kUnprocessable,
+                                ErrorCode::kUnauthenticated,   ErrorCode::kPermissionDenied,
+                                ErrorCode::kNotFound,          ErrorCode::kMethodNotAllowed,
+                                ErrorCode::kRequestTimeout,    ErrorCode::kPayloadTooLarge,
+                                ErrorCode::kExpectationFailed, ErrorCode::kHeaderFieldsTooLarge,
+                                ErrorCode::kTooManyRequests,   ErrorCode::kUnavailable,
+                                ErrorCode::kInternal};
 
 TEST(ToResponse, NamesTheStatus) {
   const Response response = ToResponse(Error::NotFound());

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "platform/result/result.h"
 
@@ -29,5 +32,13 @@ struct QueryError {
   // Implicit, so that it may be returned where a Result is.
   operator Error() const;  // NOLINT(google-explicit-constructor)
 };
+
+// The row of a statement, or kNotFound where it gave none.
+template <class Row>
+Result<Row> OrNotFound(std::expected<std::optional<Row>, QueryError> row) {
+  if (!row) return std::unexpected(std::move(row).error());
+  if (!*row) return std::unexpected(Error::NotFound());
+  return **std::move(row);
+}
 
 }  // namespace platform::postgres

@@ -10,8 +10,8 @@
 
 namespace platform {
 
-// What a client can be told went wrong, whatever the transport. http/ and grpc/ each hold the one
-// table that maps it to their wire.
+// What a client can be told went wrong, whatever the transport. http/ holds the one table that maps
+// it to its wire.
 enum class ErrorCode {
   kInvalidArgument,  // Understood, but not acceptable as things stand: wrong password, taken email.
   kUnprocessable,    // Breaks the request's schema; `fields` says where.
@@ -24,7 +24,6 @@ enum class ErrorCode {
   kExpectationFailed,     // An Expect header that is not 100-continue.
   kHeaderFieldsTooLarge,  // The request line and headers exceed their limit.
   kTooManyRequests,       // Throttled; `retry_after` says for how long.
-  kNotImplemented,        // A part of the protocol that this server does not speak.
   kUnavailable,  // Something we depend on is away or too busy; the request may be repeated.
   kInternal,     // A fault of ours. Details are in the log, never on the wire.
 };

@@ -15,6 +15,7 @@ using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
 using platform::postgres::Lane;
+using platform::postgres::OrNotFound;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
 using platform::postgres::Timestamp;
@@ -111,13 +112,6 @@ Cart ToCart(std::vector<CartRow> rows) {
                                .quantity = *row.quantity});
   }
   return cart;
-}
-
-template <class T>
-Result<T> OrNotFound(std::expected<std::optional<T>, QueryError> row) {
-  if (!row) return std::unexpected(row.error());
-  if (!*row) return std::unexpected(Error::NotFound());
-  return **std::move(row);
 }
 
 Error AddError(const QueryError& error) {

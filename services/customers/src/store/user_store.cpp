@@ -8,6 +8,7 @@ namespace {
 using platform::Error;
 using platform::ErrorCode;
 using platform::postgres::Lane;
+using platform::postgres::OrNotFound;
 using platform::postgres::Planning;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
@@ -113,13 +114,6 @@ Error WriteError(const QueryError& error) {
     return EmailTaken();
   }
   return error;
-}
-
-template <class Row>
-platform::Result<Row> OrNotFound(std::expected<std::optional<Row>, QueryError> row) {
-  if (!row) return std::unexpected(std::move(row).error());
-  if (!*row) return std::unexpected(Error::NotFound());
-  return **std::move(row);
 }
 
 }  // namespace
