@@ -4,7 +4,9 @@
 #include <string>
 
 #include "platform/config/environment.h"
+#include "platform/log/log.h"
 #include "platform/migrations/migrations.h"
+#include "platform/service/descriptors.h"
 #include "platform/service/settings.h"
 
 namespace CLI {
@@ -22,7 +24,7 @@ struct Program {
   // Reads the whole configuration, for its mistakes and for the table in --help.
   std::function<void(config::Environment&)> describe_configuration;
   // Serves until told to stop; the process's exit code. Mistakes in the configuration are its to
-  // tell.
+  // report. See ServeConfigured.
   std::function<int()> serve;
   // The OpenAPI document.
   std::function<std::string()> openapi;
@@ -38,5 +40,18 @@ inline constexpr int kMistakenConfiguration = 2;
 
 // Prints all mistakes in the configuration to stderr. True if there are any.
 bool ReportMistakes(const config::Environment& environment);
+
+// A Program's `serve`: reads the configuration, whose member `service` is a Settings, and serves
+// with it where it has no mistakes. `Serve` throws what keeps it from starting.
+template <auto Read, auto Serve>
+int ServeConfigured() {
+  config::Environment environment;
+  auto configuration = Read(environment);
+  if (ReportMistakes(environment)) return kMistakenConfiguration;
+  log::Configure(configuration.service.log.level, configuration.service.log.format);
+  MakeRoomForConnections(configuration.service);
+  Serve(configuration);
+  return 0;
+}
 
 }  // namespace platform::service

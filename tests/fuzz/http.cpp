@@ -39,6 +39,7 @@ class FakeValidator final : public cart::TokenValidator {
     co_return std::unexpected(Error::PermissionDenied("Invalid JWT token"));
   }
   Task<bool> IsReachable() override { co_return true; }
+  void ReportTo(platform::telemetry::Report&) const override {}
 };
 
 // Both services on one event loop. Never destroyed.

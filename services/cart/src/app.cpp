@@ -12,4 +12,9 @@ platform::Task<std::vector<platform::service::Dependency>> App::CheckReadiness()
                                                        {"customers", is_customers_reachable}};
 }
 
+void App::ReportTo(platform::telemetry::Report& report) const {
+  database.metrics().ReportTo(report);
+  validator->ReportTo(report);
+}
+
 }  // namespace cart

@@ -23,6 +23,8 @@ struct App {
         validator(std::move(token_validator)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
+  // What it counts. Any thread.
+  void ReportTo(platform::telemetry::Report& report) const;
 
   platform::service::Readiness& readiness;
   platform::postgres::Client database;

@@ -1,25 +1,8 @@
-#include "platform/log/log.h"
-#include "platform/service/descriptors.h"
 #include "platform/service/program.h"
 #include "services/cart/migrations/migrations.h"
 #include "services/cart/src/api/routes.h"
 #include "services/cart/src/config.h"
 #include "services/cart/src/service.h"
-
-namespace {
-
-int Serve() {
-  platform::config::Environment environment;
-  cart::Config config = cart::ReadConfig(environment);
-  if (platform::service::ReportMistakes(environment)) {
-    return platform::service::kMistakenConfiguration;
-  }
-  platform::log::Configure(config.service.log.level, config.service.log.format);
-  platform::service::MakeRoomForConnections(config.service);
-  return cart::Serve(config);
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   return platform::service::RunProgram(
@@ -30,7 +13,7 @@ int main(int argc, char** argv) {
           .default_port = cart::kDefaultPort,
           .migrations = cart::Migrations(),
           .describe_configuration = cart::ReadConfig,
-          .serve = Serve,
+          .serve = platform::service::ServeConfigured<cart::ReadConfig, cart::Serve>,
           .openapi = cart::OpenApiDocument,
       });
 }

@@ -4,8 +4,8 @@
 
 namespace cart {
 
-// Builds the whole service from its configuration and serves until a signal asks to stop. The
-// process's exit code; what could not be started is told on stderr.
-int Serve(const Config& config);
+// Builds the whole service from its configuration and serves until a signal asks to stop. Throws
+// std::runtime_error where it cannot listen.
+void Serve(const Config& config);
 
 }  // namespace cart

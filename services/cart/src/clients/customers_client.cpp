@@ -94,6 +94,8 @@ class CustomersClient final : public TokenValidator {
     co_return co_await unary_->IsReachable(deadline);
   }
 
+  void ReportTo(platform::telemetry::Report& report) const override { metrics_->ReportTo(report); }
+
  private:
   bool HasRoomFor(std::string_view authorization) const {
     return in_flight_->tokens + stream_.overdue() < max_in_flight_ &&

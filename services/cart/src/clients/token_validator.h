@@ -4,6 +4,7 @@
 
 #include "platform/result/result.h"
 #include "platform/runtime/task.h"
+#include "platform/telemetry/report.h"
 #include "services/cart/src/domain/caller.h"
 
 namespace cart {
@@ -30,6 +31,9 @@ class TokenValidator {
 
   // Whether customers can be asked: it is, within a second, however much it is asked already.
   virtual platform::Task<bool> IsReachable() = 0;
+
+  // What it counts. Any thread.
+  virtual void ReportTo(platform::telemetry::Report& report) const = 0;
 };
 
 // Why a header is refused that customers is not asked about.

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "platform/http/router.h"
+#include "platform/http/server.h"
+#include "platform/http/server_metrics.h"
+#include "platform/log/log.h"
+#include "platform/service/health.h"
+#include "platform/service/metrics_server.h"
+#include "platform/service/settings.h"
+#include "platform/service/workers.h"
+
+namespace platform::service {
+
+// The log's line of a port that is listened on.
+inline void LogListening(std::string_view protocol, std::string_view address, std::uint16_t port) {
+  log::Info("listening", {{"protocol", protocol}, {"address", address}, {"port", port}});
+}
+
+// A service as its process runs it: worker threads, each with an App, an HTTP server and a watch
+// over the App's readiness; a port for metrics. App has
+//
+//   Task<std::vector<Dependency>> CheckReadiness();  // On its worker's thread.
+//   void ReportTo(telemetry::Report&) const;         // Its metrics. Any thread.
+template <class App>
+class RestService {
+ public:
+  using Executor = Workers::Executor;
+  // Makes the App of one worker, whose thread does not run yet.
+  using MakeApp = std::function<std::unique_ptr<App>(const Executor& executor, Readiness&)>;
+
+  // Listens, but serves nothing before Run. Throws std::runtime_error where it cannot listen.
+  RestService(std::string name, const Settings& settings, http::Router<App> routes,
+              const MakeApp& make_app)
+      : name_(std::move(name)),
+        settings_(settings),
+        routes_(std::move(routes)),
+        workers_(settings.workers),
+        readiness_(settings.workers) {
+    auto listeners = http::Listener::Open(settings.address, settings.port, settings.workers);
+    if (!listeners) throw std::runtime_error(listeners.error());
+    port_ = listeners->front().port();
+    for (std::size_t i = 0; i < settings.workers; ++i) {
+      const Executor executor = workers_.executor(i);
+      App& app = *apps_.emplace_back(make_app(executor, readiness_));
+      boost::asio::co_spawn(executor, WatchReadiness(app, readiness_, i), RethrowOnLoop);
+      servers_.push_back(std::make_unique<http::Server>(
+          executor, std::move((*listeners)[i]),
+          [this, &app](const http::Request& request) { return routes_.Dispatch(app, request); },
+          settings.http, &http_metrics_.emplace_back(routes_.table())));
+    }
+  }
+
+  std::size_t worker_count() const { return apps_.size(); }
+  Executor executor(std::size_t worker) const { return workers_.executor(worker); }
+  App& app(std::size_t worker) { return *apps_[worker]; }
+  Readiness& readiness() { return readiness_; }
+
+  // Serves until SIGTERM or SIGINT; then is no longer ready, ends what is in progress, and calls
+  // `finish`, while the workers still run, with what is left of the time for stopping. `report`
+  // adds metrics of things that belong to no worker; it is called on any thread. Call it once.
+  // Throws std::runtime_error where the metrics' port cannot be listened on.
+  void Run(
+      const std::function<void(telemetry::Report&)>& report = [](telemetry::Report&) {},
+      const std::function<void(std::chrono::milliseconds left)>& finish =
+          [](std::chrono::milliseconds) {}) {
+    const auto metrics_server = MetricsServer::Start(
+        settings_.metrics_address, settings_.metrics_port, name_, [&](telemetry::Report& all) {
+          readiness_.ReportTo(all);
+          for (const auto& metrics : http_metrics_) metrics.ReportTo(all);
+          for (const auto& app : apps_) app->ReportTo(all);
+          report(all);
+        });
+    if (!metrics_server) throw std::runtime_error(metrics_server.error());
+    LogListening("http", settings_.address, port_);
+    LogListening("metrics", settings_.metrics_address, metrics_server->port());
+
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point deadline;
+    workers_.RunUntilSignal(
+        [&](std::size_t worker) {
+          readiness_.Stop();
+          deadline = Clock::now() + settings_.shutdown_grace;
+          return servers_[worker]->Stop(settings_.shutdown_grace);
+        },
+        [&] {
+          finish(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
+        });
+    log::Info("stopped");
+  }
+
+ private:
+  // What ends a watch ends the process: without it the service would seem ready for ever.
+  static void RethrowOnLoop(const std::exception_ptr& exception) {
+    if (exception) std::rethrow_exception(exception);
+  }
+
+  const std::string name_;
+  const Settings settings_;
+  const http::Router<App> routes_;
+  std::deque<http::ServerMetrics> http_metrics_;
+  Workers workers_;
+  Readiness readiness_;
+  std::vector<std::unique_ptr<App>> apps_;
+  std::vector<std::unique_ptr<http::Server>> servers_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace platform::service
