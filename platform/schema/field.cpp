@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "platform/schema/text.h"
 
@@ -37,8 +36,6 @@ Parsed<bool> ParseBoolean(const boost::json::value& json) {
 
 Parsed<std::int64_t> ParseInteger(const boost::json::value& json) {
   if (const std::int64_t* number = json.if_int64()) return *number;
-  // Larger yet, and so out of range.
-  if (json.is_uint64()) return std::numeric_limits<std::int64_t>::max();
   return std::unexpected(kNotAnInteger);
 }
 
