@@ -29,7 +29,7 @@ ROUNDS = 4  # At most.
 # What is still served: of full load, and of the most that any number of connections gets.
 OF_FULL_LOAD = 0.8
 OF_PEAK = 0.4
-NEWCOMERS = 8  # At a time.
+NEWCOMERS = 2  # At a time; more of them take the time of what is measured.
 # Answers to them in an overload, at least, and refusals in all.
 ANSWERS = 40
 REFUSALS = 5

@@ -57,7 +57,8 @@ class CustomersClient final : public TokenValidator {
         max_in_flight_bytes_(options.max_in_flight_bytes),
         metrics_(options.stream.metrics),
         unary_(MakeUserAuthClient(options.stream.customers)),
-        stream_(executor, std::move(options.stream)) {}
+        // Those left without a verdict must never fill the bound: the stream would stay.
+        stream_(executor, std::move(options.stream), options.max_in_flight / 2) {}
 
   Task<Result<Caller>> Validate(std::string_view authorization, Origin origin) override {
     if (authorization.empty() || authorization.size() > kMaxAuthorizationBytes) {

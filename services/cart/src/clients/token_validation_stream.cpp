@@ -80,8 +80,12 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  public:
-  Impl(asio::any_io_executor executor, TokenValidationStreamOptions options)
-      : executor_(std::move(executor)), options_(std::move(options)), stub_(Connect()) {}
+  Impl(asio::any_io_executor executor, TokenValidationStreamOptions options,
+       std::size_t max_overdue)
+      : executor_(std::move(executor)),
+        options_(std::move(options)),
+        max_overdue_(max_overdue),
+        stub_(Connect()) {}
 
   bool CanStart() const { return !(is_backing_off_ && IsAway()); }
 
@@ -151,9 +155,9 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
                        .origin = waiting->second->origin});
     }
     if (batch.empty()) return;
-    if (call_ == nullptr) Open();
     last_message_ = Clock::now();
     if (!quiet_since_) quiet_since_ = last_message_;
+    if (call_ == nullptr) Open();
     awaited_ += batch.size();
     options_.metrics->batch_sizes.Observe(std::uint64_t{batch.size()});
     call_->Send(batch);
@@ -177,8 +181,9 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   void OnNews() {
     if (call_ == nullptr) return;
     TokenValidationCall::News news = call_->Take();
+    const bool is_known = SettleAll(news.verdicts);
     if (!news.verdicts.empty()) NoteHeard();
-    if (!SettleAll(news.verdicts)) {
+    if (!is_known) {
       platform::log::Warning("customers gave a verdict on an unknown id");
       call_->Abandon();
       OnEnd(::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
@@ -237,7 +242,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void NoteHeard() {
-    quiet_since_.reset();
+    quiet_since_ = awaited_ > 0 ? std::optional(Clock::now()) : std::nullopt;
     is_heard_ = true;
     failures_ = 0;
     if (std::exchange(is_loss_logged_, false)) platform::log::Info("customers answers again");
@@ -327,11 +332,11 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
     });
     if (next != Clock::time_point::max()) WatchDeadline(next);
 
-    if (!settled_.empty() && IsSilent(now)) {
+    if (!settled_.empty() && (IsSilent(now) || overdue_ >= max_overdue_)) {
       call_->Abandon();
       // With its connection: a dead one would be silent on the next stream too, until a ping tells.
       stub_ = Connect();
-      OnEnd(::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "silent"));
+      OnEnd(::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "no verdicts"));
     } else {
       FlushIfAnswered();
     }
@@ -346,6 +351,7 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 
   const asio::any_io_executor executor_;
   const TokenValidationStreamOptions options_;
+  const std::size_t max_overdue_;
   std::unique_ptr<v1::TokenValidation::Stub> stub_;
 
   // By id. Null when nobody waits any more, but customers has yet to answer.
@@ -363,9 +369,10 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   // Sent on this stream and not answered: before their deadline, and after it.
   std::size_t awaited_ = 0;
   std::size_t overdue_ = 0;
-  std::optional<Clock::time_point> quiet_since_;  // The first message after the latest verdict.
-  bool is_heard_ = false;                         // This stream has brought a verdict.
-  int failures_ = 0;                              // Streams in a row that brought none.
+  // The latest verdict, or the first message after it, while any are awaited.
+  std::optional<Clock::time_point> quiet_since_;
+  bool is_heard_ = false;  // This stream has brought a verdict.
+  int failures_ = 0;       // Streams in a row that brought none.
   bool is_loss_logged_ = false;
   bool is_backing_off_ = false;
   asio::steady_timer backoff_timer_{executor_};
@@ -376,8 +383,9 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
 };
 
 TokenValidationStream::TokenValidationStream(const asio::any_io_executor& executor,
-                                             TokenValidationStreamOptions options)
-    : impl_(std::make_shared<Impl>(executor, std::move(options))) {}
+                                             TokenValidationStreamOptions options,
+                                             std::size_t max_overdue)
+    : impl_(std::make_shared<Impl>(executor, std::move(options), max_overdue)) {}
 
 TokenValidationStream::~TokenValidationStream() { impl_->Close(); }
 

@@ -37,13 +37,15 @@ struct TokenValidationStreamOptions {
 // When the stream breaks, what waits is asked once more on the next one. When two attempts in a row
 // have brought no verdict, customers counts as away: what waits is kUnavailable, and what is asked
 // before the next attempt too, at once. A stream that brings nothing for as long as a validation
-// may take, or a verdict on an unknown id, is given up, a silent one with its connection.
+// may take is given up with its connection, and so is one with `max_overdue` questions whose
+// deadline has passed without a verdict; one that brings a verdict on an unknown id is given up
+// too.
 //
 // It belongs to one event loop: constructed, used and destroyed on its thread.
 class TokenValidationStream {
  public:
   TokenValidationStream(const boost::asio::any_io_executor& executor,
-                        TokenValidationStreamOptions options);
+                        TokenValidationStreamOptions options, std::size_t max_overdue);
   // Ends what waits with kUnavailable. Blocks for a moment, until gRPC has ended the stream.
   ~TokenValidationStream();
   TokenValidationStream(const TokenValidationStream&) = delete;
