@@ -72,10 +72,12 @@ std::string HashPassword(std::string_view password) {
 
 Verification VerifyPassword(const std::string& hash, std::string_view password,
                             RefusalTime refusal) {
+  // Argon2id comes first, whichever hash it is: the order tells on the time, too.
+  const bool as_both = refusal == RefusalTime::kOfBothKinds;
+  if (as_both && !IsArgon2id(hash)) MatchesArgon2id(DummyHash(), password);
   const Verification verified = VerifyAtOnce(hash, password);
-  if (!verified.matches && refusal == RefusalTime::kOfBothKinds) {
-    if (!IsArgon2id(hash)) MatchesArgon2id(DummyHash(), password);
-    if (!IsSha256Crypt(hash)) MatchesSha256Crypt(kDummySha256Crypt, password);
+  if (as_both && !verified.matches && !IsSha256Crypt(hash)) {
+    MatchesSha256Crypt(kDummySha256Crypt, password);
   }
   return verified;
 }

@@ -29,10 +29,10 @@ ROUNDS = 4  # At most.
 # What is still served: of full load, and of the most that any number of connections gets.
 OF_FULL_LOAD = 0.8
 OF_PEAK = 0.4
-NEWCOMERS = 2  # At a time; more of them take the time of what is measured.
+NEWCOMERS = 4  # At a time; more of them take the time of what is measured.
 # Answers to them in an overload, at least, and refusals in all.
 ANSWERS = 40
-REFUSALS = 5
+REFUSALS = 3
 # What those who have gone had asked for is still to be worked off.
 DRAIN = 2
 # What a connection costs, and all else.
@@ -62,7 +62,7 @@ class Newcomers:
             asking.result()  # Raises what has ended it.
 
     def _ask(self) -> None:
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(0.1):
             began = time.monotonic()
             with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
                 connection.sendall(self.message)
