@@ -20,9 +20,7 @@ constexpr Statement<void> kSleep{"sleep", "SELECT pg_sleep(0.3)", Lane::kKeyRead
 
 class DatabaseReadiness : public testing::Test {
  protected:
-  DatabaseReadiness() {
-    cluster_.Execute("CREATE TABLE schema_migrations AS SELECT 3 AS version");
-  }
+  DatabaseReadiness() { cluster_.Execute("CREATE TABLE schema_migrations AS SELECT 3 AS version"); }
 
   static Task<void> WaitUntilConnected(TestLoop& loop) {
     for (int i = 0; i < 500 && !loop.client().connected(); ++i) co_await loop.Sleep(10ms);

@@ -31,7 +31,7 @@ namespace {
 class SilentTerminal {
  public:
   SilentTerminal() {
-    tcgetattr(STDIN_FILENO, &before_);
+    tcgetattr(STDIN_FILENO, &before);
     struct sigaction action{};
     action.sa_handler = [](int signal) {
       Restore();
@@ -39,7 +39,7 @@ class SilentTerminal {
     };
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     for (const int signal : kSignals) sigaction(signal, &action, nullptr);
-    termios silent = before_;
+    termios silent = before;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
   }
@@ -52,9 +52,9 @@ class SilentTerminal {
 
  private:
   static constexpr std::array kSignals{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-  static void Restore() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+  static void Restore() { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before); }
 
-  static inline termios before_{};
+  static inline termios before{};
 };
 
 std::string ReadPassword() {
