@@ -181,9 +181,11 @@ class TokenValidationStream::Impl : public std::enable_shared_from_this<Impl> {
   void OnNews() {
     if (call_ == nullptr) return;
     TokenValidationCall::News news = call_->Take();
-    const bool is_known = SettleAll(news.verdicts);
-    if (!news.verdicts.empty()) NoteHeard();
-    if (!is_known) {
+    const bool has_verdicts = std::ranges::any_of(
+        news.verdicts, [](const auto& message) { return message.verdicts_size() > 0; });
+    const bool are_known = SettleAll(news.verdicts);
+    if (has_verdicts) NoteHeard();
+    if (!are_known) {
       platform::log::Warning("customers gave a verdict on an unknown id");
       call_->Abandon();
       OnEnd(::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
