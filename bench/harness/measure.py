@@ -159,7 +159,7 @@ def summary(rounds: list[dict]) -> dict:
     return {
         "rounds": rounds, "rate": rounds[0]["rate"],
         **{key: sum(each[key] for each in rounds)
-           for key in ("requests", "errors", "arrivals", "late_arrivals", "late_sends")},
+           for key in ("requests", "errors", "arrivals", "late_arrivals")},
         **{key: statistics.median(each[key] for each in rounds)
            for key in ("per_second", "due_per_second", "cores")},
         "percentiles": {name: statistics.median(each["percentiles"][name] for each in rounds)
