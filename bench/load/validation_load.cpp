@@ -261,7 +261,7 @@ Clock::duration Seconds(double count) {
 void AwaitFirstVerdicts(Run& run, const Connections& connections) {
   for (const auto& connection : connections) connection->Arrive(Clock::now());
   for (const auto& connection : connections) connection->Finish(Clock::time_point::max());
-  if (run.accepted != static_cast<std::int64_t>(connections.size())) {
+  if (std::cmp_not_equal(run.accepted.load(), connections.size())) {
     throw std::runtime_error("the first tokens were not accepted");
   }
 }

@@ -15,14 +15,14 @@ namespace platform::grpc::internal {
 class CallRegistry {
  public:
   void Add(const std::shared_ptr<PendingCall>& call) {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     calls_.insert(call);
   }
 
   // Queues the resumption, unless the call was abandoned. Holding the lock keeps the context from
   // being destroyed meanwhile.
   void Finish(const std::shared_ptr<PendingCall>& call) {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (calls_.erase(call) == 0) {
       return;
     }

@@ -69,7 +69,7 @@ TEST_F(UnaryTest, ManyCallsEachGetTheirOwnAnswerOnTheirOwnThread) {
   for (int i = 0; i < kCalls; ++i) {
     asio::co_spawn(
         io,
-        [&, text = std::to_string(i)]() -> Task<void> {
+        [&, text = std::to_string(i)] -> Task<void> {
           const auto [status, reply] = co_await Call(Text(text));
           EXPECT_EQ(std::this_thread::get_id(), thread);
           good += status.ok() && reply.text() == text ? 1 : 0;
@@ -85,7 +85,7 @@ TEST_F(UnaryTest, ReturnsTheServersStatus) {
   ::grpc::Status status;
   asio::co_spawn(
       io,
-      [&]() -> Task<void> {
+      [&] -> Task<void> {
         EchoRequest request;
         request.set_fail_with(StatusCode::ABORTED);
         status = (co_await Call(request)).status;
@@ -100,8 +100,7 @@ TEST_F(UnaryTest, EndsAtItsDeadlineWhenTheServerIsSilent) {
   asio::io_context io;
   ::grpc::Status status;
   asio::co_spawn(
-      io, [&]() -> Task<void> { status = (co_await Call(Silent(), 200ms)).status; },
-      asio::detached);
+      io, [&] -> Task<void> { status = (co_await Call(Silent(), 200ms)).status; }, asio::detached);
   const auto start = std::chrono::steady_clock::now();
   io.run();
   EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED);
@@ -116,7 +115,7 @@ TEST_F(UnaryTest, EndsAtItsDeadlineWhenNobodyShakesHands) {
       {.host = "localhost", .port = mute.local_endpoint().port(), .tls = files_.files()}));
   ::grpc::Status status;
   asio::co_spawn(
-      io, [&]() -> Task<void> { status = (co_await Call(Text("hello"), 300ms)).status; },
+      io, [&] -> Task<void> { status = (co_await Call(Text("hello"), 300ms)).status; },
       asio::detached);
   const auto start = std::chrono::steady_clock::now();
   io.run();
@@ -131,7 +130,7 @@ TEST_F(UnaryTest, CancellingTheCoroutineCancelsTheCall) {
   bool ended = false;
   asio::co_spawn(
       io,
-      [&]() -> Task<void> {
+      [&] -> Task<void> {
         started = true;
         // Without it, a cancelled coroutine throws at its next co_await instead of seeing the
         // result.
@@ -170,7 +169,7 @@ TEST_F(UnaryTest, DestroyingTheContextAbandonsOpenCalls) {
       for (int i = 0; i < 50; ++i) {
         asio::co_spawn(
             io,
-            [&, i]() -> Task<void> {
+            [&, i] -> Task<void> {
               const Guest guest(guests);
               // Some answers arrive while the context is being destroyed.
               co_await Call(i % 2 == 0 ? Text("hello") : Silent(), 3s);
@@ -187,8 +186,7 @@ TEST_F(UnaryTest, OutlivesItsStub) {
   asio::io_context io;
   ::grpc::Status status;
   asio::co_spawn(
-      io, [&]() -> Task<void> { status = (co_await Call(Silent(), 300ms)).status; },
-      asio::detached);
+      io, [&] -> Task<void> { status = (co_await Call(Silent(), 300ms)).status; }, asio::detached);
   io.poll();
   stub_.reset();
   io.run();

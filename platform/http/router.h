@@ -204,8 +204,8 @@ template <class App>
 template <class Access, class Answer, class... Args>
 void Router<App>::Add(Method method, std::string_view pattern, Access access,
                       Task<Result<Answer>> (*handler)(Args...), const Operation& operation) {
-  using Grant = typename Access::Grant;
-  using Input = typename detail::InputOf<App, Grant, Args...>::type;
+  using Grant = Access::Grant;
+  using Input = detail::InputOf<App, Grant, Args...>::type;
   constexpr bool kHasInput = !std::same_as<Input, detail::NoInput>;
 
   Route route{.method = method,

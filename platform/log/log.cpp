@@ -53,7 +53,7 @@ void StopBuffering();
 
 // Never destroyed, so that the destructors of other static objects may still log.
 State& TheState() {
-  static State& state = []() -> State& {
+  static State& state = [] -> State& {
     auto* created = new State;
     Apply(*created, Level::kInfo, Format::kJson);
     std::atexit(&StopBuffering);

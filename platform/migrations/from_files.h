@@ -34,7 +34,7 @@ constexpr void CheckContent(std::string_view content) {
   if (!content.starts_with("-- ")) {
     throw std::invalid_argument("a migration's first line is a comment with its reason");
   }
-  if (content.find('\0') != std::string_view::npos) {
+  if (content.contains('\0')) {
     throw std::invalid_argument("a migration is text");
   }
 }

@@ -302,7 +302,7 @@ TEST_F(MigrationsTest, RacingRunnersApplyEachOnce) {
   std::atomic<int> failed = 0;
   {
     const auto count = [&applied](std::string_view line) {
-      applied += line.find("applied") != std::string_view::npos ? 1 : 0;
+      applied += line.contains("applied") ? 1 : 0;
     };
     std::array<std::jthread, 8> runners;
     for (std::jthread& runner : runners) {

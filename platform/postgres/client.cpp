@@ -101,7 +101,7 @@ Task<std::expected<std::size_t, QueryError>> Client::Count(internal::Operation o
 Task<void> Client::Run(internal::Operation& operation) {
   return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [this, &operation](auto handler) {
-        operation.resume = [handler = std::move(handler)]() mutable {
+        operation.resume = [handler = std::move(handler)] mutable {
           asio::dispatch(std::move(handler));
         };
         impl_->Pick(operation.lane).Start(operation);

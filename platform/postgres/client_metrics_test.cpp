@@ -57,7 +57,7 @@ TEST(ClientMetricsTest, TellTheQueueAndTheConnections) {
     EXPECT_THAT(TextOf(client), HasSubstr("db_client_connections{lane=\"write\"} 0\n"));
     int answered = 0;
     for (int i = 0; i < 2; ++i) {
-      loop.Spawn([&]() -> Task<void> {
+      loop.Spawn([&] -> Task<void> {
         const auto row = co_await loop.client().QueryOne(kSleep, 100);
         answered += row ? 1 : 0;
       });

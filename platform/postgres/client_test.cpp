@@ -162,7 +162,7 @@ TEST_F(ClientTest, ThousandsOfInterleavedStatementsEachGetTheirOwnRow) {
   int refused = 0;
   int running = kCallers;
   for (int caller = 0; caller < kCallers; ++caller) {
-    loop.Spawn([&, caller]() -> Task<void> {
+    loop.Spawn([&, caller] -> Task<void> {
       for (int call = 0; call < kCalls; ++call) {
         const int id = caller * kCalls + call;
         if (call % 7 == 3) {  // An error in the middle hurts only its own caller.
@@ -212,7 +212,7 @@ TEST_F(ClientTest, AFailedPreparationHurtsOnlyItsCallersAndIsTriedAgain) {
   TestLoop loop(Server());
   int failed = 0;
   for (int i = 0; i < 10; ++i) {
-    loop.Spawn([&]() -> Task<void> {
+    loop.Spawn([&] -> Task<void> {
       const auto row = co_await loop.client().QueryOne(kMissing);
       failed += !row && row.error().sqlstate == "42P01" ? 1 : 0;
     });
@@ -284,7 +284,7 @@ TEST_F(ClientTest, LargeValuesGoBothWays) {
   TestLoop loop(Server());
   int right = 0;
   for (int i = 0; i < 4; ++i) {
-    loop.Spawn([&]() -> Task<void> {
+    loop.Spawn([&] -> Task<void> {
       const auto row = co_await loop.client().QueryOne(kText, large);
       right += row && (*row)->size() == 2 * large.size() ? 1 : 0;
     });
@@ -302,7 +302,7 @@ TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInAnotherLane) {
   bool slept = false;
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kSleep, 0)).has_value());
-    loop.Spawn([&]() -> Task<void> {
+    loop.Spawn([&] -> Task<void> {
       EXPECT_TRUE((co_await loop.client().QueryOne(kSleep, 1000)).has_value());
       slept = true;
     });
@@ -325,7 +325,7 @@ TEST_F(ClientTest, SearchesHoldUpOnlySearchesAndHaveAQueueOfTheirOwn) {
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kSleep.In(Lane::kSearch), 0)).has_value());
     for (int i = 0; i < 2; ++i) {
-      loop.Spawn([&]() -> Task<void> {
+      loop.Spawn([&] -> Task<void> {
         EXPECT_TRUE((co_await loop.client().QueryOne(kSleep.In(Lane::kSearch), 500)).has_value());
         --searching;
       });
@@ -348,7 +348,7 @@ TEST_F(ClientTest, SearchesWhoseCallersHaveGivenUpAreNotSent) {
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kSleep.In(Lane::kSearch), 0)).has_value());
     for (int i = 0; i < 40; ++i) {
-      loop.Spawn([&]() -> Task<void> {
+      loop.Spawn([&] -> Task<void> {
         const auto row = co_await loop.client().QueryOne(kSleep.In(Lane::kSearch), 400);
         failed += row ? 0 : 1;
       });
@@ -366,7 +366,7 @@ TEST_F(ClientTest, AStatementTimeoutHurtsOnlyItsCaller) {
   bool behind = false;
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kSleep, 0)).has_value());
-    loop.Spawn([&]() -> Task<void> {
+    loop.Spawn([&] -> Task<void> {
       co_await loop.Sleep(1500ms);
       behind = (co_await loop.client().QueryOne(kDouble, 1)).has_value();
     });
@@ -392,7 +392,7 @@ TEST_F(ClientTest, CallsBehindASlowOneTimeOutAloneAndTheConnectionLives) {
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kSleep, 0)).has_value());
     for (int i = 0; i < 4; ++i) {
-      loop.Spawn([&]() -> Task<void> {
+      loop.Spawn([&] -> Task<void> {
         const auto row = co_await loop.client().QueryOne(kSleep, 1200);
         kinds.push_back(row ? std::nullopt : std::optional(row.error().kind));
       });
@@ -412,7 +412,7 @@ TEST_F(ClientTest, TheQueueIsBounded) {
   int overloaded = 0;
   int answered = 0;
   for (int i = 0; i < 15; ++i) {
-    loop.Spawn([&, i]() -> Task<void> {
+    loop.Spawn([&, i] -> Task<void> {
       const auto row = co_await loop.client().QueryOne(kNumbered, i);
       (row ? answered : overloaded) += 1;
       if (!row) {
@@ -496,7 +496,7 @@ TEST_F(ClientTest, AnErrorAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
       int waiting = 0;
       for (int caller = 0; caller < 200; ++caller) {
         ++waiting;
-        loop.Spawn([&, id, caller]() -> Task<void> {
+        loop.Spawn([&, id, caller] -> Task<void> {
           const std::int32_t divisor = caller % 10 == 9 ? 0 : id;
           const auto row = co_await loop.client().QueryOne(kInverse, divisor);
           right += row && divisor != 0 ? 1 : 0;
@@ -520,7 +520,7 @@ Task<std::expected<std::size_t, QueryError>> ExecuteAmongReads(TestLoop& loop,
   int right = 0;
   int waiting = 11;
   for (std::int32_t id = 0; id < 11; ++id) {
-    loop.Spawn([&, id]() -> Task<void> {
+    loop.Spawn([&, id] -> Task<void> {
       if (id == 5) {
         answer = co_await loop.client().Execute(odd);
       } else {

@@ -37,7 +37,7 @@ struct Parameters {
 
   template <class Param, class Arg>
   void Add(const Arg& arg) {
-    using Value = typename Nullable<Param>::Value;
+    using Value = Nullable<Param>::Value;
     if constexpr (std::is_same_v<Arg, std::nullopt_t>) {
       static_assert(Nullable<Param>::kNullable, "this parameter cannot be NULL");
       lengths[count++] = -1;

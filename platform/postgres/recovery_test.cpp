@@ -49,7 +49,7 @@ TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
   loop.Run([&](Client& client) -> Task<void> {
     const std::int32_t pid = (co_await client.QueryOne(kPid))->value();
     for (int i = 0; i < 5; ++i) {
-      loop.Spawn([&]() -> Task<void> {
+      loop.Spawn([&] -> Task<void> {
         const auto row = co_await loop.client().QueryOne(kSleep, 2000);
         kinds.push_back(row.error().kind);
       });
@@ -76,7 +76,7 @@ TEST(RecoveryTest, ABackendThatDiesAmongReadsOfOneTurnFailsAllOfThem) {
     EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());
     std::vector<Kind> kinds;
     for (std::int32_t number = 0; number < 11; ++number) {
-      loop.Spawn([&, number]() -> Task<void> {
+      loop.Spawn([&, number] -> Task<void> {
         if (number == 5) {
           kinds.push_back((co_await loop.client().QueryOne(kDie)).error().kind);
         } else {
@@ -117,7 +117,7 @@ TEST(RecoveryTest, ACrashedServerUnderLoadIsReturnedTo) {
   int unavailable = 0;
   Clock::duration longest{};
   for (int caller = 0; caller < 32; ++caller) {
-    loop.Spawn([&, caller]() -> Task<void> {
+    loop.Spawn([&, caller] -> Task<void> {
       while (!stop) {
         const auto start = Clock::now();
         const auto row = co_await loop.client().QueryOne(kEcho, caller);
@@ -291,7 +291,7 @@ TEST(RecoveryTest, AnEstablishedConnectionThatFallsSilentIsGivenUp) {
     proxy.Swallow(true);
     const auto before = Clock::now();
     for (const auto wait : {0ms, 0ms, 100ms}) {
-      loop.Spawn([&, wait]() -> Task<void> {
+      loop.Spawn([&, wait] -> Task<void> {
         co_await loop.Sleep(wait);
         kinds.push_back((co_await client.QueryOne(kEcho, 1)).error().kind);
       });
@@ -347,7 +347,7 @@ TEST(RecoveryTest, ADestroyedClientFailsWhatWaits) {
     TestLoop loop(PostgresCluster::Shared().Settings());
     std::vector<Kind> kinds;
     for (int i = 0; i < 5; ++i) {
-      loop.Spawn([&]() -> Task<void> {
+      loop.Spawn([&] -> Task<void> {
         const auto row = co_await loop.client().QueryOne(kSleep, 1000);
         kinds.push_back(row.error().kind);
       });
@@ -366,11 +366,11 @@ TEST(RecoveryTest, ACallerMayDestroyTheClientWhenItGoesOn) {
   int failed = 0;
   int answered = 0;
   for (int i = 0; i < 10; ++i) {
-    loop.Spawn([&]() -> Task<void> {
+    loop.Spawn([&] -> Task<void> {
       const auto row = co_await loop.client().QueryOne(kEcho, 1);
       (row ? answered : failed) += 1;
       if (answered == 1) {
-        loop.Spawn([&]() -> Task<void> {
+        loop.Spawn([&] -> Task<void> {
           failed += (co_await loop.client().QueryOne(kSleep, 1000)).has_value() ? 0 : 1;
         });
         loop.DestroyClient();
@@ -391,7 +391,7 @@ TEST(RecoveryTest, AClientMayBeDestroyedBeforeItsLoopRuns) {
 
 TEST(RecoveryTest, ALoopMayEndWithCallsWaiting) {
   TestLoop loop(PostgresCluster::Shared().Settings());
-  loop.Spawn([&]() -> Task<void> { co_await loop.client().QueryOne(kSleep, 1000); });
+  loop.Spawn([&] -> Task<void> { co_await loop.client().QueryOne(kSleep, 1000); });
   loop.Run([&](Client&) -> Task<void> { co_await loop.Sleep(50ms); });
 }
 

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace platform::postgres::internal {
 
@@ -123,7 +124,7 @@ std::size_t Rows::affected() const {
 }
 
 void Rows::ExpectColumns(std::size_t count) const {
-  if (const int columns = PQnfields(result_.get()); static_cast<std::size_t>(columns) != count) {
+  if (const int columns = PQnfields(result_.get()); std::cmp_not_equal(columns, count)) {
     throw std::runtime_error(
         fmt::format("postgres: {} columns where the row has {}", columns, count));
   }

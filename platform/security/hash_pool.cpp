@@ -63,7 +63,7 @@ Task<Result<T>> HashPool::Run(Function function) {
   auto start = [this, &function](auto handler) {
     auto home = asio::make_work_guard(asio::get_associated_executor(handler));
     asio::post(pool_, [this, &function, handler = std::move(handler), home = std::move(home),
-                       asked = Clock::now()]() mutable {
+                       asked = Clock::now()] mutable {
       std::exception_ptr failure;
       Result<T> result = std::unexpected(Error::Unavailable());
       if (!stopping_) {
@@ -83,7 +83,7 @@ Task<Result<T>> HashPool::Run(Function function) {
       pending_.fetch_sub(1, std::memory_order_relaxed);
       auto executor = home.get_executor();
       asio::post(executor, [handler = std::move(handler), failure = std::move(failure),
-                            result = std::move(result)]() mutable {
+                            result = std::move(result)] mutable {
         std::move(handler)(std::move(failure), std::move(result));
       });
     });

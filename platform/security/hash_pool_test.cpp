@@ -59,7 +59,7 @@ TEST(HashPool, LeavesTheEventLoopFree) {
   int ticks = 0;
   asio::co_spawn(
       loop,
-      [&]() -> Task<void> {
+      [&] -> Task<void> {
         const auto verified = co_await pool.Verify(kSlowHash, "testPass123");
         EXPECT_TRUE(verified && verified->matches && verified->needs_rehash);
         resumed_on = std::this_thread::get_id();
@@ -68,7 +68,7 @@ TEST(HashPool, LeavesTheEventLoopFree) {
       asio::detached);
   asio::co_spawn(
       loop,
-      [&]() -> Task<void> {
+      [&] -> Task<void> {
         asio::steady_timer timer(co_await asio::this_coro::executor);
         while (!done) {
           timer.expires_after(1ms);
@@ -91,7 +91,7 @@ TEST(HashPool, RefusesAtOnceWhenTheQueueIsFull) {
   for (int i = 0; i < 10; ++i) {
     asio::co_spawn(
         loop,
-        [&]() -> Task<void> {
+        [&] -> Task<void> {
           const auto result = co_await pool.Verify(kSlowHash, "testPass123");
           if (result) {
             EXPECT_EQ(refused, 7) << "a refusal waited for a hash";
@@ -130,7 +130,7 @@ TEST(HashPool, RefusesWhatHasWaitedForTooLong) {
   for (int i = 0; i < 5; ++i) {
     asio::co_spawn(
         loop,
-        [&]() -> Task<void> {
+        [&] -> Task<void> {
           const auto result = co_await pool.Verify(kSlowHash, "testPass123");
           if (!result) {
             EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
@@ -168,7 +168,7 @@ TEST(HashPool, ServesManyLoopsAtOnce) {
       for (int i = 0; i < kCalls; ++i) {
         asio::co_spawn(
             loop,
-            [&, home = std::this_thread::get_id()]() -> Task<void> {
+            [&, home = std::this_thread::get_id()] -> Task<void> {
               const auto hash = co_await pool.Hash("testPass123");
               EXPECT_EQ(std::this_thread::get_id(), home);
               if (!hash) co_return;
@@ -193,7 +193,7 @@ TEST(HashPool, FailsWhatStillWaitsWhenDestroyed) {
   for (int i = 0; i < 5; ++i) {
     asio::co_spawn(
         loop,
-        [&]() -> Task<void> {
+        [&] -> Task<void> {
           const auto result = co_await pool->Verify(kSlowHash, "testPass123");
           ++(result ? verified : refused);
         },

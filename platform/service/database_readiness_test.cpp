@@ -45,7 +45,7 @@ TEST_F(DatabaseReadiness, AFullQueueIsNoOutage) {
   loop.Run([&](Client& client) -> Task<void> {
     co_await WaitUntilConnected(loop);
     bool slept = false;
-    loop.Spawn([&]() -> Task<void> {
+    loop.Spawn([&] -> Task<void> {
       co_await loop.client().Execute(kSleep);
       slept = true;
     });

@@ -35,7 +35,7 @@ void CheckMistakes(const Environment& environment, const Environment::Variables&
                     environment.Described(),
                     [&](const auto& variable) { return mistake.starts_with(variable.name + " "); }),
                 "a mistake names its variable");
-    fuzz::Check(mistake.find('\n') == std::string::npos, "a mistake is one line");
+    fuzz::Check(!mistake.contains('\n'), "a mistake is one line");
     for (const char* name : {"JWT_SECRET", "JWT_SECRET_PREVIOUS", "POSTGRES_PASSWORD"}) {
       const auto secret = variables.find(name);
       // A short one may be part of any sentence, and of another variable's value.

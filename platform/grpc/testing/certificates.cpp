@@ -11,7 +11,7 @@
 #include <stdexcept>
 
 // For LeakSanitizer: Debian's c-ares 1.18 loses ten bytes whenever it looks "localhost" up.
-// NOLINTNEXTLINE(readability-identifier-naming)
+// NOLINTNEXTLINE(readability-identifier-naming,bugprone-reserved-identifier)
 extern "C" const char* __lsan_default_suppressions() { return "leak:libcares"; }
 
 namespace platform::grpc::testing {

@@ -24,6 +24,7 @@ std::string Output(const std::string& command) {
   struct ClosePipe {
     void operator()(std::FILE* pipe) const { pclose(pipe); }
   };
+  // NOLINTNEXTLINE(bugprone-command-processor): what it is for.
   std::unique_ptr<std::FILE, ClosePipe> pipe{popen(command.c_str(), "r")};
   if (!pipe) {
     throw std::runtime_error("cannot run " + command);

@@ -166,7 +166,7 @@ class CustomersClientTest : public ::testing::Test {
     return true;
   }
 
-  struct Fault {};
+  struct Fault : std::exception {};
 
   void Work() {
     for (;;) {

@@ -58,13 +58,13 @@ TokenValidationCall::TokenValidationCall(boost::asio::any_io_executor executor,
 
 void TokenValidationCall::Send(std::span<const Query> queries) {
   Requests requests = ToRequests(queries);
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   std::ranges::move(requests, std::back_inserter(outbox_));
   if (!is_writing_) WriteNext();
 }
 
 std::vector<std::uint64_t> TokenValidationCall::TakeUnsent() {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   const auto first = outbox_.begin() + (is_writing_ ? 1 : 0);
   std::vector<std::uint64_t> ids;
   for (auto request = first; request != outbox_.end(); ++request) {
@@ -75,14 +75,14 @@ std::vector<std::uint64_t> TokenValidationCall::TakeUnsent() {
 }
 
 TokenValidationCall::News TokenValidationCall::Take() {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   is_notified_ = false;
   if (std::exchange(is_paused_, false)) StartRead(&response_);
   return std::exchange(news_, {});
 }
 
 void TokenValidationCall::Abandon() {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   is_abandoned_ = true;
   context_.TryCancel();
   // No read will tell that the stream has ended.
@@ -93,7 +93,7 @@ void TokenValidationCall::Abandon() {
 }
 
 void TokenValidationCall::OnReadDone(bool ok) {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   if (!ok) {
     is_open_ = false;
     RemoveHold();
@@ -106,7 +106,7 @@ void TokenValidationCall::OnReadDone(bool ok) {
 }
 
 void TokenValidationCall::OnWriteDone(bool ok) {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   is_writing_ = false;
   outbox_.pop_front();
   if (!ok) is_open_ = false;
@@ -117,7 +117,7 @@ void TokenValidationCall::OnDone(const ::grpc::Status& status) {
   std::shared_ptr<TokenValidationCall> self = std::move(self_);
   std::promise<void> ended = std::move(ended_);
   {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     news_.end = status;
     Notify();
   }

@@ -399,7 +399,7 @@ platform::Task<Answer> TokenValidationStream::Validate(std::string_view authoriz
   Query query{.authorization = authorization, .origin = origin, .deadline = deadline};
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
-        query.resume = [handler = std::move(handler)]() mutable { std::move(handler)(); };
+        query.resume = [handler = std::move(handler)] mutable { std::move(handler)(); };
         impl_->Start(query);
       },
       asio::use_awaitable);

@@ -76,7 +76,7 @@ class Streams {
 
   // Why the stream cannot be opened, if so.
   ::grpc::Status Add(const std::shared_ptr<Stream>& stream) {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (is_ending_) return {::grpc::StatusCode::UNAVAILABLE, "Shutting down"};
     if (streams_.size() >= limit_) {
       return {::grpc::StatusCode::RESOURCE_EXHAUSTED, "Too many open streams"};
@@ -86,13 +86,13 @@ class Streams {
   }
 
   void Remove(const std::shared_ptr<Stream>& stream) {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     streams_.erase(stream);
   }
 
   // Refuses further streams; those that are open.
   std::unordered_set<std::shared_ptr<Stream>> End() {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     is_ending_ = true;
     return streams_;
   }
@@ -118,7 +118,7 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     self_ = shared_from_this();
     streams_ = std::move(streams);
     const ::grpc::Status refused = streams_->Add(self_);
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (refused.ok()) {
       StartRead(&request_);
     } else {
@@ -128,14 +128,14 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
 
   // Answers what is open, then ends the stream.
   void End() {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     EndWith({::grpc::StatusCode::UNAVAILABLE, "Shutting down"});
   }
 
   // The worker's answer.
   void Answer(const Request& request, std::vector<Result<Identity>> results) {
     std::vector<Response> responses = ToResponses(request, std::move(results));
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (is_finished_) return;
     for (const v1::TokenQuery& query : request.queries()) open_ids_.erase(query.id());
     const bool is_writing = !outbox_.empty();
@@ -145,7 +145,7 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
 
   // The worker is gone.
   void Abandon() {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     FinishOnce({::grpc::StatusCode::UNAVAILABLE, "Temporarily unavailable"});
   }
 
@@ -153,7 +153,7 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
   void OnReadDone(bool ok) override;
 
   void OnWriteDone(bool ok) override {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     if (!ok || is_finished_) return;
     unwritten_ -= static_cast<std::size_t>(outbox_.front().verdicts_size());
     outbox_.pop_front();
@@ -167,7 +167,7 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
   }
 
   void OnCancel() override {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     FinishOnce(::grpc::Status::CANCELLED);
   }
 
@@ -279,7 +279,7 @@ Task<void> Validate(const ValidateTokens& validate, OpenBatch batch) {
 }
 
 void Stream::OnReadDone(bool ok) {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
   if (is_finished_) return;
   if (!ok) {
     // Half-closed; if the connection broke, OnCancel() tells.
