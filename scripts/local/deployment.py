@@ -54,6 +54,13 @@ class Deployment:
         docker.write_text(f"""#!/bin/sh
 [ "$1" = compose ] || exec {shlex.join(self._container_command)} "$@"
 shift
+if [ "$1 $2" = "exec -T" ]; then
+  # podman-compose 1.0 mixes lines of its own into what a command prints.
+  container=$({shlex.join(self._container_command)} ps --quiet {shlex.join(self._filter())} \\
+    --filter "label=com.docker.compose.service=$3")
+  shift 3
+  exec {shlex.join(self._container_command)} exec --interactive "$container" "$@"
+fi
 exec {shlex.join(self._compose_command)} "$@"
 """, encoding="utf-8")
         docker.chmod(0o755)
