@@ -1,6 +1,8 @@
 # One verb per task, the same by hand and in CI. `make help` lists them.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# Packages come before what needs them; compilations and tests run in parallel all the same.
+.NOTPARALLEL:
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --no-tests=error --no-label-summary --parallel $(JOBS)
 
@@ -9,51 +11,53 @@ help: ## Print this list (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Build and run both services with all they need, until Ctrl-C
+run: packages-run build/release/build.ninja ## Build and run both services with all they need, until Ctrl-C
+	@cmake --build build/release --parallel $(JOBS) --target customers cart
 	@scripts/run
 
 .PHONY: build
-build: build-release ## Build a release in build/release
+build: packages-build build-release ## Build a release in build/release
 
 .PHONY: test
-test: build-release ## Run every test: unit, integration and end-to-end
+test: packages-test build-release ## Run every test: unit, integration and end-to-end
 	@$(CTEST) --test-dir build/release
 
 .PHONY: lint
-lint: build-release ## Check format, clang-tidy, scripts; any warning is an error
+lint: packages-lint build-release ## Check format, clang-tidy, scripts; any warning is an error
 	@scripts/lint
 
 .PHONY: format
-format: packages ## Format all C++ sources in place
+format: packages-format ## Format all C++ sources in place
 	@scripts/lint --fix-format
 
 .PHONY: openapi
-openapi: build-release ## Update docs/openapi/ after an intended change of the API
+openapi: packages-build build-release ## Update docs/openapi/ after an intended change of the API
 	@scripts/openapi
 
 .PHONY: bench
-bench: build-release ## Measure both services against yardsticks; ARGS=--help lists its options
+bench: packages-bench build-release ## Measure both services against yardsticks; ARGS=--help lists its options
 	@bench/run $(ARGS)
 
 .PHONY: coverage
-coverage: build-coverage ## Run every test, report line coverage; at least 90 %
+coverage: packages-instrument build-coverage ## Run every test, report line coverage; at least 90 %
 	@scripts/coverage
 
 .PHONY: sanitize
 sanitize: asan tsan ## Run the tests under the sanitizers (asan, then tsan)
 
 .PHONY: asan
-asan: build-asan ## Run every test under AddressSanitizer and UBSan
+asan: packages-instrument build-asan ## Run every test under AddressSanitizer and UBSan
 	@UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=print_suppressions=0:suppressions=$(CURDIR)/cmake/sanitizers/lsan.supp \
 		$(CTEST) --test-dir build/asan
 
 .PHONY: tsan
-tsan: build-tsan ## Run the tests of platform and services under ThreadSanitizer
+tsan: packages-instrument build-tsan ## Run the tests of platform and services under ThreadSanitizer
 	@TSAN_OPTIONS="ignore_noninstrumented_modules=1 suppressions=$(CURDIR)/cmake/sanitizers/tsan.supp" \
 		$(CTEST) --test-dir build/tsan --label-regex 'unit|postgres'
 
 .PHONY: fuzz
-fuzz: build/fuzz/build.ninja ## Fuzz each target for FUZZ_SECONDS (60) under ASan and UBSan
+fuzz: packages-instrument ## Fuzz each target for FUZZ_SECONDS (60) under ASan and UBSan
+	@cmake --preset fuzz >/dev/null
 	@cmake --build build/fuzz --parallel $(JOBS) --target fuzz_targets
 	@scripts/fuzz
 
@@ -74,14 +78,28 @@ compose-test: ## Test a deployment of compose.yaml, and the commands of docs/dep
 	@scripts/compose-test
 
 .PHONY: packages
-packages: ## Install the Debian packages that are missing
+packages: ## Install the Debian packages of all verbs
 	@scripts/install-packages
 
-# build-<preset> builds everything of a preset of CMakePresets.json. Ninja itself configures again
-# when a CMakeLists.txt changes.
-build-%: build/%/build.ninja
+# The groups of scripts/packages.txt that verbs need; packages-<name> installs those of groups-<name>.
+groups-run := tools build web run
+groups-build := tools build web test-build
+groups-test := $(groups-build) run test
+groups-instrument := $(groups-test) instrument
+groups-bench := $(groups-test) bench
+groups-lint := $(groups-build) lint
+groups-format := lint
+install := $(addprefix packages-,run build test instrument bench lint format)
+.PHONY: $(install)
+$(install): packages-%:
+	@scripts/install-packages $(groups-$*)
+
+# build-<preset> builds everything of a preset of CMakePresets.json. A tree that `make run` configured
+# gets its tests here; what is compiled already stays.
+build-%:
+	@cmake --preset $* >/dev/null
 	@cmake --build build/$* --parallel $(JOBS)
 
-.PRECIOUS: build/%/build.ninja
-build/%/build.ninja: CMakePresets.json | packages
-	cmake --preset $*
+# For `make run`, where nothing is configured yet: without tests, and so without their packages.
+build/release/build.ninja: CMakePresets.json
+	@cmake --preset release -D BUILD_TESTING=OFF >/dev/null

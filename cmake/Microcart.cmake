@@ -4,7 +4,6 @@
 include_guard()
 
 find_package(Threads REQUIRED)
-find_package(GTest REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -18,6 +17,9 @@ pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(jwt REQUIRED IMPORTED_TARGET libjwt)
 pkg_check_modules(idn2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()
 
 set(MICROCART_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -63,13 +65,16 @@ function(microcart_library name)
   target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE microcart_options ${arg_PRIVATE})
 endfunction()
 
-# microcart_test(<name> SOURCES <file>... LINK <target>... [LABELS <label>...] [TIMEOUT <seconds>]
-#                [ONE_PROCESS])
+# microcart_test(<name> SOURCES <file>... LINK <target>... [DEFINITIONS <macro>...]
+#                [LABELS <label>...] [TIMEOUT <seconds>] [ONE_PROCESS])
 #
 # A GoogleTest binary; each of its tests is a test of ctest, or the whole of it is ONE_PROCESS where
-# its tests share something costly, such as a PostgreSQL cluster.
+# its tests share something costly, such as a PostgreSQL cluster. Nothing where BUILD_TESTING is off.
 function(microcart_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "TIMEOUT" "SOURCES;LINK;LABELS")
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ONE_PROCESS" "TIMEOUT" "SOURCES;LINK;DEFINITIONS;LABELS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -78,6 +83,7 @@ function(microcart_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE microcart_options ${arg_LINK} GTest::gmock_main)
+  target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
   if(arg_ONE_PROCESS)
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
