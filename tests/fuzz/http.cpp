@@ -32,10 +32,11 @@ using platform::Result;
 using platform::Task;
 
 // Knows one token.
-class FakeValidator final : public cart::TokenValidator {
+class FakeValidator final : public customers::client::TokenValidator {
  public:
-  Task<Result<cart::Caller>> Validate(std::string_view authorization, cart::Origin) override {
-    if (authorization == "Bearer good") co_return cart::Caller{.id = 3};
+  Task<Result<customers::client::Caller>> Validate(std::string_view authorization,
+                                                   customers::client::Origin) override {
+    if (authorization == "Bearer good") co_return customers::client::Caller{.id = 3};
     co_return std::unexpected(Error::PermissionDenied("Invalid JWT token"));
   }
   Task<bool> IsReachable() override { co_return true; }

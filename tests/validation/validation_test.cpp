@@ -16,7 +16,7 @@
 
 #include "platform/grpc/testing/certificates.h"
 #include "platform/grpc/testing/proxy.h"
-#include "services/cart/src/clients/customers_client.h"
+#include "services/customers/client/customers_client.h"
 #include "tests/validation/customers.h"
 
 namespace validation_test {
@@ -30,7 +30,7 @@ namespace asio = boost::asio;
 // An authorization, and what cart must be told of it.
 struct Case {
   std::string authorization;
-  std::optional<cart::Caller> caller;
+  std::optional<customers::client::Caller> caller;
   std::string reason;  // Where there is no caller.
 };
 
@@ -50,9 +50,9 @@ std::vector<Case> MakeCases(const platform::security::TokenCodec& tokens) {
     const std::string valid = sign(tokens, id, id % 3, kLater);
     if (id % 10 != 0) {
       cases.push_back({.authorization = valid,
-                       .caller = cart::Caller{.id = id,
-                                              .email = Customers::EmailOf(id),
-                                              .is_admin = Customers::IsAdmin(id)},
+                       .caller = customers::client::Caller{.id = id,
+                                                           .email = Customers::EmailOf(id),
+                                                           .is_admin = Customers::IsAdmin(id)},
                        .reason = {}});
       continue;
     }
@@ -78,15 +78,15 @@ struct Counts {
   std::atomic<int> wrong = 0;
 };
 
-bool IsRight(const Case& expected, const platform::Result<cart::Caller>& answer) {
+bool IsRight(const Case& expected, const platform::Result<customers::client::Caller>& answer) {
   if (answer) return expected.caller == *answer;
   return !expected.caller && answer.error().code == ErrorCode::kPermissionDenied &&
          answer.error().reason == expected.reason;
 }
 
 // Validates one after another until there are so many right answers.
-Task<void> Ask(cart::TokenValidator& validator, const std::vector<Case>& cases, unsigned seed,
-               int enough, Counts& counts) {
+Task<void> Ask(customers::client::TokenValidator& validator, const std::vector<Case>& cases,
+               unsigned seed, int enough, Counts& counts) {
   std::minstd_rand random(seed);
   asio::steady_timer pause(co_await asio::this_coro::executor);
   while (counts.right < enough) {
@@ -118,14 +118,14 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
   platform::grpc::testing::Proxy proxy(customers.port());
   const std::vector<Case> cases = MakeCases(customers.tokens());
 
-  const auto metrics = std::make_shared<cart::ValidationMetrics>();
+  const auto metrics = std::make_shared<customers::client::ValidationMetrics>();
   std::array<Worker, 2> workers;
-  std::array<std::unique_ptr<cart::TokenValidator>, 2> validators;
+  std::array<std::unique_ptr<customers::client::TokenValidator>, 2> validators;
   Counts counts;
   std::vector<std::future<void>> done;
   for (std::size_t i = 0; i < workers.size(); ++i) {
     workers.at(i).Run([&] {
-      validators.at(i) = cart::MakeTokenValidator(
+      validators.at(i) = customers::client::MakeTokenValidator(
           workers.at(i).io().get_executor(),
           {.stream = {
                .customers = {.host = "localhost", .port = proxy.port(), .tls = files.files()},

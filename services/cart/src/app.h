@@ -7,9 +7,9 @@
 
 #include "platform/postgres/client.h"
 #include "platform/service/health.h"
-#include "services/cart/src/clients/token_validator.h"
 #include "services/cart/src/store/cart_store.h"
 #include "services/cart/src/store/product_store.h"
+#include "services/customers/client/token_validator.h"
 
 namespace cart {
 
@@ -17,7 +17,7 @@ namespace cart {
 struct App {
   App(platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
       platform::postgres::Settings settings, platform::postgres::ClientOptions options,
-      std::unique_ptr<TokenValidator> token_validator)
+      std::unique_ptr<customers::client::TokenValidator> token_validator)
       : readiness(shared_readiness),
         database(executor, std::move(settings), std::move(options)),
         validator(std::move(token_validator)) {}
@@ -28,7 +28,7 @@ struct App {
 
   platform::service::Readiness& readiness;
   platform::postgres::Client database;
-  std::unique_ptr<TokenValidator> validator;
+  std::unique_ptr<customers::client::TokenValidator> validator;
   CartStore carts{database};
   ProductStore products{database};
 };

@@ -5,7 +5,7 @@
 #include "platform/config/environment.h"
 #include "platform/config/settings.h"
 #include "platform/service/settings.h"
-#include "services/cart/src/clients/user_auth_client.h"
+#include "services/customers/client/user_auth_client.h"
 
 namespace cart {
 
@@ -15,7 +15,7 @@ inline constexpr std::uint16_t kDefaultPort = 8082;
 struct Config {
   platform::service::Settings service;
   platform::postgres::Settings database;
-  UserAuthClientOptions customers;
+  customers::client::UserAuthClientOptions customers;
 };
 
 // Reads the variables; see `environment.Mistakes()` before using the result.

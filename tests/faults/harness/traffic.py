@@ -7,7 +7,7 @@ from harness.http import Pool, Reply, request
 from harness.load import Request
 from support import tokens
 
-# How long one step may take: platform/postgres/client.h, services/cart/src/clients.
+# How long one step may take: platform/postgres/client.h, services/customers/client.
 STATEMENT = 3
 VALIDATION = 2
 

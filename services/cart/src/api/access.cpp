@@ -5,6 +5,7 @@
 namespace cart {
 namespace {
 
+using customers::client::Caller;
 using platform::Error;
 using platform::ErrorCode;
 using platform::Result;

@@ -4,7 +4,7 @@
 
 #include "platform/http/router.h"
 #include "services/cart/src/app.h"
-#include "services/cart/src/domain/caller.h"
+#include "services/customers/client/caller.h"
 #include "services/cart/src/domain/cart.h"
 
 // Who may call an endpoint of cart. All of these need a token of the cart's owner or of an
@@ -14,7 +14,7 @@ namespace cart {
 
 // The caller of a request that was let in.
 struct Authorized {
-  Caller caller;
+  customers::client::Caller caller;
 };
 
 // `/cart/{user_id}/`: permission comes before existence, which the handler finds out.

@@ -6,9 +6,9 @@
 
 #include "platform/result/result.h"
 #include "platform/telemetry/report.h"
-#include "services/cart/src/domain/caller.h"
+#include "services/customers/client/caller.h"
 
-namespace cart {
+namespace customers::client {
 
 // What a worker counts of the tokens that it asks customers about. Any thread.
 struct ValidationMetrics {
@@ -41,4 +41,4 @@ class CountedValidation {
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-}  // namespace cart
+}  // namespace customers::client

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "proto/customers/v1/token_validation.grpc.pb.h"
-#include "services/cart/src/clients/token_validator.h"
+#include "services/customers/client/token_validator.h"
 
-namespace cart {
+namespace customers::client {
 
 // One call of ValidateTokens, from its start until gRPC has done with it: gRPC's end of the stream.
 // It writes and reads on gRPC's threads, by itself; an owner on one event loop puts queries in and
@@ -94,4 +94,4 @@ class TokenValidationCall final
   News news_;
 };
 
-}  // namespace cart
+}  // namespace customers::client

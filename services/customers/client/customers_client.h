@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <memory>
 
-#include "services/cart/src/clients/token_validation_stream.h"
-#include "services/cart/src/clients/token_validator.h"
+#include "services/customers/client/token_validation_stream.h"
+#include "services/customers/client/token_validator.h"
 
-namespace cart {
+namespace customers::client {
 
 struct TokenValidatorOptions {
   TokenValidationStreamOptions stream;
@@ -28,4 +28,4 @@ struct TokenValidatorOptions {
 std::unique_ptr<TokenValidator> MakeTokenValidator(const boost::asio::any_io_executor& executor,
                                                    TokenValidatorOptions options);
 
-}  // namespace cart
+}  // namespace customers::client

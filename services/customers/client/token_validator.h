@@ -5,9 +5,9 @@
 #include "platform/result/result.h"
 #include "platform/runtime/task.h"
 #include "platform/telemetry/report.h"
-#include "services/cart/src/domain/caller.h"
+#include "services/customers/client/caller.h"
 
-namespace cart {
+namespace customers::client {
 
 // On whose behalf a token is validated, for the logs of both services.
 struct Origin {
@@ -39,4 +39,4 @@ class TokenValidator {
 // Why a header is refused that customers is not asked about.
 inline constexpr const char* kInvalidHeader = "Invalid authorization header";
 
-}  // namespace cart
+}  // namespace customers::client

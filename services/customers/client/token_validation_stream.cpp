@@ -1,4 +1,4 @@
-#include "services/cart/src/clients/token_validation_stream.h"
+#include "services/customers/client/token_validation_stream.h"
 
 #include <grpcpp/channel.h>
 
@@ -18,9 +18,9 @@
 
 #include "platform/grpc/channel.h"
 #include "platform/log/log.h"
-#include "services/cart/src/clients/token_validation_call.h"
+#include "services/customers/client/token_validation_call.h"
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 namespace asio = boost::asio;
@@ -406,4 +406,4 @@ platform::Task<Answer> TokenValidationStream::Validate(std::string_view authoriz
   co_return std::move(query.answer);
 }
 
-}  // namespace cart
+}  // namespace customers::client

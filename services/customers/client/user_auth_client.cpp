@@ -1,4 +1,4 @@
-#include "services/cart/src/clients/user_auth_client.h"
+#include "services/customers/client/user_auth_client.h"
 
 #include <grpcpp/channel.h>
 
@@ -10,7 +10,7 @@
 #include "platform/schema/text.h"
 #include "proto/auth.grpc.pb.h"
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 // One more attempt when the connection breaks under a call. Retries must not feed an overload:
@@ -110,4 +110,4 @@ std::unique_ptr<UserAuthClient> MakeUserAuthClient(const UserAuthClientOptions& 
   return std::make_unique<UserAuthCalls>(options);
 }
 
-}  // namespace cart
+}  // namespace customers::client

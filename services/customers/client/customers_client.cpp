@@ -1,12 +1,12 @@
-#include "services/cart/src/clients/customers_client.h"
+#include "services/customers/client/customers_client.h"
 
 #include <string>
 #include <utility>
 
 #include "platform/log/log.h"
-#include "services/cart/src/clients/user_auth_client.h"
+#include "services/customers/client/user_auth_client.h"
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 using platform::Error;
@@ -131,4 +131,4 @@ std::unique_ptr<TokenValidator> MakeTokenValidator(const boost::asio::any_io_exe
   return std::make_unique<CustomersClient>(executor, std::move(options));
 }
 
-}  // namespace cart
+}  // namespace customers::client

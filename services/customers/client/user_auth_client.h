@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "platform/grpc/tls.h"
-#include "services/cart/src/clients/token_validator.h"
+#include "services/customers/client/token_validator.h"
 
-namespace cart {
+namespace customers::client {
 
 struct UserAuthClientOptions {
   std::string host;  // A name or an IP address, for which customers' certificate must be valid.
@@ -40,4 +40,4 @@ class UserAuthClient {
 
 std::unique_ptr<UserAuthClient> MakeUserAuthClient(const UserAuthClientOptions& options);
 
-}  // namespace cart
+}  // namespace customers::client

@@ -1,9 +1,9 @@
-#include "services/cart/src/clients/validation_metrics.h"
+#include "services/customers/client/validation_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 using platform::Error;
@@ -36,4 +36,4 @@ TEST(ValidationMetrics, CountVerdicts) {
 }
 
 }  // namespace
-}  // namespace cart
+}  // namespace customers::client

@@ -1,6 +1,6 @@
-#include "services/cart/src/clients/validation_metrics.h"
+#include "services/customers/client/validation_metrics.h"
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 using platform::telemetry::Metric;
@@ -39,4 +39,4 @@ void CountedValidation::End(const platform::Result<Caller>& answer) {
   }
 }
 
-}  // namespace cart
+}  // namespace customers::client

@@ -1,11 +1,11 @@
-#include "services/cart/src/clients/token_validation_call.h"
+#include "services/customers/client/token_validation_call.h"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <iterator>
 #include <utility>
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 // Of token_validation.proto.
@@ -138,4 +138,4 @@ void TokenValidationCall::Notify() {
   }
 }
 
-}  // namespace cart
+}  // namespace customers::client

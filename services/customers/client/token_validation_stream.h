@@ -9,11 +9,11 @@
 
 #include "platform/result/result.h"
 #include "platform/runtime/task.h"
-#include "services/cart/src/clients/user_auth_client.h"
-#include "services/cart/src/clients/validation_metrics.h"
-#include "services/cart/src/domain/caller.h"
+#include "services/customers/client/caller.h"
+#include "services/customers/client/user_auth_client.h"
+#include "services/customers/client/validation_metrics.h"
 
-namespace cart {
+namespace customers::client {
 
 struct TokenValidationStreamOptions {
   UserAuthClientOptions customers;
@@ -67,4 +67,4 @@ class TokenValidationStream {
   std::shared_ptr<Impl> impl_;
 };
 
-}  // namespace cart
+}  // namespace customers::client

@@ -1,4 +1,4 @@
-#include "services/cart/src/clients/customers_client.h"
+#include "services/customers/client/customers_client.h"
 
 #include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@
 #include "proto/auth.grpc.pb.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 using platform::ErrorCode;
@@ -547,4 +547,4 @@ TEST_F(CustomersClientTest, DestroyedBeforeTheCallIsMade) {
 }
 
 }  // namespace
-}  // namespace cart
+}  // namespace customers::client

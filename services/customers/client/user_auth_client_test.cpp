@@ -1,4 +1,4 @@
-#include "services/cart/src/clients/user_auth_client.h"
+#include "services/customers/client/user_auth_client.h"
 
 #include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include "platform/grpc/testing/proxy.h"
 #include "proto/auth.grpc.pb.h"
 
-namespace cart {
+namespace customers::client {
 namespace {
 
 using ::grpc::StatusCode;
@@ -224,4 +224,4 @@ TEST_F(UserAuthClientTest, ComesBackAfterARestartWithinTwoSeconds) {
 }
 
 }  // namespace
-}  // namespace cart
+}  // namespace customers::client

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace cart {
+namespace customers::client {
 
 // Who makes a request, as customers told of the token.
 struct Caller {
@@ -14,4 +14,4 @@ struct Caller {
   bool operator==(const Caller&) const = default;
 };
 
-}  // namespace cart
+}  // namespace customers::client
