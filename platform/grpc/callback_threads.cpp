@@ -9,8 +9,8 @@
 namespace platform::grpc::internal {
 namespace {
 
-// Makes a call that its own end answers, over a channel that connects nowhere; the callback keeps
-// its thread for ever.
+// Makes a call over a channel that connects nowhere, so that it fails at once, and blocks the
+// callback's thread for ever.
 std::shared_ptr<::grpc::Channel> OccupyThread() {
   auto channel = ::grpc::CreateChannel("", nullptr);
   ::grpc::GenericStub stub(channel);
@@ -30,7 +30,7 @@ std::shared_ptr<::grpc::Channel> OccupyThread() {
 }  // namespace
 
 void PrepareCallbackThreads() {
-  // Never destroyed.
+  // Never destroyed, so that gRPC never ends its threads.
   [[maybe_unused]] static const auto& channel =
       *new const std::shared_ptr<::grpc::Channel>(OccupyThread());
 }

@@ -23,24 +23,25 @@ int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(d
 ::grpc::ChannelArguments Arguments(const ChannelOptions& options) {
   using namespace std::chrono_literals;
   ::grpc::ChannelArguments arguments;
-  // A connection of its own.
+  // Each channel has a connection of its own.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
-  // Connects again soon. What gRPC calls the least back-off limits an attempt to connect.
+  // Reconnect soon. gRPC's "minimum reconnect back-off" limits an attempt to connect.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(100ms));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(options.max_backoff));
-  // Never goes idle.
+  // Never go idle.
   arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, std::numeric_limits<int>::max());
-  // Looks the name up again when the connection is lost, and asks for the address alone.
+  // Resolve the name again when the connection is lost, and query the DNS for addresses only.
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, Milliseconds(1s));
   arguments.SetInt(GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, Milliseconds(2s));
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  // Goes straight to the server, whatever http_proxy says.
+  // Connect to the server directly, even if the variable http_proxy is set.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // Notices a server that has gone without a word. Only while calls are open: a server with gRPC's
-  // defaults takes other pings for abuse. The time limit holds for unacknowledged data too.
+  // Detect a server that has disappeared without closing its connection. Ping only while calls are
+  // open, because a server with gRPC's defaults treats other pings as abuse. The timeout also
+  // applies to unacknowledged data.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(20s));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(5s));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);

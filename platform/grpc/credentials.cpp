@@ -14,7 +14,7 @@ namespace {
 namespace tls = ::grpc::experimental;
 
 std::shared_ptr<tls::CertificateProviderInterface> WatchFiles(const TlsFiles& files) {
-  // Every server and channel comes by here, before it has anything to say.
+  // Every server and channel calls this function before it can log anything.
   RouteLog();
   const auto interval = std::max(files.refresh_interval, std::chrono::seconds{1});
   return std::make_shared<tls::FileWatcherCertificateProvider>(
@@ -26,7 +26,7 @@ std::shared_ptr<tls::CertificateProviderInterface> WatchFiles(const TlsFiles& fi
 
 std::shared_ptr<::grpc::ServerCredentials> MakeServerCredentials(const TlsFiles& files) {
   tls::TlsServerCredentialsOptions options(WatchFiles(files));
-  // Unless both are watched, gRPC uses the files for neither.
+  // gRPC uses the files for neither purpose unless both are watched.
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
   options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);

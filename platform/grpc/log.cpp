@@ -7,8 +7,8 @@
 namespace platform::grpc::internal {
 namespace {
 
-// A failed handshake or an unreadable file is an error to gRPC; to the service, which goes on, it
-// is a warning.
+// gRPC logs a failed handshake or an unreadable file as an error. It becomes a warning, because the
+// service continues to work.
 log::Level ToLevel(gpr_log_severity severity) {
   switch (severity) {
     case GPR_LOG_SEVERITY_ERROR:

@@ -2,8 +2,8 @@
 
 namespace platform::grpc::internal {
 
-// Sends what gRPC itself has to say to platform/log instead of standard error. Any thread, any
-// number of times.
+// Sends gRPC's own log messages to platform/log instead of standard error. Call it on any thread,
+// any number of times.
 void RouteLog();
 
 }  // namespace platform::grpc::internal

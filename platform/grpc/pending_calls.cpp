@@ -10,8 +10,8 @@
 
 namespace platform::grpc::internal {
 
-// The calls open on one execution context. Outlives it, because late callbacks of gRPC ask here
-// whether they still matter.
+// The open calls of one execution context. The registry outlives the context, because late
+// callbacks of gRPC look up here whether their call still waits.
 class CallRegistry {
  public:
   void Add(const std::shared_ptr<PendingCall>& call) {
@@ -29,7 +29,7 @@ class CallRegistry {
     boost::asio::post(call->work_.get_executor(), Resumption(call));
   }
 
-  // What is destroyed here may be anything, so the lock is not held.
+  // The lock is not held here, because destroying a coroutine may run arbitrary code.
   void AbandonAll() {
     std::unique_lock lock(mutex_);
     const auto calls = std::exchange(calls_, {});
@@ -41,8 +41,8 @@ class CallRegistry {
   }
 
  private:
-  // Resumes the call, or abandons it where the context is destroyed first: gRPC may hold the call
-  // for a moment longer, and the context's coroutines must not outlive it.
+  // Resumes the call, or abandons it if the context is destroyed first: gRPC may hold the call for
+  // a moment longer, and the context's coroutines must not outlive the context.
   class Resumption {
    public:
     explicit Resumption(std::shared_ptr<PendingCall> call) : call_(std::move(call)) {}
@@ -72,10 +72,10 @@ class CallRegistry {
 
 namespace {
 
-// Learns when its execution context is destroyed.
+// Is notified when its execution context is destroyed.
 class CallService final : public boost::asio::execution_context::service {
  public:
-  // Named by Asio's service concept.
+  // The name is required by Asio's service concept.
   inline static boost::asio::execution_context::id id;
 
   explicit CallService(boost::asio::execution_context& context) : service(context) {}

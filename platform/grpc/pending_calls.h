@@ -8,19 +8,20 @@ namespace platform::grpc::internal {
 
 class CallRegistry;
 
-// A call that gRPC completes on a thread of its own, and that a coroutine on an execution context
-// waits for. Joins the two lifetimes: the context may be destroyed while gRPC is still at work.
+// A call that gRPC completes on a thread of its own while a coroutine on an execution context waits
+// for it. It makes the two lifetimes independent: the context may be destroyed while gRPC is still
+// at work.
 class PendingCall {
  public:
   virtual ~PendingCall();
   PendingCall(const PendingCall&) = delete;
   PendingCall& operator=(const PendingCall&) = delete;
 
-  // Before `call` is handed to gRPC, on its executor: from now on exactly one of Resume() and
-  // Abandon() will be called, and until then the execution context has work.
+  // Call it on the call's executor before `call` is handed to gRPC. From then on exactly one of
+  // Resume() and Abandon() will be called, and until then the execution context has work.
   static void Track(const std::shared_ptr<PendingCall>& call);
 
-  // From gRPC, on any thread, when `call` has ended.
+  // Called by gRPC, on any thread, when `call` has ended.
   static void Finish(const std::shared_ptr<PendingCall>& call);
 
  protected:
@@ -31,7 +32,8 @@ class PendingCall {
 
   // Completes the wait; runs on the executor.
   virtual void Resume() = 0;
-  // Ends the call and destroys the waiting coroutine, because its execution context is going.
+  // Ends the call and destroys the waiting coroutine, because its execution context is being
+  // destroyed.
   virtual void Abandon() = 0;
 
   boost::asio::executor_work_guard<boost::asio::any_io_executor> work_;

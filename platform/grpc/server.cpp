@@ -24,7 +24,7 @@ std::string ToString(const tcp::endpoint& endpoint) {
          std::to_string(endpoint.port());
 }
 
-// Why one cannot listen there: gRPC itself does not tell.
+// Returns the reason why listening failed, which gRPC does not report.
 std::string WhyNot(const tcp::endpoint& endpoint) {
   boost::asio::io_context context;
   tcp::acceptor acceptor(context);
@@ -50,10 +50,10 @@ void SetLimits(::grpc::ServerBuilder& builder, const ServerOptions& options) {
                              Milliseconds(options.handshake_timeout));
   // A second server on the same port is a mistake, not a way to share the load.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Notices clients that have gone without a word...
+  // Detect clients that have disappeared without closing their connection...
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(30s));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(10s));
-  // ... and lets our own clients do so too; who pings more often is disconnected.
+  // ... and allow our own clients the same. A client that pings more often is disconnected.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(10s));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

@@ -19,19 +19,19 @@ namespace platform::grpc {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";  // An IP address.
-  std::uint16_t port = 0;             // 0: any free one.
+  std::uint16_t port = 0;             // 0 takes any free port.
   TlsFiles tls;
-  // Larger messages, in either direction, end their call with RESOURCE_EXHAUSTED.
+  // A larger message, in either direction, ends its call with RESOURCE_EXHAUSTED.
   std::size_t max_message_bytes = std::size_t{1} << 20;
-  // Calls open at once on one connection; a client holds further ones back.
+  // Maximum number of open calls on one connection; a client holds further ones back.
   int max_concurrent_streams = 1024;
   // A connection that has not finished its TLS handshake by then is closed.
   std::chrono::milliseconds handshake_timeout{5000};
 };
 
-// A gRPC server that answers only clients whose certificate our authority signed, with the standard
-// health service (grpc.health.v1.Health) beside the given ones. It runs on gRPC's own few threads:
-// services use the callback API and never block.
+// A gRPC server that answers only clients whose certificate our authority signed. It serves the
+// standard health service (grpc.health.v1.Health) beside the given ones. It runs on gRPC's own few
+// threads, so services must use the callback API and never block.
 //
 // Not thread-safe, except SetServing().
 class Server {
@@ -42,17 +42,17 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Listens and serves. `services` is not empty, and outlives the server. Returns the port, or what
-  // is wrong in a sentence for the operator, which names the address and port, or the file. Call it
-  // once.
+  // Listens and serves. `services` must not be empty and must outlive the server. Returns the port,
+  // or a sentence for the operator that describes the fault and names the address and port, or the
+  // file. Call it once.
   std::expected<std::uint16_t, std::string> Start(std::span<::grpc::Service* const> services);
 
-  // What the health service answers. A started server is serving. Any thread.
+  // Sets the answer of the health service. A started server is serving. Any thread.
   void SetServing(bool serving);
 
-  // Accepts no more connections and calls, lets open calls finish for `grace`, cancels the rest,
-  // and returns when all have ended: every service must finish a cancelled call. Blocks: not for an
-  // event loop that these calls need. Does nothing when not running.
+  // Accepts no more connections and calls, lets open calls finish for `grace`, cancels the others,
+  // and returns when all have ended. Every service must finish a cancelled call. This blocks, so do
+  // not call it on an event loop that these calls need. Does nothing if the server is not running.
   void Shutdown(std::chrono::milliseconds grace);
 
  private:

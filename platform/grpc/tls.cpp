@@ -10,7 +10,7 @@
 namespace platform::grpc {
 namespace {
 
-// What OpenSSL last complained of.
+// Returns OpenSSL's last error.
 std::string Reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   return reason == nullptr ? "unknown error" : reason;
@@ -41,7 +41,7 @@ std::expected<void, std::string> CheckTlsFiles(const TlsFiles& files) {
   if (SSL_CTX_use_certificate_chain_file(context.get(), files.certificate.c_str()) != 1) {
     return Fault("no usable certificate in", files.certificate, Reason());
   }
-  // Also compares it with the certificate.
+  // This call also compares the key with the certificate.
   if (SSL_CTX_use_PrivateKey_file(context.get(), files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
     return Fault("no private key for " + files.certificate.string() + " in", files.key, Reason());
   }

@@ -32,13 +32,13 @@ template <class Stub, class Request, class Response>
 using UnaryMethod = void (Stub::*)(::grpc::ClientContext*, const Request*, Response*,
                                    std::function<void(::grpc::Status)>);
 
-// Names in lower case, and values of visible ASCII. Those that are empty are not sent.
+// Names are in lower case, values are visible ASCII. Empty values are not sent.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 namespace internal {
 
-// One call on its way. gRPC's callback owns it, so that the context, the request and the response
-// live for as long as gRPC uses them, whatever becomes of the coroutine that waits.
+// One call in progress. gRPC's callback owns it, so the context, the request and the response live
+// for as long as gRPC uses them, even if the waiting coroutine is destroyed.
 template <class Request, class Response, class Handler>
 class UnaryCall final : public PendingCall {
  public:
@@ -58,7 +58,7 @@ class UnaryCall final : public PendingCall {
                     UnaryMethod<Stub, Request, Response> method) {
     auto slot = boost::asio::get_associated_cancellation_slot(*call->handler_);
     if (slot.is_connected()) {
-      // The slot is cleared before the call goes.
+      // The slot is cleared before the call is destroyed.
       slot.assign(
           [context = &call->context_](boost::asio::cancellation_type) { context->TryCancel(); });
     }
@@ -101,9 +101,9 @@ class UnaryCall final : public PendingCall {
 //   auto [status, response] = co_await Unary(
 //       *stub->async(), &Greeter::StubInterface::async_interface::Greet, request, 2s);
 //
-// It always ends: with DEADLINE_EXCEEDED after `timeout` at the latest, with CANCELLED when the
-// coroutine is cancelled. Destroying the execution context abandons its open calls. `stub` is used
-// only before the first suspension; the call itself keeps the channel alive.
+// The call always ends: with DEADLINE_EXCEEDED after `timeout` at the latest, and with CANCELLED if
+// the coroutine is cancelled. Destroying the execution context abandons its open calls. `stub` is
+// used only before the first suspension; the call itself keeps the channel alive.
 template <class Stub, class Request, class Response>
 Task<UnaryReply<Response>> Unary(std::type_identity_t<Stub>& stub,
                                  UnaryMethod<Stub, Request, Response> method,

@@ -12,9 +12,9 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
-constexpr unsigned kMappedBits = 96;  // Before the IPv4 part of an IPv4-mapped address.
+constexpr unsigned kMappedBits = 96;  // Bits before the IPv4 part of an IPv4-mapped address.
 constexpr unsigned kAddressBits = 128;
-constexpr unsigned kCustomerBits = 64;  // What a provider assigns at least (RFC 6177).
+constexpr unsigned kCustomerBits = 64;  // The smallest network that a provider assigns (RFC 6177).
 
 std::string_view Trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
@@ -29,8 +29,8 @@ std::optional<ip::address> ParseAddress(std::string_view text) {
   return address;
 }
 
-// An entry of X-Forwarded-For as some proxies write them: "192.0.2.1:80", "[2001:db8::1]:80" or
-// "[2001:db8::1]", beside a bare address.
+// Parses an entry of X-Forwarded-For. Beside a bare address, some proxies write "192.0.2.1:80",
+// "[2001:db8::1]:80" or "[2001:db8::1]".
 std::optional<ip::address> ParseEntry(std::string_view text) {
   std::string_view address = text;
   std::string_view port;
@@ -92,7 +92,7 @@ bool TrustedProxies::Trusts(std::string_view address) const {
 std::string TrustedProxies::ClientOf(const Request& request) const {
   std::string client(request.client);
   if (!Trusts(client)) return client;
-  // Nearest first: the last entry of the last header.
+  // The nearest address is the last entry of the last header.
   for (const HeaderField& field : request.headers | std::views::reverse) {
     if (!boost::beast::iequals(field.name, "X-Forwarded-For")) continue;
     std::string_view rest = field.value;

@@ -10,26 +10,27 @@
 
 namespace platform::http {
 
-// The networks of the proxies in front of the service, whose X-Forwarded-For is believed.
+// The networks of the proxies in front of the service. Their X-Forwarded-For is believed.
 class TrustedProxies {
  public:
-  TrustedProxies() = default;  // None.
+  TrustedProxies() = default;  // Trusts no proxy.
 
-  // Networks and addresses, separated by commas: "10.0.0.0/8, 127.0.0.1, ::1". The error names the
-  // part that is none.
+  // Parses networks and addresses, separated by commas: "10.0.0.0/8, 127.0.0.1, ::1". The error is
+  // the part that is neither.
   static std::expected<TrustedProxies, std::string> Parse(std::string_view text);
 
-  // Whether the address is that of a proxy.
+  // Returns whether the address belongs to a trusted proxy.
   bool Trusts(std::string_view address) const;
 
-  // The address that a request really comes from, whose `client` is the peer's: the nearest one,
-  // from the peer backwards through X-Forwarded-For, that is no trusted proxy. A port beside an
-  // address there is dropped. What a client wrote into that header is never believed.
+  // Returns the address that a request comes from; its `client` is the peer's address. Going
+  // backwards from the peer through X-Forwarded-For, it is the nearest address that is not a
+  // trusted proxy. A port beside an address is dropped. Entries that a client wrote into the header
+  // itself are never believed.
   std::string ClientOf(const Request& request) const;
 
  private:
   struct Network {
-    boost::asio::ip::address_v6 address;  // IPv4 as IPv4-mapped.
+    boost::asio::ip::address_v6 address;  // An IPv4 address is IPv4-mapped.
     unsigned prefix_length = 128;
   };
 
@@ -38,8 +39,8 @@ class TrustedProxies {
   std::vector<Network> networks_;
 };
 
-// What one customer of an internet provider has in common: an IPv4 address, or the /64 network of
-// an IPv6 address. Text that is no address stays as it is.
+// Returns the part of an address that one customer of an internet provider keeps: the IPv4 address,
+// or the /64 network of an IPv6 address. Text that is not an address is returned unchanged.
 std::string ThrottleKey(const std::string& address);
 
 }  // namespace platform::http

@@ -24,23 +24,23 @@ namespace beast_http = boost::beast::http;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
-// What a connection keeps for its next request at most.
+// Memory that a connection may keep for its next request.
 constexpr std::size_t kKeptBytes = 2 * kReadBytes;
 constexpr std::size_t kKeptFields = 64;
 constexpr std::chrono::seconds kLingerTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
-// With so many requests in progress the server is busy, and whoever is told to come again later has
-// to: answering those at once who do not wait would leave no time for the others. The rest doubles
-// each time, up to the maximum. Not so a trusted proxy, whose connections carry the requests of
-// many.
+// With this many requests in progress the server is busy. A connection that it answers with 503 is
+// then not read for a while, because clients that repeat their request at once would leave no time
+// for the others. The rest doubles each time, up to the maximum. Trusted proxies are exempt,
+// because their connections carry the requests of many clients.
 constexpr std::size_t kBusy = 256;
 constexpr std::chrono::seconds kMinRest{1};
 constexpr std::chrono::seconds kMaxRest{4};
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// On every answer. The API serves private data and no markup; a page that needs a policy of its own
-// sets it in its response.
+// Headers of every answer. The API serves private data and no markup. A page that needs its own
+// policy sets it in its response.
 constexpr std::string_view kCommonHeaders =
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n";
@@ -66,7 +66,7 @@ Method ToMethod(beast_http::verb verb) {
   }
 }
 
-// Counts itself for as long as it lives; `metrics` may be null.
+// Counts a request in progress for as long as it lives; `metrics` may be null.
 class InProgress {
  public:
   InProgress(std::size_t& count, ServerMetrics* metrics) : count_(count), metrics_(metrics) {
@@ -160,8 +160,9 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
   parser.body_limit(limits_.body_bytes);
   parser.eager(true);
-  // Nobody needs chunk extensions, and Beast takes bytes in them that others end a line at. This
-  // function alone feeds the parser.
+  // Chunk extensions are rejected, because nobody needs them and Beast accepts bytes in them that
+  // other parsers treat as the end of a line. The parser may keep a reference to this local
+  // function, because it is fed only while this coroutine runs.
   auto refuse_extensions = [](std::uint64_t, boost::beast::string_view extensions,
                               boost::system::error_code& error) {
     if (!extensions.empty()) error = beast_http::error::bad_chunk_extension;
@@ -201,7 +202,7 @@ Task<Result<void>> Connection::ReadHead() {
     } else if (timed_out_ && phase_ == Phase::kHead) {
       co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
     } else if (boost::system::error_code error; !timed_out_ || socket_.available(error) == 0) {
-      closed_ = true;  // Else a request came in at the last moment.
+      closed_ = true;  // Otherwise a request arrived at the last moment.
       co_return Result<void>();
     }
   }
@@ -317,7 +318,7 @@ Task<void> Connection::Send(const Response& response, bool is_head, bool keep_al
     has_cache_control |= name == "Cache-Control";
   }
   if (!has_cache_control) out_ += "Cache-Control: no-store\r\n";
-  // A 204 and a 304 have no body and no length of one (RFC 9110 section 8.6).
+  // A 204 or 304 has neither a body nor a Content-Length (RFC 9110 section 8.6).
   const bool has_body = response.status != 204 && response.status != 304;
   const std::string_view body = has_body ? response.Content() : std::string_view();
   if (has_body) fmt::format_to(out, "Content-Length: {}\r\n", body.size());
@@ -367,7 +368,7 @@ void Connection::Enter(Phase phase) {
       deadline_ = now + limits_.body_timeout;
       break;
     case Phase::kHandling:
-      deadline_ = Clock::time_point::max();  // Every step of a handler has a deadline of its own.
+      deadline_ = Clock::time_point::max();  // Each step of a handler has its own deadline.
       break;
     case Phase::kWriting:
       deadline_ = now + limits_.write_timeout;
@@ -383,8 +384,8 @@ void Connection::Enter(Phase phase) {
 
 void Connection::CheckDeadline(Clock::time_point now) {
   if (now < deadline_) return;
-  // Again and again until the phase ends: what had just completed cannot be cancelled, and the same
-  // phase may go on to wait for more.
+  // Cancels repeatedly until the phase ends, because an operation that has just completed cannot be
+  // cancelled and the same phase may continue to wait.
   timed_out_ = true;
   boost::system::error_code ignored;
   socket_.cancel(ignored);

@@ -17,23 +17,23 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::ip::tcp::socket;
 
-  // All of them outlive it. `in_progress` counts the requests whose handlers run, of all the
-  // server's connections; `metrics` may be null.
+  // All arguments must outlive the connection. `in_progress` counts the requests of all the
+  // server's connections whose handlers run; `metrics` may be null.
   Connection(Socket socket, const Handler& handler, const ServerOptions& options,
              std::size_t& in_progress, ServerMetrics* metrics);
 
-  // Answers requests until the client or we have had enough.
+  // Answers requests until the client closes the connection or a limit does.
   Task<void> Serve();
 
-  // Ends what has waited past its deadline. The server calls this a few times a second, which is
-  // cheaper than a timer for each step of each request.
+  // Cancels the current wait if its deadline has passed. The server calls this a few times a
+  // second, which is cheaper than a timer for each step of each request.
   void CheckDeadline(Clock::time_point now);
 
-  // Closes the connection after its next answer, or after a moment where none is asked for: a
-  // request may be on its way.
+  // Closes the connection after its next answer, or after a moment if no request arrives, because
+  // a request may be on its way.
   void Drain();
 
-  // Cuts the connection, whatever it is doing; `Serve` returns as soon as its handler does.
+  // Cuts the connection immediately; `Serve` returns as soon as its handler does.
   void Abort();
 
  private:
@@ -41,26 +41,27 @@ class Connection {
 
   enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kResting, kLingering };
 
-  // One request, read into `parser`; or the error to answer with before closing. When `closed_` is
-  // set there is nobody left to answer. ReadHead and ReadBody are its two steps.
+  // Reads one request into `parser`. Returns the error to send before closing if the request is
+  // bad. If `closed_` is set, the client has gone and gets no answer. ReadHead and ReadBody are the
+  // two steps.
   Task<Result<Framing>> Receive(Parser& parser);
   Task<Result<void>> ReadHead();
   Task<Result<void>> ReadBody(Parser& parser, bool expects_continue);
-  // Gives the parser up to `size` of the received bytes.
+  // Passes up to `size` of the received bytes to the parser.
   Result<void> Feed(Parser& parser, std::size_t size);
 
   Task<Response> Handle(Parser& parser);
   Response Refuse(const Error& error);
-  // Who asks, and under which ids, as far as the header fields tell.
+  // Sets the client's address, the request id and the trace from the header fields.
   void Identify();
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);
-  // Waits before the client is heard again.
+  // Waits before the connection is read again.
   Task<void> Rest();
-  // Reads on for a moment after a last answer, since closing with unread data would reset the
-  // connection and could take the answer with it (RFC 9112 section 9.6).
+  // Reads on for a moment after a last answer, because closing with unread data would reset the
+  // connection and could destroy the answer (RFC 9112 section 9.6).
   Task<void> Linger();
 
-  Task<bool> ReadMore();  // False at the end of the stream, on an error or a deadline.
+  Task<bool> ReadMore();  // Returns false at the end of the stream, on an error or a deadline.
   void Enter(Phase phase);
   std::string_view Received() const;
 
@@ -72,7 +73,7 @@ class Connection {
   ServerMetrics* const metrics_;
   const std::string peer_;
   const bool is_peer_proxy_;
-  // Of the request in progress.
+  // These belong to the request in progress.
   std::string client_;
   std::string request_id_;
   trace::TraceContext trace_;
@@ -82,7 +83,7 @@ class Connection {
   std::vector<HeaderField> headers_;
   std::string out_;
   Phase phase_ = Phase::kIdle;
-  std::chrono::seconds rest_{};  // The latest, if the latest answer was followed by one.
+  std::chrono::seconds rest_{};  // The rest after the latest answer; 0 if there was none.
   Clock::time_point deadline_ = Clock::time_point::max();
   bool timed_out_ = false;
   bool closed_ = false;

@@ -10,11 +10,11 @@
 namespace platform::http {
 namespace {
 
-// What a page may send and read beyond what the standard lets it anyway.
+// Headers that a page may send and read beyond the ones that the standard always allows.
 constexpr std::string_view kRequestHeaders =
     "Authorization, Content-Type, X-Request-ID, traceparent";
 constexpr std::string_view kResponseHeaders = "Retry-After, WWW-Authenticate, X-Request-ID";
-// Seconds that a browser may remember the answer to a preflight: the most that Chromium does.
+// Seconds that a browser may cache the answer to a preflight: Chromium's maximum.
 constexpr std::string_view kMaxAge = "7200";
 
 bool IsPort(std::string_view digits) {
@@ -27,8 +27,8 @@ bool IsDefaultPort(std::string_view scheme, std::string_view port) {
   return port == (scheme == "https" ? "443" : "80");
 }
 
-// Whether this is an origin just as a browser writes it, since they are compared as texts: scheme
-// and host in lower case, no default port, nothing after it.
+// Returns whether the text is an origin exactly as a browser writes it, because origins are
+// compared as texts: scheme and host in lower case, no default port, nothing after the port.
 bool IsOrigin(const std::string& text) {
   const auto url = boost::urls::parse_uri(text);
   if (!url) return false;
@@ -63,7 +63,8 @@ std::expected<CorsPolicy, std::string> CorsPolicy::Parse(std::string_view origin
 void CorsPolicy::AddHeaders(Method method, std::span<const HeaderField> headers,
                             Response& response) const {
   if (origins_.empty()) return;
-  // Also where there is no origin: a cache must not give this answer to a page of one.
+  // Sent even without an Origin, because a cache must not serve this answer to a page that sends
+  // one.
   response.headers.emplace_back("Vary", "Origin");
   const Request request{.headers = headers};
   const auto origin = request.Header("Origin");

@@ -10,21 +10,22 @@
 
 namespace platform::http {
 
-// Which pages of other origins a browser lets read the answers (CORS, as the Fetch standard has
-// it). It keeps nobody out: who may do what is the token's business, and tokens travel in a header
-// that no browser sends by itself. So there is no Access-Control-Allow-Credentials.
+// Names the origins whose pages a browser lets read the answers (CORS, in the Fetch standard). It
+// is not access control: tokens decide about permissions, and they travel in a header that no
+// browser sends by itself. So Access-Control-Allow-Credentials is never sent.
 class CorsPolicy {
  public:
-  // Off: nothing is said, and browsers let no other origin in.
+  // Off: sends no CORS headers, so browsers let no other origin read answers.
   CorsPolicy() = default;
 
-  // Origins as browsers send them, "https://shop.example" or "http://localhost:3000", separated by
-  // commas or white space; off if there are none. Each is named in full, so "*" is none. The error
-  // names the part that is none.
+  // Parses origins as browsers send them, such as "https://shop.example" or
+  // "http://localhost:3000", separated by commas or white space. The policy is off if there are
+  // none. Each origin is named in full, so "*" is an error. The error is the part that is not an
+  // origin.
   static std::expected<CorsPolicy, std::string> Parse(std::string_view origins);
 
-  // Adds to the answer to a request what it tells browsers. An answer to OPTIONS with an `Allow`
-  // becomes the answer to a preflight, where the request is one.
+  // Adds the CORS headers to the answer to a request. If the request is a preflight, an answer to
+  // OPTIONS with an `Allow` becomes the answer to the preflight.
   void AddHeaders(Method method, std::span<const HeaderField> headers, Response& response) const;
 
  private:

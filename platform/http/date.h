@@ -4,7 +4,8 @@
 
 namespace platform::http {
 
-// The time as the Date header has it (RFC 9110 section 5.6.7), made once a second per thread.
+// Returns the time in the form of the Date header (RFC 9110 section 5.6.7). It is formatted once a
+// second in each thread.
 std::string_view HttpDate();
 
 }  // namespace platform::http

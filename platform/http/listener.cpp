@@ -15,7 +15,7 @@ using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REU
 
 constexpr int kBacklog = 4096;
 
-// Binds `acceptor`; with `shared`, others that share may bind the same port.
+// Binds `acceptor`. If `shared`, other sockets may share the port.
 void Bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool shared) {
   acceptor.open(endpoint.protocol());
   acceptor.set_option(tcp::acceptor::reuse_address(true));
@@ -31,7 +31,8 @@ std::expected<std::vector<Listener>, std::string> Listener::Open(const std::stri
   boost::asio::io_context context;
   try {
     tcp::endpoint endpoint(boost::asio::ip::make_address(address), port);
-    // Another process that shares its port would share ours unnoticed: an exclusive bind tells.
+    // Another process that shares its port would share ours unnoticed, so an exclusive bind checks
+    // that the port is free.
     if (port != 0) {
       tcp::acceptor probe(context);
       Bind(probe, endpoint, /*shared=*/false);

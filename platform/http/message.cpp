@@ -17,7 +17,7 @@ struct WireError {
   StatusName name;
 };
 
-// The one table from errors to HTTP.
+// The only mapping from errors to HTTP.
 constexpr WireError Wire(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument:

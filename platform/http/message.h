@@ -16,7 +16,7 @@ namespace platform::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther };
 
-// The method's name on the wire, "GET"; kOther has none.
+// Returns the method's name on the wire, such as "GET"; empty for kOther.
 std::string_view Name(Method method);
 
 struct HeaderField {
@@ -24,24 +24,24 @@ struct HeaderField {
   std::string_view value;
 };
 
-// What is found out while a request is answered, for its line in the access log.
+// Facts for the request's line in the access log that are found while it is answered.
 struct AccessNotes {
-  std::optional<std::int32_t> user_id;  // Of the token's user, once it is validated.
+  std::optional<std::int32_t> user_id;  // The token's user, once the token is validated.
 };
 
-// One received request. All views are valid until the response has been sent.
+// A received request. All views are valid until the response has been sent.
 struct Request {
   Method method = Method::kGet;
   std::string_view path;   // As sent, without the query; not percent-decoded.
   std::string_view query;  // Without the '?'; not percent-decoded.
   std::span<const HeaderField> headers;
   std::string_view body;
-  std::string_view id;           // X-Request-ID, the client's or made here.
-  std::string_view client;       // Its address, without a port; see TrustedProxies.
+  std::string_view id;           // X-Request-ID: the client's, or a new one.
+  std::string_view client;       // The client's address without a port; see TrustedProxies.
   trace::TraceContext trace;     // The span of this request.
-  AccessNotes* notes = nullptr;  // Null where nobody reads them.
+  AccessNotes* notes = nullptr;  // Null if they are not needed.
 
-  // The first header field of that name, whatever its case.
+  // Returns the first header field of this name, whatever its case.
   std::optional<std::string_view> Header(std::string_view name) const;
 
   void NoteUser(std::int32_t user_id) const {
@@ -52,11 +52,11 @@ struct Request {
 struct Response {
   unsigned status = 200;
   std::string body;
-  // Sent in place of `body`, unless empty: content that outlives the server, and is not copied.
+  // Sent instead of `body`, unless empty. The content must outlive the server; it is not copied.
   std::string_view static_body = {};
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string_view, std::string>> headers;
-  // The route's pattern, for the log; empty where none matched.
+  // The route's pattern, for the log; empty if no route matched.
   std::string_view route;
   // The route's place in the table, for the metrics.
   std::size_t route_index = kNoRoute;
@@ -66,11 +66,11 @@ struct Response {
   static constexpr std::size_t kNoRoute = static_cast<std::size_t>(-1);
 };
 
-// The wire form of an error (contract: `{"error": {"code", "message", "fields"}}`), with the
-// headers that its status demands: Retry-After, WWW-Authenticate.
+// Returns the wire form of an error, `{"error": {"code", "message", "fields"}}`, with the headers
+// that its status requires: Retry-After, WWW-Authenticate.
 Response ToResponse(const Error& error);
 
-// The status that an error has on the wire.
+// Returns the HTTP status of an error.
 unsigned StatusOf(ErrorCode code);
 
 // The code and the standard reason of a status that ToResponse can send: {"not_found", "Not
@@ -81,7 +81,7 @@ struct StatusName {
 };
 StatusName NameOf(ErrorCode code);
 
-// The reason phrase of a status line (RFC 9110 section 15).
+// Returns the reason phrase of a status line (RFC 9110 section 15).
 std::string_view ReasonPhrase(unsigned status);
 
 }  // namespace platform::http

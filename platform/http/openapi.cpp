@@ -20,7 +20,7 @@ namespace json = boost::json;
 constexpr std::string_view kSecurityScheme = "JWT-Authorization";
 constexpr std::string_view kRequestId = "X-Request-ID";
 
-// By status, so that they are listed in that order.
+// Keyed by status, so that errors are listed in that order.
 using Errors = std::map<unsigned, ErrorCode>;
 
 json::object Reference(std::string_view section, std::string_view name) {
@@ -32,7 +32,7 @@ json::object JsonContent(json::object schema, json::value example) {
            json::object{{"schema", std::move(schema)}, {"example", std::move(example)}}}};
 }
 
-// The name in the pattern's braces, if there is one.
+// Returns the name in the pattern's braces, if there is one.
 std::optional<std::string_view> ParameterName(std::string_view pattern) {
   const std::size_t open = pattern.find('{');
   if (open == std::string_view::npos) return std::nullopt;
@@ -58,8 +58,8 @@ json::object PathParameter(std::string_view name) {
                                   {"examples", {3}}}}};
 }
 
-// What is asked of the caller. Anybody may send a token to an operation that needs none but can
-// refuse one.
+// Describes which token an operation requires. It is optional for an operation that needs no token
+// but can reject one.
 json::array DescribeSecurity(const Route& route) {
   const json::object token{{kSecurityScheme, json::array()}};
   if (route.access.needs_token) return {token};
@@ -74,8 +74,8 @@ Errors ErrorsOf(const Route& route) {
   const auto add = [&](const std::vector<ErrorCode>& codes) {
     for (const ErrorCode code : codes) errors.emplace(StatusOf(code), code);
   };
-  // A path's answer to a method that it does not have stands beside the methods that it has:
-  // OpenAPI knows no other place.
+  // The answer to a method that the path does not have is listed with each method that it has,
+  // because OpenAPI has no other place for it.
   add({ErrorCode::kMethodNotAllowed, ErrorCode::kHeaderFieldsTooLarge, ErrorCode::kInternal,
        ErrorCode::kUnavailable});
   add(route.operation.errors);
@@ -90,7 +90,7 @@ Errors ErrorsOf(const Route& route) {
   return errors;
 }
 
-// The component that describes an error's answer: "not_found".
+// Returns the name of the component that describes an error's answer, such as "not_found".
 std::string_view ComponentName(ErrorCode code) { return NameOf(code).code; }
 
 json::object DescribeAnswers(const Route& route, const schema::Components& components) {
@@ -125,7 +125,7 @@ json::object DescribeOperation(const Route& route, const schema::Components& com
   return described;
 }
 
-// What a client has to know of an error.
+// Explains an error to a client.
 std::string_view Explain(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument:
@@ -159,7 +159,7 @@ bool HasFields(ErrorCode code) {
   return code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnprocessable;
 }
 
-// The error object of the contract.
+// Returns the schema of the API's error object.
 json::object ErrorSchema(ErrorCode code) {
   json::object properties{
       {"code", json::object{{"const", NameOf(code).code}}},
@@ -182,7 +182,7 @@ json::object ErrorSchema(ErrorCode code) {
           {"additionalProperties", false}};
 }
 
-// What ToResponse makes of such an error.
+// Returns the body that ToResponse makes for the error.
 json::value ErrorExample(ErrorCode code) {
   Error error{.code = code};
   if (code == ErrorCode::kInvalidArgument) error.fields["json"] = {"Invalid JSON body."};
@@ -190,7 +190,7 @@ json::value ErrorExample(ErrorCode code) {
   return json::parse(ToResponse(error).body);
 }
 
-// The headers of an error's answer, beside what every answer has.
+// Returns the headers of an error's answer beyond the headers of every answer.
 std::vector<std::string_view> HeadersOf(ErrorCode code) {
   switch (code) {
     case ErrorCode::kUnavailable:

@@ -13,15 +13,15 @@ struct Tag {
   std::string_view description;
 };
 
-// What the document says of the API as a whole.
+// The document's description of the API as a whole.
 struct ApiDescription {
   std::string_view title;
   std::string_view description;
   std::vector<Tag> tags;
 };
 
-// The OpenAPI 3.1 document of the documented routes, as JSON text. It is made from what routes,
-// parses and answers requests, so that it cannot tell anything else.
+// Returns the OpenAPI 3.1 document of the documented routes, as JSON text. It is generated from the
+// declarations that route, parse and answer requests, so it cannot deviate from them.
 std::string MakeOpenApi(const RouteTable& table, const ApiDescription& description);
 
 }  // namespace platform::http

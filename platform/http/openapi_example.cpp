@@ -8,7 +8,7 @@ namespace {
 
 namespace json = boost::json;
 
-// The schema itself, or the component that it refers to.
+// Returns the schema itself, or the component to which it refers.
 const json::object& Resolve(const json::object& schema, const schema::Components& components) {
   const json::value* reference = schema.if_contains("$ref");
   if (reference == nullptr) return schema;

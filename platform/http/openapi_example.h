@@ -7,7 +7,7 @@
 
 namespace platform::http {
 
-// A value that the schema allows, put together from the `examples` of its parts. Optional members
+// Returns a value that the schema allows, composed of the `examples` of its parts. Optional members
 // without an example are left out.
 boost::json::value MakeExample(const boost::json::object& schema,
                                const schema::Components& components);

@@ -16,7 +16,7 @@ bool IsDigits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// uri-host [ ":" port ] (RFC 3986), without checking the address itself.
+// Accepts uri-host [ ":" port ] (RFC 3986), without checking the address itself.
 bool IsHost(std::string_view host) {
   static constexpr std::string_view kPunctuation = "-._~!$&'()*+;=:[]%";
   return !host.empty() && std::ranges::all_of(host, [](unsigned char c) {

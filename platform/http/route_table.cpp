@@ -7,7 +7,7 @@
 namespace platform::http {
 namespace {
 
-// Whether `path` is what `pattern` stands for; `parameter` receives the number in it.
+// Returns whether `path` matches `pattern`; sets `parameter` to the number in it.
 bool Matches(std::string_view pattern, std::string_view path, std::int32_t& parameter) {
   const std::size_t open = pattern.find('{');
   if (open == std::string_view::npos) return pattern == path;

@@ -14,14 +14,14 @@
 
 namespace platform::http {
 
-// What the documentation says of an endpoint and the code does not.
+// The part of an endpoint's documentation that is not derived from its code.
 struct Operation {
   std::string_view id;   // For client generators: "createCartItem".
-  std::string_view tag;  // The group it is shown in.
+  std::string_view tag;  // The group in which it is shown.
   std::string_view summary;
   std::string_view description;
-  // Errors that its own handler can give, beside those that follow from authentication, permission,
-  // body and path.
+  // Errors that its own handler can return, beside the ones that follow from authentication,
+  // permission, body and path.
   std::vector<ErrorCode> errors = {};
 };
 
@@ -44,15 +44,15 @@ struct Route {
   bool is_documented = true;
 };
 
-// Which route a request is for.
+// The route that a request matches.
 struct Match {
   enum class Kind {
     kFound,
     kUnknownPath,
-    kOtherMethod,  // The path is known; `allow` says with which methods.
+    kOtherMethod,  // The path is known, but not with this method; see `allow`.
   };
   Kind kind = Kind::kUnknownPath;
-  std::size_t route = 0;       // An index, where found.
+  std::size_t route = 0;       // An index, if found.
   std::int32_t parameter = 0;  // The path's parameter, where it has one.
   std::string allow;           // An Allow header (RFC 9110 section 10.2.1), unless kUnknownPath.
 };
@@ -65,7 +65,7 @@ class RouteTable {
   schema::Components& components() { return components_; }
   const schema::Components& components() const { return components_; }
 
-  // HEAD finds the GET route. OPTIONS is never found: answer it from `allow`.
+  // HEAD matches the GET route. OPTIONS never matches; answer it from `allow`.
   Match Find(Method method, std::string_view path) const;
 
  private:

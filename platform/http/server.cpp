@@ -31,8 +31,8 @@ tcp ProtocolOf(int socket) {
   return domain == AF_INET6 ? tcp::v6() : tcp::v4();
 }
 
-// A server that no longer accepts, or no longer sees deadlines, must not seem to serve: what its
-// tasks throw leaves the event loop, and ends the process.
+// A server that no longer accepts connections or checks deadlines must not seem to work. So an
+// exception in one of its tasks leaves the event loop and ends the process.
 void MustNotFail(const std::exception_ptr& exception) {
   if (exception) std::rethrow_exception(exception);
 }
@@ -56,7 +56,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
   static Task<void> Stop(std::shared_ptr<Impl> self, std::chrono::milliseconds grace) {
     self->is_stopping_ = true;
-    // What the kernel has accepted for us is ours to answer.
+    // Connections that the kernel has already accepted must be served.
     const asio::any_io_executor executor = self->acceptor_.get_executor();
     boost::system::error_code error;
     self->acceptor_.non_blocking(true, error);
@@ -68,7 +68,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     }
     self->acceptor_.close(error);
     for (Connection* connection : self->connections_) connection->Drain();
-    // So is a connection that Accept is about to be handed.
+    // So must a connection whose completion is already queued for Accept.
     co_await asio::post(executor, asio::use_awaitable);
 
     const auto deadline = Connection::Clock::now() + grace;
@@ -99,14 +99,15 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       auto [error, socket] = co_await self->acceptor_.async_accept(kAwait);
       if (error == asio::error::operation_aborted) co_return;
       if (error) {
-        // Out of descriptors, as a rule: wait for some to be closed.
+        // The usual cause is a lack of descriptors, so wait for some to be closed.
         log::Warning("cannot accept a connection", {{"error", error.message()}});
         pause.expires_after(kAcceptPause);
         co_await pause.async_wait(kAwait);
       } else if (self->connections_.size() < self->options_.limits.connections) {
         self->Spawn(std::move(socket));
       } else if (self->metrics_ != nullptr) {
-        // The connection is closed here: better a clear refusal than a slow service for all.
+        // The connection is closed here, because a clear refusal is better than slow service for
+        // all clients.
         self->metrics_->connections_refused.Add();
       }
     }

@@ -18,12 +18,12 @@
 
 namespace platform::http {
 
-// What clients may cost us. The defaults are the documented limits.
+// Limits on the resources that clients use. The defaults are the documented limits.
 struct Limits {
   std::size_t head_bytes = 16UZ * 1024;
   std::size_t body_bytes = 64UZ * 1024;
-  std::size_t connections = 10'000;                 // Of one server.
-  std::size_t requests_per_connection = 1'000'000;  // Then the connection is closed, politely.
+  std::size_t connections = 10'000;                 // Open connections of one server.
+  std::size_t requests_per_connection = 1'000'000;  // Then it is closed after the last answer.
   std::chrono::milliseconds head_timeout{10'000};   // From a head's first byte to its last.
   std::chrono::milliseconds body_timeout{30'000};
   std::chrono::milliseconds idle_timeout{60'000};
@@ -44,9 +44,9 @@ using Handler = std::function<Task<Response>(const Request&)>;
 // A listening TCP socket, not yet served.
 class Listener {
  public:
-  // `count` sockets on one port, one for each worker: the kernel spreads connections over them
-  // (SO_REUSEPORT). Port 0 takes any free one. The error names the address, the port and the
-  // reason, a port that somebody else listens on included.
+  // Opens `count` sockets on one port, one for each worker. The kernel spreads connections over
+  // them (SO_REUSEPORT). Port 0 takes any free port. Fails also if another process listens on the
+  // port. The error names the address, the port and the reason.
   static std::expected<std::vector<Listener>, std::string> Open(const std::string& address,
                                                                 std::uint16_t port,
                                                                 std::size_t count);
@@ -57,7 +57,7 @@ class Listener {
   ~Listener();
 
   std::uint16_t port() const;
-  // Gives the descriptor away.
+  // Returns the descriptor, which the caller then owns.
   int Release() { return std::exchange(socket_, -1); }
 
  private:
@@ -65,26 +65,29 @@ class Listener {
   int socket_;
 };
 
-// An HTTP/1.1 server (RFC 9112) on one event loop: keep-alive, pipelining, limits and deadlines. It
-// is an origin server: a target that is not a path, such as `*` or a whole URL, is a bad request.
-// While hundreds of requests are in progress, a client that is answered 503 is not heard again for
-// a second, the next time for two, then four, unless it is a trusted proxy: those who do not wait
-// must not crowd out the others.
-// Construct, stop and destroy it on that loop's thread, or while the loop does not run.
+// An HTTP/1.1 server (RFC 9112) on one event loop, with keep-alive, pipelining, limits and
+// deadlines. It is an origin server: a target that is not a path, such as `*` or a whole URL, is a
+// bad request.
+//
+// While hundreds of requests are in progress, a connection that is answered with 503 is not read
+// for one second, the next time for two, then for four, so that clients that do not wait cannot
+// crowd out the others. Connections of trusted proxies are exempt.
+//
+// Construct, stop and destroy it on the loop's thread, or while the loop does not run.
 class Server {
  public:
-  // `metrics`, where there are any, outlive the event loop's last task.
+  // `metrics` may be null; otherwise they must outlive the event loop's last task.
   Server(const boost::asio::any_io_executor& executor, Listener listener, Handler handler,
          ServerOptions options = {}, ServerMetrics* metrics = nullptr);
   // Cuts all connections. A request in progress keeps its copy of the handler until its task ends
-  // or is destroyed with the loop; what that copy refers to must last until then.
+  // or is destroyed with the loop. Objects to which that copy refers must live until then.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Takes no new connections and no more than one more request on each that there is, within a
-  // second, and returns when what is in flight has been answered, or cuts it when `grace` is over.
-  // Call it once.
+  // Accepts no new connections, and on each open connection at most one more request within a
+  // second. Returns when all requests in progress have been answered; cuts them when `grace` is
+  // over. Call it once.
   Task<void> Stop(std::chrono::milliseconds grace);
 
  private:

@@ -18,7 +18,7 @@ constexpr Metric kAccepted{"http_server_connections_accepted_total", "Connection
 constexpr Metric kRefused{"http_server_connections_refused_total",
                           "Connections closed at once, because too many were open."};
 
-// No route has such a pattern.
+// Label of requests without a route; no route has this pattern.
 constexpr std::string_view kUnknownRoute = "unknown";
 
 constexpr std::array<std::string_view, 5> kClassNames{"1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -27,7 +27,8 @@ std::size_t ClassOf(unsigned status) {
   return std::clamp<std::size_t>(status / 100, 1, kClassNames.size()) - 1;
 }
 
-// Successes and errors are there from the start, so that a first one is seen to be one more.
+// The series of successes and errors exist from the start, so that Prometheus sees the first
+// event as an increase.
 bool IsAlwaysReported(std::size_t status_class) {
   return status_class == ClassOf(200) || status_class == ClassOf(400) ||
          status_class == ClassOf(500);

@@ -13,22 +13,22 @@
 
 namespace platform::http {
 
-// What a server counts: one for each, outliving it. Any thread.
+// The metrics of one server, which they must outlive. Any thread.
 class ServerMetrics {
  public:
-  // Of a server that answers these routes.
+  // `routes` are the routes that the server answers.
   explicit ServerMetrics(const RouteTable& routes);
 
-  // A request that the handler has answered. HEAD counts as its route's GET. All that no route
-  // matched are one series for each method, whatever their paths.
+  // Counts a request that the handler has answered. HEAD counts as its route's GET. Requests that
+  // no route matched are one series for each method, whatever their paths.
   void CountRequest(Method method, const Response& response, std::chrono::nanoseconds duration);
-  // A request that was malformed, too large or too slow, and answered with that status.
+  // Counts a request that was malformed, too large or too slow, and was answered with this status.
   void CountRefusal(unsigned status);
 
   telemetry::Gauge requests_in_flight;
   telemetry::Gauge connections;
   telemetry::Counter connections_accepted;
-  telemetry::Counter connections_refused;  // Beyond Limits::connections.
+  telemetry::Counter connections_refused;  // Connections beyond Limits::connections.
 
   void ReportTo(telemetry::Report& report) const;
 
@@ -42,7 +42,7 @@ class ServerMetrics {
     std::array<telemetry::Histogram, kStatusClasses> durations;
   };
 
-  std::vector<Series> routes_;   // In the route table's order.
+  std::vector<Series> routes_;   // In the order of the route table.
   std::vector<Series> unknown_;  // By method.
   std::array<telemetry::Counter, kStatusClasses> refusals_;
 };

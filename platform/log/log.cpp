@@ -42,7 +42,7 @@ void Apply(State& state, Level level, Format format) {
   state.format = format;
   state.logger.set_level(ToSpdlog(level));
   state.logger.flush_on(spdlog::level::warn);
-  // %v is what Write has put together.
+  // %v is the text that Write() has composed.
   state.logger.set_pattern(format == Format::kJson
                                ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})"
                                : "%Y-%m-%d %H:%M:%S.%f %-7l %v",
@@ -62,7 +62,8 @@ State& TheState() {
   return state;
 }
 
-// At exit: writes what is buffered, and what the last destructors still log as it comes.
+// Called at exit: writes the buffered lines, and makes later lines of the last destructors
+// unbuffered.
 void StopBuffering() {
   TheState().logger.flush_on(spdlog::level::trace);
   Flush();
@@ -98,7 +99,7 @@ void AppendJson(std::string& line, std::string_view message, Fields fields) {
 }
 
 void AppendText(std::string& line, std::string_view message, Fields fields) {
-  // Escaped like the values, but without the quotes.
+  // The message is escaped like the values, but has no quotes.
   AppendJsonString(line, message);
   line.erase(0, 1);
   line.pop_back();

@@ -13,21 +13,21 @@
 //   log::Info("listening", {{"protocol", "http"}, {"port", port}});
 //   {"time":"2026-11-22T23:00:27.304648Z","level":"info","message":"listening","protocol":"http",...}
 //
-// All functions may be called from any thread. Lines never mix. They are buffered: a line is out at
-// once when it is a warning or an error, or when none went out for 200 ms, else within 200 ms. What
-// is buffered is written at exit(), but lost if the process is killed.
+// All functions may be called from any thread. Lines never mix. They are buffered: a warning, an
+// error, and a line that follows 200 ms without output are written at once, other lines within
+// 200 ms. Buffered lines are written at exit(), but lost if the process is killed.
 namespace platform::log {
 
 enum class Level { kTrace, kDebug, kInfo, kWarning, kError };
 
 enum class Format {
   kJson,  // One object per line.
-  kText,  // For people: time, level, message, key=value.
+  kText,  // Easy to read: time, level, message, key=value.
 };
 
-// One key and its value. It refers to the texts given: use it only as an argument of a log call.
-// Text may be any bytes; what is not UTF-8 becomes U+FFFD. A number that is not finite becomes
-// null, and so does an optional without a value.
+// One key and its value. It refers to the caller's texts: use it only as an argument of a log call.
+// A text may hold any bytes; bytes that are not UTF-8 become U+FFFD. A number that is not finite
+// becomes null, and so does an optional without a value.
 class Field {
  public:
   using Value =
@@ -70,10 +70,12 @@ class Field {
 
 using Fields = std::initializer_list<Field>;
 
-// Sets what is logged and how; until then kInfo and kJson. Call it before starting threads.
+// Sets the lowest level that is logged and the format; the defaults are kInfo and kJson. Call it
+// before starting threads.
 void Configure(Level level, Format format);
 
-// Whether a line of this level would be written: spares computing costly fields.
+// Returns whether a line of this level would be written. Call it to avoid computing costly fields
+// in vain.
 bool Enabled(Level level);
 
 void Write(Level level, std::string_view message, Fields fields = {});
@@ -94,7 +96,7 @@ inline void Error(std::string_view message, Fields fields = {}) {
   Write(Level::kError, message, fields);
 }
 
-// Writes what is buffered.
+// Writes the buffered lines.
 void Flush();
 
 }  // namespace platform::log

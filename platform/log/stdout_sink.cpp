@@ -12,8 +12,8 @@
 namespace platform::log {
 namespace {
 
-// Standard output may be non-blocking. Lines that it does not take for another reason are lost:
-// there is nowhere to say so.
+// Waits if standard output is non-blocking and full. Lines that fail for another reason are lost,
+// because there is nowhere to report it.
 void WriteAll(const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t written = ::write(STDOUT_FILENO, data, size);
@@ -32,7 +32,7 @@ void WriteAll(const char* data, std::size_t size) {
 }  // namespace
 
 StdoutSink::StdoutSink() {
-  // Signals are for the program's own threads.
+  // The new thread must not receive signals, which the program's own threads handle.
   sigset_t all_signals;
   sigset_t previous;
   sigfillset(&all_signals);

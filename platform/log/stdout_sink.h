@@ -9,8 +9,9 @@
 
 namespace platform::log {
 
-// Gathers lines and writes them to standard output whole and many at a time: at once when nothing
-// was written for kMaxDelay, else within it. Starts a thread and lives until the process ends.
+// Gathers lines and writes them to standard output, whole and many at a time: at once if nothing
+// was written for kMaxDelay, otherwise within kMaxDelay. Starts a thread and lives until the
+// process ends.
 class StdoutSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   static constexpr std::chrono::milliseconds kMaxDelay{200};
@@ -23,7 +24,7 @@ class StdoutSink final : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override;
   void WriteDelayedLines();
 
-  // All guarded by base_sink's mutex_.
+  // These are guarded by base_sink's mutex_.
   spdlog::memory_buf_t buffer_;
   std::chrono::steady_clock::time_point last_write_;
   std::condition_variable delayed_;

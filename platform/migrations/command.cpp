@@ -43,8 +43,8 @@ void Print(std::string_view line) {
   std::fflush(stdout);
 }
 
-// Whether to go on with something that destroys data. A script has said what it wants; only
-// someone at a terminal is asked.
+// Returns whether to continue with a command that destroys data. Asks only if a person is at the
+// terminal, because a script states its intention by its call.
 bool Confirmed(const Flags& flags) {
   if (flags.yes || isatty(STDIN_FILENO) == 0) {
     return true;
@@ -110,7 +110,7 @@ void AddMigrateCommand(CLI::App& app, const MigrationSet& set, ReadSettings read
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
 
-  // A subcommand whose choice runs `action`.
+  // Adds a subcommand that runs `action`.
   const auto add = [&, read_settings = std::move(read_settings)](
                        const char* name, const char* description,
                        Done (*action)(Runner&, const Flags&)) {

@@ -13,12 +13,12 @@ class App;
 
 namespace platform::migrations {
 
-// Where the database is, read when a command really needs it; or what is wrong with the
-// configuration, in words for an operator.
+// Reads the settings of the database; called only by commands that need it. The error describes
+// the mistakes in the configuration for an operator.
 using ReadSettings = std::function<std::expected<postgres::Settings, std::string>()>;
 
 // Adds `migrate up [--demo] | down | to N | status` to a program's command line. Parsing such a
-// command also runs it: progress goes to stdout, what went wrong to stderr, and `exit_code` becomes
+// command also runs it: it writes progress to stdout and errors to stderr, and sets `exit_code` to
 // 0 or 1. `set` and `exit_code` must outlive the parsing.
 void AddMigrateCommand(CLI::App& app, const MigrationSet& set, ReadSettings read_settings,
                        int& exit_code);

@@ -15,7 +15,7 @@ struct ClearResult {
 };
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
-// libpq ends its messages with a line break.
+// Removes the line break at the end of libpq's messages.
 std::string Trimmed(const char* text) {
   std::string trimmed = text == nullptr ? "" : text;
   trimmed.erase(trimmed.find_last_not_of(" \n") + 1);
@@ -28,7 +28,7 @@ std::size_t ToNumber(std::string_view digits) {
   return number;
 }
 
-// The line of the `position`th character (not byte) of a UTF-8 text, both counted from 1.
+// Returns the line of the `position`th character (not byte) of a UTF-8 text, both counted from 1.
 std::size_t LineOf(std::string_view sql, std::size_t position) {
   std::size_t line = 1;
   std::size_t characters = 0;
@@ -87,7 +87,7 @@ std::expected<Connection, Connection::OpenError> Connection::Open(
                             "options",
                             "application_name",
                             static_cast<const char*>(nullptr)};
-  // No time limit that the role or the database may set for ordinary statements holds here.
+  // Time limits that the role or the database sets for ordinary statements must not apply here.
   const std::array values{settings.host.c_str(),
                           port.c_str(),
                           settings.database.c_str(),
@@ -131,7 +131,7 @@ std::expected<SqlResult, SqlError> Connection::Run(const std::string& sql,
     return std::unexpected(SqlError{.message = Trimmed(PQerrorMessage(connection))});
   }
 
-  // All results must be read, also those behind an error.
+  // All results must be read, also the ones behind an error.
   SqlResult answer;
   std::optional<SqlError> error;
   while (const ResultPtr result{PQgetResult(connection)}) {

@@ -16,43 +16,43 @@ struct pg_conn;
 
 namespace platform::migrations {
 
-// What the server said of a statement, or libpq of a lost connection (then without sqlstate).
+// The server's error for a statement, or libpq's for a lost connection (then without sqlstate).
 struct SqlError {
   std::string sqlstate;
   std::string message;
   std::string detail;
   std::string hint;
-  std::string context;   // Where in a function or DO block.
-  std::size_t line = 0;  // Of the SQL text, from 1; 0 where the server named none.
+  std::string context;   // The place in a function or DO block.
+  std::size_t line = 0;  // Line of the SQL text, from 1; 0 if the server named none.
 };
 
 struct SqlResult {
-  // Of the last statement that gave rows; a NULL is an empty text.
+  // Rows of the last statement that returned any; a NULL is an empty text.
   std::vector<std::vector<std::string>> rows;
-  std::size_t inserted = 0;  // By all INSERT statements.
+  std::size_t inserted = 0;  // Rows inserted by all INSERT statements.
 };
 
-// A blocking connection for the short life of a migration run; requests run to their end, however
-// long. Notices and warnings of the server go to `warn`.
+// A blocking connection for the short life of a migration run. Statements run to their end, however
+// long they take. `warn` receives the server's notices and warnings.
 class Connection {
  public:
   using Warn = std::function<void(std::string_view)>;
 
   struct OpenError {
     std::string message;
-    bool not_up_yet = false;  // Nobody answers there, or the server still starts up.
+    bool not_up_yet = false;  // Nothing answers there, or the server is still starting.
   };
 
   // Gives up after `timeout`.
   static std::expected<Connection, OpenError> Open(const postgres::Settings& settings,
                                                    std::chrono::seconds timeout, const Warn& warn);
 
-  // Runs `sql`: a script of any number of statements, or one statement with $1, $2, … standing for
+  // Runs `sql`: a script of any number of statements, or one statement in which $1, $2, … stand for
   // `parameters`. Stops at the first error.
   std::expected<SqlResult, SqlError> Run(const std::string& sql,
                                          std::initializer_list<std::string> parameters = {});
 
-  // Inside a transaction that has not failed.
+  // Returns whether the connection is inside a transaction that has not failed.
   bool in_transaction() const;
 
  private:

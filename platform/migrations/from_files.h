@@ -14,7 +14,7 @@ namespace internal {
 inline constexpr std::string_view kUpSuffix = ".up.sql";
 inline constexpr std::string_view kDownSuffix = ".down.sql";
 
-// The number in V001__what_it_does.
+// Returns the number in V001__what_it_does.
 constexpr int ParseVersion(std::string_view name) {
   constexpr std::size_t kDigits = 3;
   if (name.size() < kDigits + 4 || name[0] != 'V' || name.substr(kDigits + 1, 2) != "__") {
@@ -41,8 +41,8 @@ constexpr void CheckContent(std::string_view content) {
 
 }  // namespace internal
 
-// The migrations of embedded pairs V001__what_it_does.up.sql and .down.sql, listed in order. A
-// missing half, a gap in the numbers or a missing reason is an error of the compilation.
+// Returns the migrations of embedded pairs V001__what_it_does.up.sql and .down.sql, listed in
+// order. A missing half, a gap in the numbers or a missing reason is a compile error.
 template <std::size_t N>
 consteval std::array<Migration, N / 2> FromFiles(const std::array<embed::EmbeddedFile, N>& files) {
   static_assert(N % 2 == 0, "every migration has an .up.sql and a .down.sql");

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kRecordTable = "schema_migrations";
 constexpr const char* kAlembicTable = "alembic_version";
 
-// Tables of extensions are none of our business.
+// Tables of extensions are not part of the schema, so they are left out.
 constexpr const char* kTablesSql = R"(
   SELECT c.relname
   FROM pg_class AS c

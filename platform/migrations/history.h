@@ -18,29 +18,31 @@ struct AppliedMigration {
   std::string applied_at;
 };
 
-// What a database tells of its own past.
+// The migrations that a database has seen, as its own tables record them.
 struct History {
   std::vector<AppliedMigration> applied;  // By version.
-  // The table schema_migrations is there.
+  // The table schema_migrations exists.
   bool recorded = false;
-  // Not recorded, but at a known alembic revision: `applied` holds what that stands for.
+  // Set if the table does not exist, but the database is at a known alembic revision. `applied`
+  // then holds the migrations that the revision stands for.
   const Adoption* adoption = nullptr;
 
   int version() const { return applied.empty() ? 0 : applied.back().version; }
 };
 
-// Fails where the database holds tables of unknown origin. Changes nothing.
+// Reads the history. Fails if the database holds tables of unknown origin. Changes nothing.
 std::expected<History, MigrationError> ReadHistory(Connection& connection, const MigrationSet& set);
 
-// Whether the set can continue from the history: all that was applied is known, unchanged and
-// without gaps.
+// Succeeds if the set can continue from the history: every applied migration is known and
+// unchanged, without gaps.
 std::expected<void, MigrationError> CheckHistory(const History& history, const MigrationSet& set);
 
-// The SQL that makes schema_migrations where it is not there, with the adopted migrations in it.
-// Part of the first transaction that changes anything.
+// Returns the SQL that creates schema_migrations if it does not exist, with the adopted migrations
+// in it. It is part of the first transaction that changes anything.
 std::string RecordingSql(const History& history);
 
-// For people: file, line, SQLSTATE, the server's words. `what` names the file or the doing.
+// Describes an error for an operator: file, line, SQLSTATE and the server's message. `what` names
+// the file or the action.
 MigrationError Describe(std::string_view what, const SqlError& error);
 
 }  // namespace platform::migrations

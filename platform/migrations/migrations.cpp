@@ -21,7 +21,7 @@ using Done = std::expected<void, MigrationError>;
 
 constexpr seconds kConnectTimeout{5};
 constexpr milliseconds kConnectPause{250};
-// "mcmigrat" as a number: any constant would do, as advisory locks are each database's own.
+// "mcmigrat" as a number. Any constant would do, because advisory locks belong to one database.
 constexpr const char* kLockKey = "7882264072303042932";
 constexpr std::string_view kLockNotAvailable = "55P03";
 
@@ -57,7 +57,7 @@ std::expected<Connection, MigrationError> Connect(const postgres::Settings& sett
   }
 }
 
-// A connection that holds the database's advisory lock, and so may change its schema.
+// A connection that holds the database's advisory lock and may therefore change its schema.
 class Session {
  public:
   static std::expected<Session, MigrationError> Open(const postgres::Settings& settings,
@@ -126,7 +126,7 @@ class Session {
   Session(Connection connection, const MigrationSet& set, const RunnerOptions& options)
       : connection_(std::move(connection)), set_(set), options_(options) {}
 
-  // Alone from here on; the lock ends with the connection.
+  // Takes the advisory lock, which ends with the connection.
   Done Lock() {
     const std::string key{kLockKey};
     auto tried = connection_.Run("SELECT pg_try_advisory_lock(" + key + ")");
@@ -184,8 +184,8 @@ class Session {
     return done;
   }
 
-  // Runs `script` and then `record`, both or neither. What a database that was never migrated by
-  // us needs for its records comes first.
+  // Runs `script` and then `record`, both or neither. In a database that has no records yet, it
+  // creates the table for them first.
   Done InTransaction(std::string_view what, const std::string& script, const std::string& record,
                      std::initializer_list<std::string> parameters,
                      std::size_t* inserted = nullptr) {

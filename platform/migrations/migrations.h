@@ -12,23 +12,23 @@
 
 namespace platform::migrations {
 
-// One step of a schema and the way back.
+// One step of a schema, and its reversal.
 struct Migration {
   int version = 0;
   std::string_view name;      // As its files are named: V001__create_users
-  std::string_view up;        // SQL; runs inside a transaction, which it must not end.
-  std::string_view down;      // The same, for the way back.
-  std::string_view checksum;  // Of `up`: an applied migration must never change.
+  std::string_view up;        // SQL that runs inside a transaction, which it must not end.
+  std::string_view down;      // SQL that reverses it, under the same rule.
+  std::string_view checksum;  // Checksum of `up`: an applied migration must never change.
 };
 
-// A database that another tool (Alembic) brought to `alembic_revision` holds the schema that the
-// migrations up to `version` make.
+// States that a database which another tool (Alembic) brought to `alembic_revision` has the schema
+// that the migrations up to `version` make.
 struct Adoption {
   std::string_view alembic_revision;
   int version = 0;
 };
 
-// The schema of one database. All texts outlive the set.
+// The schema of one database. All texts must outlive the set.
 struct MigrationSet {
   std::span<const Migration> migrations;  // Versions 1, 2, 3, … in order: see from_files.h.
   std::string_view demo;                  // Idempotent SQL for the latest version; may be empty.
@@ -37,12 +37,12 @@ struct MigrationSet {
   int LatestVersion() const { return static_cast<int>(migrations.size()); }
 };
 
-// Answers one row with one integer: the version that a database is at. Fails with SQLSTATE 42P01
+// Returns one row with one integer, the version of the database's schema. Fails with SQLSTATE 42P01
 // (undefined_table) on a database that was never migrated.
 inline constexpr const char* kSchemaVersionSql =
     "SELECT coalesce(max(version), 0) FROM schema_migrations";
 
-// What went wrong and what to do about it, in words for an operator; may have several lines.
+// Describes for an operator what went wrong and how to repair it; may have several lines.
 struct MigrationError {
   std::string message;
 };
@@ -51,58 +51,62 @@ struct StatusLine {
   enum class State {
     kApplied,
     kPending,
-    kChanged,  // Applied, but its file is not what it was then.
-    kUnknown,  // Applied, but not part of the set: a newer program did it.
+    kChanged,  // Applied, but its file has changed since.
+    kUnknown,  // Applied by a newer program; not part of the set.
   };
   int version = 0;
   std::string name;
   State state = State::kPending;
-  std::string applied_at;  // "2026-11-22 23:14:47 UTC"; empty where pending.
+  std::string applied_at;  // "2026-11-22 23:14:47 UTC"; empty if pending.
 };
 
 struct Status {
   std::vector<StatusLine> lines;  // By version.
-  // That the schema is at, also where none of its migrations was applied by us (see below).
+  // The schema's version, also if it was reached by another tool (see adoptable_revision).
   int version = 0;
-  // The database is one that Up would take over: its alembic revision. Otherwise empty.
+  // The alembic revision of a database that Up would adopt; otherwise empty.
   std::string adoptable_revision;
 };
 
 struct RunnerOptions {
-  // Called with one line at a time, for people; on the caller's thread.
+  // Called with one line of progress at a time, on the caller's thread.
   std::function<void(std::string_view)> progress = [](std::string_view) {};
-  // How long to try again while there is no server, or one that still starts up.
+  // How long to try again while the server does not answer or is still starting.
   std::chrono::seconds connect_wait{0};
   // How long to wait for another runner to finish.
   std::chrono::seconds runner_wait{60};
-  // How long a migration may wait for a table that others use. They queue behind it meanwhile.
+  // How long a migration may wait for a table that other sessions use. Their later statements queue
+  // behind it meanwhile.
   std::chrono::seconds table_wait{10};
 };
 
 // Brings a database to a version of its schema.
 //
-// Each migration is a transaction of its own, noted in the table schema_migrations: one that fails
-// leaves nothing behind, and those before it stay. A runner holds an advisory lock of the database,
-// so that two never work at once. A database is refused, unchanged, where its history is not that
-// of the set: an applied migration changed, a newer version than the set knows, tables without any
-// history, or an unknown alembic revision. One at a known revision is adopted: the migrations
-// that it stands for are noted as applied along with the first that runs. Its alembic_version
-// stays, but has no say from then on.
+// Each migration is a transaction of its own and is recorded in the table schema_migrations. A
+// migration that fails leaves nothing behind, and the ones before it stay. A runner holds an
+// advisory lock of the database, so two runners never work at once.
 //
-// Every call connects anew and blocks. A runner is for one thread; several runners may race.
+// A database is rejected, unchanged, if its history does not match the set: an applied migration
+// has changed, its version is newer than the set, it has tables but no history, or its alembic
+// revision is unknown. A database at a known revision is adopted: the migrations that the revision
+// stands for are recorded as applied, together with the first one that runs. Its alembic_version
+// stays, but is ignored from then on.
+//
+// Every call opens a new connection and blocks. Use a runner on one thread; several runners may
+// race.
 class Runner {
  public:
   // `set` must outlive the runner.
   Runner(postgres::Settings settings, const MigrationSet& set, RunnerOptions options = {});
 
   std::expected<void, MigrationError> Up();
-  // Takes back the last migration, and the data that only it had room for.
+  // Reverses the last migration, which deletes the data that only its schema could hold.
   std::expected<void, MigrationError> Down();
-  // Up or down to a version; 0 is before the first migration.
+  // Migrates up or down to a version; 0 is before the first migration.
   std::expected<void, MigrationError> To(int version);
-  // Installs the set's demo data. Only at the latest version.
+  // Installs the set's demo data. Fails unless the schema is at the latest version.
   std::expected<void, MigrationError> InstallDemo();
-  // Changes nothing and waits for no other runner.
+  // Changes nothing and does not wait for other runners.
   std::expected<Status, MigrationError> GetStatus();
 
  private:

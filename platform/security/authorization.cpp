@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
 
-// Cuts the first word off `text`; empty if there is none.
+// Removes the first word from `text` and returns it; returns an empty text if there is no word.
 std::string_view NextWord(std::string_view& text) {
   text.remove_prefix(std::min(text.find_first_not_of(kWhiteSpace), text.size()));
   const std::string_view word = text.substr(0, text.find_first_of(kWhiteSpace));

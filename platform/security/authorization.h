@@ -10,8 +10,8 @@ enum class AuthorizationError {
   kWrongScheme,
 };
 
-// The token in an Authorization header of the form "Bearer <token>", whatever the case of the
-// scheme and the white space around the words. Refers to `header`.
+// Returns the token in an Authorization header of the form "Bearer <token>", whatever the case of
+// the scheme and the white space around the words. The result refers to `header`.
 std::expected<std::string_view, AuthorizationError> ParseAuthorization(std::string_view header);
 
 }  // namespace platform::security

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Wipes a text when the coroutine that holds it ends, however it ends.
+// Wipes a text when the coroutine that holds it ends, also by an exception.
 class WipeAtEnd {
  public:
   explicit WipeAtEnd(std::string& text) : text_(text) {}
@@ -51,8 +51,8 @@ HashPool::~HashPool() {
   pool_.join();
 }
 
-// Runs `function` on the pool. `function` may refer to the caller's coroutine frame: it is kept by
-// the handler, which lives until the job has ended.
+// Runs `function` on the pool. `function` may refer to the caller's coroutine frame, because the
+// handler keeps the frame alive until the job has ended.
 template <class T, class Function>
 Task<Result<T>> HashPool::Run(Function function) {
   if (pending_.fetch_add(1, std::memory_order_relaxed) >= pending_limit_) {

@@ -14,17 +14,18 @@
 namespace platform::security {
 
 // Hashes passwords on a few threads of its own, so that no event loop waits. Each running job takes
-// 19 MiB. May be used from all event loops at once; a call resumes on the executor it was awaited
-// on. A call cannot be cancelled: who races it against a timer still waits for its end.
+// 19 MiB. The pool may be used from all event loops at once; a call resumes on the executor that
+// awaits it. A call cannot be cancelled: a caller that races it against a timer still waits for its
+// end.
 //
-// When `queue_limit` jobs wait for a thread, further calls fail at once with Error::Unavailable;
-// and so does a job that has waited for longer than `longest_wait`, when its turn comes. The
-// passwords handed over are wiped after use. Destroy the pool before the event loops that use it.
+// While `queue_limit` jobs wait for a thread, further calls fail at once with Error::Unavailable.
+// So does a job that has waited for longer than `longest_wait` when its turn comes. Passwords are
+// wiped after use. Destroy the pool before the event loops that use it.
 class HashPool {
  public:
   HashPool(std::size_t threads, std::size_t queue_limit,
            std::chrono::milliseconds longest_wait = std::chrono::seconds(3));
-  // Waits for what is running. What still waits for a thread fails with Error::Unavailable.
+  // Waits for the running jobs. Jobs that still wait for a thread fail with Error::Unavailable.
   ~HashPool();
   HashPool(const HashPool&) = delete;
   HashPool& operator=(const HashPool&) = delete;
@@ -36,10 +37,10 @@ class HashPool {
   Task<Result<Verification>> Verify(std::string hash, std::string password,
                                     RefusalTime refusal = RefusalTime::kOfItsHash);
 
-  // Jobs that run or wait, at this moment.
+  // Returns the number of jobs that run or wait at this moment.
   std::size_t Pending() const { return pending_.load(std::memory_order_relaxed); }
 
-  // Jobs, refusals, and how long jobs wait and run. From any thread.
+  // Reports jobs, refusals, and the times that jobs wait and run. Any thread.
   void ReportTo(telemetry::Report& report) const;
 
  private:

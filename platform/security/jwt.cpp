@@ -23,7 +23,7 @@ namespace json = boost::json;
 using JwtPointer = std::unique_ptr<jwt_t, decltype(&jwt_free)>;
 using Refused = std::unexpected<std::string>;
 
-// Unpadded base64url, strictly. Nothing if it is not that.
+// Decodes unpadded base64url strictly. Returns nothing for any other text.
 std::optional<std::string> DecodeBase64Url(std::string_view text) {
   std::string bytes(text.size(), '\0');
   std::size_t length = 0;
@@ -36,7 +36,7 @@ std::optional<std::string> DecodeBase64Url(std::string_view text) {
   return bytes;
 }
 
-// A JSON object, or nothing.
+// Returns nothing if the text is not a JSON object.
 std::optional<json::object> ParseObject(std::string_view text) {
   json::error_code error;
   json::value value = json::parse({text.data(), text.size()}, error);
@@ -44,7 +44,7 @@ std::optional<json::object> ParseObject(std::string_view text) {
   return std::move(value.get_object());
 }
 
-// A JSON integer: not 1.0, "1" or true.
+// Accepts JSON integers only, not 1.0, "1" or true.
 std::optional<std::int64_t> AsInteger(const json::value& value) {
   if (!value.is_int64()) return std::nullopt;
   return value.get_int64();
@@ -59,8 +59,9 @@ std::optional<std::int32_t> AsInt32(const json::value& value) {
   return static_cast<std::int32_t>(*number);
 }
 
-// libjwt checks the signature, in constant time. It never gets an empty key, which it would take
-// for "do not check". It reads the payload too: one that it cannot read counts as not signed.
+// libjwt checks the signature in constant time. It must never get an empty key, because it takes
+// that as "do not check". It also reads the payload; a payload that it cannot read counts as not
+// signed.
 bool IsSignedWith(const Secret& secret, const std::string& token) {
   const std::string& key = secret.Reveal();
   jwt_t* decoded = nullptr;
@@ -74,7 +75,7 @@ bool IsSignedWith(const Secret& secret, const std::string& token) {
 std::expected<Claims, std::string> ReadClaims(const json::object& payload, std::int64_t now) {
   Claims claims;
 
-  // The times.
+  // Times.
   const json::value* exp = payload.if_contains("exp");
   if (exp == nullptr || exp->is_null()) return Refused(R"(Token is missing the "exp" claim)");
   if (const json::value* iat = payload.if_contains("iat")) {
@@ -92,12 +93,12 @@ std::expected<Claims, std::string> ReadClaims(const json::object& payload, std::
   if (*exp_seconds <= now) return Refused(kSignatureHasExpired);
   claims.exp = *exp_seconds;
 
-  // Not for somebody else.
+  // Our tokens have no audience, so a token with one is meant for another system.
   if (const json::value* aud = payload.if_contains("aud"); aud != nullptr && !aud->is_null()) {
     return Refused("Invalid audience");
   }
 
-  // Whose token it is.
+  // The user and the token's version.
   const json::value* id = payload.if_contains("id");
   const auto id_number = id == nullptr ? std::nullopt : AsInt32(*id);
   if (!id_number) return Refused("Invalid payload");
@@ -108,7 +109,7 @@ std::expected<Claims, std::string> ReadClaims(const json::object& payload, std::
     claims.version = *number;
   }
 
-  // What is only informative.
+  // Claims that are only informative.
   if (const json::value* email = payload.if_contains("email"); email && email->is_string()) {
     claims.email = std::string(email->get_string());
   }
@@ -149,7 +150,7 @@ std::string TokenCodec::Sign(const Claims& claims) const {
 
 std::expected<Claims, std::string> TokenCodec::Verify(
     std::string_view token, std::chrono::system_clock::time_point now) const {
-  // Form: three segments, the first a JSON object, all of them base64url.
+  // Form: three segments in base64url, of which the first is a JSON object.
   if (token.size() > kMaxTokenBytes) return Refused("Token is too long");
   const std::size_t first_dot = token.find('.');
   const std::size_t last_dot = token.rfind('.');
@@ -163,7 +164,7 @@ std::expected<Claims, std::string> TokenCodec::Verify(
   if (!payload_text) return Refused("Invalid payload padding");
   if (!DecodeBase64Url(token.substr(last_dot + 1))) return Refused("Invalid crypto padding");
 
-  // Algorithm: decided here, exactly, before any key is looked at.
+  // Algorithm: compared exactly, before any key is used.
   const json::value* algorithm = header->if_contains("alg");
   if (algorithm == nullptr || !algorithm->is_string() || algorithm->get_string() != "HS256") {
     return Refused("The specified alg value is not allowed");

@@ -22,7 +22,7 @@ bool MatchesArgon2id(const std::string& hash, std::string_view password) {
 
 bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
   if (password.contains('\0')) return false;
-  // crypt_r wants a terminated password, and about 32 KiB to work in.
+  // crypt_r needs a terminated password and about 32 KiB of working memory.
   std::string terminated(password);
   const auto work = std::make_unique<crypt_data>();
   const char* made = crypt_r(terminated.c_str(), hash.c_str(), work.get());
@@ -54,7 +54,7 @@ Verification VerifyAtOnce(const std::string& hash, std::string_view password) {
   return {};
 }
 
-// Made from 32 random bytes that were thrown away, as DummyHash().
+// Made from 32 random bytes that were thrown away, like DummyHash().
 constexpr const char* kDummySha256Crypt =
     "$5$rounds=535000$fML7XHOKV3l83RPK$SRuK3MCBUkycawaCROjcsgPWHDHrr54uedugcGpnDAD";
 
@@ -72,7 +72,7 @@ std::string HashPassword(std::string_view password) {
 
 Verification VerifyPassword(const std::string& hash, std::string_view password,
                             RefusalTime refusal) {
-  // Argon2id comes first, whichever hash it is: the order tells on the time, too.
+  // Argon2id always comes first, because the order affects the time too.
   const bool as_both = refusal == RefusalTime::kOfBothKinds;
   if (as_both && !IsArgon2id(hash)) MatchesArgon2id(DummyHash(), password);
   const Verification verified = VerifyAtOnce(hash, password);

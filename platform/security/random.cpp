@@ -12,7 +12,7 @@
 namespace platform::security {
 namespace {
 
-// Bytes of the system's that nobody has been given yet.
+// Random bytes of the system that have not been used yet.
 class Reserve {
  public:
   unsigned char Take() {
@@ -21,7 +21,7 @@ class Reserve {
       randombytes_buf(bytes_.data(), bytes_.size());
       next_ = 0;
     }
-    // What has been given away is not kept.
+    // A byte that has been handed out is erased.
     return std::exchange(bytes_[next_++], static_cast<unsigned char>(0));
   }
 

@@ -6,11 +6,11 @@
 
 namespace platform::security {
 
-// `bytes` unpredictable bytes as 2 * `bytes` lower-case hexadecimal digits. From any thread.
-// The system is asked for many at a time, so that a request's ids cost no call of it.
+// Returns `bytes` unpredictable bytes as 2 * `bytes` lower-case hexadecimal digits. Any thread.
+// Random bytes are drawn from the system in bulk, so that a request's ids cost no system call.
 std::string RandomHex(std::size_t bytes);
 
-// The same, into `digits`, whose size is even.
+// Does the same, into `digits`, whose size must be even.
 void FillRandomHex(std::span<char> digits);
 
 }  // namespace platform::security

@@ -2,7 +2,8 @@
 
 namespace platform::security {
 
-// libsodium asks for this before any use; cheap after the first time. Throws std::runtime_error.
+// Initializes libsodium, which is required before any other use of it. Cheap after the first call.
+// Throws std::runtime_error if it fails.
 void InitializeSodium();
 
 }  // namespace platform::security

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <span>
 
-// What code counts with, on the way of a request: no locks, no look-ups, no memory taken. All
-// functions are for any thread; give each worker instruments of its own, so that none waits for
-// another's cache line. Report adds them up.
+// Instruments that count events while a request is served, without locks, look-ups or allocation.
+// All functions may be called from any thread. Each worker has instruments of its own, so that no
+// worker waits for another's cache line; Report adds them up.
 namespace platform::telemetry {
 
-// How often something happened.
+// Counts how often an event happened.
 class Counter {
  public:
   void Add(std::uint64_t times = 1) { value_.fetch_add(times, std::memory_order_relaxed); }
@@ -22,7 +22,7 @@ class Counter {
   std::atomic<std::uint64_t> value_ = 0;
 };
 
-// How many there are now.
+// Holds a current number, such as that of open connections.
 class Gauge {
  public:
   void Add(std::int64_t change) { value_.fetch_add(change, std::memory_order_relaxed); }
@@ -32,7 +32,8 @@ class Gauge {
   std::atomic<std::int64_t> value_ = 0;
 };
 
-// The buckets of a histogram: what it observes are whole numbers, and are exported times `unit`.
+// The buckets of a histogram. Observed values are whole numbers, which are multiplied by `unit`
+// when they are exported.
 struct Buckets {
   static constexpr std::size_t kMaxBounds = 16;
 
@@ -40,12 +41,12 @@ struct Buckets {
   double unit = 1;
 };
 
-// Durations, observed in nanoseconds and exported in seconds: 100 µs to 10 s.
+// Buckets for durations, observed in nanoseconds and exported in seconds: 100 µs to 10 s.
 extern const Buckets kDurations;
-// Sizes of batches: 1 to 1024 by powers of two.
+// Buckets for sizes of batches: 1 to 1024 by powers of two.
 extern const Buckets kSizes;
 
-// How values are distributed. Refers to its buckets, which must outlive it.
+// Counts how values are distributed over buckets, which must outlive it.
 class Histogram {
  public:
   Histogram() : Histogram(kDurations) {}
@@ -62,12 +63,12 @@ class Histogram {
   }
 
   const Buckets& buckets() const { return *buckets_; }
-  // Of the bucket alone; the one after the last bound holds what is larger.
+  // Returns the count of this bucket alone. The bucket after the last bound counts larger values.
   std::uint64_t CountIn(std::size_t bucket) const {
     return counts_[bucket].load(std::memory_order_relaxed);
   }
   std::uint64_t Count() const;
-  // In the exported unit.
+  // Returns the sum in the exported unit.
   double Sum() const;
 
  private:

@@ -25,20 +25,20 @@ constexpr Metric kThreads{"process_threads", "Threads."};
 constexpr Metric kStart{"process_start_time_seconds", "Start, in seconds since 1970."};
 constexpr Metric kBuild{"microcart_build_info", "Always 1; the labels tell the build."};
 
-// The fields of /proc/self/stat (proc(5)), from the third on: the second, the program's name, may
-// hold anything.
+// Reads the fields of /proc/self/stat (proc(5)) from the third on. The second, the program's name,
+// is skipped because it may contain spaces and parentheses.
 std::vector<double> ReadStat() {
   std::ifstream file("/proc/self/stat");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   std::istringstream rest(text.substr(text.rfind(')') + 1));
   std::string state;
   rest >> state;
-  std::vector<double> fields{0};  // The state's place.
+  std::vector<double> fields{0};  // Stands for the state, which is a letter.
   for (double field = 0; rest >> field;) fields.push_back(field);
   return fields;
 }
 
-// Numbers as proc(5) counts them.
+// Returns a field by its number in proc(5).
 double Field(const std::vector<double>& stat, std::size_t number) { return stat.at(number - 3); }
 constexpr std::size_t kUserTicks = 14;
 constexpr std::size_t kKernelTicks = 15;
@@ -47,7 +47,7 @@ constexpr std::size_t kStartTicks = 22;  // Since the machine's start.
 constexpr std::size_t kVirtualBytes = 23;
 constexpr std::size_t kResidentPages = 24;
 
-// When the machine started, in seconds since 1970.
+// Returns the machine's start in seconds since 1970.
 double ReadBootTime() {
   std::ifstream file("/proc/stat");
   for (std::string line; std::getline(file, line);) {
@@ -57,7 +57,7 @@ double ReadBootTime() {
 }
 
 double CountOpenFiles() {
-  // One of them is for looking.
+  // One of them is the descriptor of the directory that is being read.
   return static_cast<double>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
                                            std::filesystem::directory_iterator())) -
          1;
@@ -83,7 +83,7 @@ void ReportProcess(Report& report) {
   report.AddGauge(kThreads, {}, Field(stat, kThreadCount));
   report.AddGauge(kOpenFiles, {}, CountOpenFiles());
   report.AddGauge(kMaxFiles, {}, MaxOpenFiles());
-  // Once: the kernel's time of the machine's start moves with its clock.
+  // Computed once, because the kernel's time of the machine's start moves with its clock.
   static const double start = ReadBootTime() + (Field(stat, kStartTicks) / ticks_per_second);
   report.AddGauge(kStart, {}, start);
 }

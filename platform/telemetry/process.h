@@ -6,11 +6,11 @@
 
 namespace platform::telemetry {
 
-// What every Prometheus client library reports of its process: processor time, memory,
-// descriptors, threads, start.
+// Reports the metrics of the process that every Prometheus client library has: processor time,
+// memory, descriptors, threads, start.
 void ReportProcess(Report& report);
 
-// Which build of which service this is.
+// Reports the service's name, its version and the compiler.
 void ReportBuild(Report& report, std::string_view service);
 
 }  // namespace platform::telemetry

@@ -17,7 +17,7 @@ using prometheus::MetricType;
 
 class Report::Impl {
  public:
-  // The sample to add to; zero at first.
+  // Returns the sample to add to, which is zero at first.
   ClientMetric& Find(const Metric& metric, MetricType type, Labels labels) {
     const auto [found, is_new] =
         families_.try_emplace(metric.name, Family{.help = metric.help, .type = type});
@@ -79,7 +79,7 @@ void Report::AddHistogram(const Metric& metric, Labels labels, const Histogram& 
   const auto& [bounds, unit] = histogram.buckets();
   sample.bucket.resize(bounds.size() + 1);
   sample.sample_sum += histogram.Sum();
-  // Counted on meanwhile, so that only what is read once agrees with itself.
+  // Counting continues meanwhile. Each bucket is read once, so that the total equals their sum.
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i <= bounds.size(); ++i) {
     cumulative += histogram.CountIn(i);

@@ -10,8 +10,8 @@
 
 namespace platform::telemetry {
 
-// One metric, named by Prometheus' conventions: base units, `_total` on what only grows. Declare it
-// as a constant; one name stands for one of them.
+// One metric, named by Prometheus' conventions: base units, and `_total` for counters. Declare it
+// as a constant; no two metrics share a name.
 struct Metric {
   std::string_view name;
   std::string_view help;  // A sentence.
@@ -21,11 +21,12 @@ struct Label {
   std::string_view name;
   std::string_view value;
 };
-// Each combination is a time series: take values from a small, fixed set, never from a client.
+// Each combination is a time series, so take values from a small, fixed set and never from a
+// client.
 using Labels = std::initializer_list<Label>;
 
-// What one scrape gathers. Samples of the same metric and labels are added up, so that every worker
-// reports its own. For one thread.
+// Collects the samples of one scrape. Samples of the same metric and labels are added up, so every
+// worker reports its own. Use it on one thread.
 class Report {
  public:
   Report();
@@ -37,10 +38,10 @@ class Report {
   void AddCounter(const Metric& metric, Labels labels, const Counter& counter);
   void AddGauge(const Metric& metric, Labels labels, double value);
   void AddGauge(const Metric& metric, Labels labels, const Gauge& gauge);
-  // Of one metric, all have the same buckets.
+  // All histograms of one metric must have the same buckets.
   void AddHistogram(const Metric& metric, Labels labels, const Histogram& histogram);
 
-  // In Prometheus' text format, version 0.0.4; metrics and their series in a fixed order.
+  // Returns Prometheus' text format, version 0.0.4, with metrics and their series in a fixed order.
   std::string Text() const;
 
  private:
@@ -48,7 +49,7 @@ class Report {
   std::unique_ptr<Impl> impl_;
 };
 
-// Adds what something counts to a report. Called by scrapes, on a thread of their own.
+// Adds samples to a report. Called by scrapes, on a thread of their own.
 using Source = std::function<void(Report&)>;
 
 }  // namespace platform::telemetry

@@ -16,13 +16,13 @@ constexpr std::array<char, 55> kBlank = [] {
   return text;
 }();
 
-// Lower case only: the standard has a receiver refuse the other.
+// Accepts lower case only, because the standard tells receivers to reject upper case.
 bool IsHex(std::string_view text) {
   return std::ranges::all_of(
       text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// An id of the standard: not all zeros.
+// Returns whether the text is an id by the standard, which excludes all zeros.
 bool IsId(std::string_view text) {
   return IsHex(text) && text.find_first_not_of('0') != std::string_view::npos;
 }
@@ -58,7 +58,7 @@ std::optional<TraceContext> TraceContext::Parse(std::string_view traceparent) {
       !IsHex(flags)) {
     return std::nullopt;
   }
-  // More parts may follow in later versions alone.
+  // Only later versions may have more parts.
   if (traceparent.size() > kSize && (version == "00" || traceparent[kSize] != '-')) {
     return std::nullopt;
   }

@@ -8,28 +8,29 @@
 namespace platform::trace {
 
 // A span of a distributed trace, as W3C Trace Context (level 1) names it in the header
-// `traceparent`. A `tracestate` is not kept: it is for tracing systems, and the services feed none.
+// `traceparent`. A `tracestate` is dropped, because it serves tracing systems and the services feed
+// none.
 class TraceContext {
  public:
   // The first span of a new trace, not sampled.
   TraceContext();
 
-  // The span that a header names; nothing for a header that the standard calls invalid. Of a later
-  // version it takes what this one knows.
+  // Returns the span that a header names, or nothing if the standard calls the header invalid. A
+  // header of a later version is read as far as this version defines it.
   static std::optional<TraceContext> Parse(std::string_view traceparent);
 
-  // Another span of the same trace.
+  // Returns another span of the same trace.
   TraceContext NewSpan() const;
 
-  // The header, "00-<trace id>-<span id>-<flags>", to name this span to others.
+  // Returns the header that names this span: "00-<trace id>-<span id>-<flags>".
   std::string_view traceparent() const { return {text_.data(), text_.size()}; }
-  // 32 and 16 lower-case hexadecimal digits.
+  // They are 32 and 16 lower-case hexadecimal digits.
   std::string_view trace_id() const { return traceparent().substr(kTraceId, kTraceIdSize); }
   std::string_view span_id() const { return traceparent().substr(kSpanId, kSpanIdSize); }
   bool is_sampled() const { return text_.back() == '1'; }
 
  private:
-  // Where the parts of the header are.
+  // Positions and sizes of the header's parts.
   static constexpr std::size_t kTraceId = 3;
   static constexpr std::size_t kTraceIdSize = 32;
   static constexpr std::size_t kSpanId = kTraceId + kTraceIdSize + 1;

@@ -16,7 +16,7 @@ namespace customers {
 
 inline constexpr std::uint16_t kDefaultPort = 8081;
 
-// Everything that the environment decides; read once, at the start.
+// The settings from the environment, which are read once at the start.
 struct Config {
   platform::service::Settings service;
   platform::postgres::Settings database;
@@ -24,14 +24,14 @@ struct Config {
   std::string grpc_address;
   std::uint16_t grpc_port = 0;
   platform::Secret jwt_secret;           // Signs tokens.
-  platform::Secret previous_jwt_secret;  // Still verifies them; empty but during a change.
+  platform::Secret previous_jwt_secret;  // Still verifies tokens; empty unless it is being changed.
   std::chrono::days token_lifetime{};
   ThrottleLimits throttle;
-  // Restores what docs/api-differences.md marks so.
+  // Restores the behaviour that docs/api-differences.md marks.
   bool legacy_api = false;
 };
 
-// For signing and verifying tokens.
+// Returns the secrets for TokenCodec.
 std::vector<platform::Secret> TokenSecrets(const Config& config);
 
 // Reads the variables; see `environment.Mistakes()` before using the result.

@@ -33,7 +33,7 @@ Task<Result<User>> Authenticator::Authenticate(std::string_view token) {
 
 Task<std::vector<Result<Identity>>> Authenticator::Validate(
     std::vector<std::string_view> authorizations) {
-  // The tokens themselves.
+  // Verify the tokens themselves.
   std::vector<Result<VerifiedToken>> tokens;
   std::vector<std::int32_t> ids;
   tokens.reserve(authorizations.size());
@@ -43,7 +43,7 @@ Task<std::vector<Result<Identity>>> Authenticator::Validate(
     if (tokens.back()) ids.push_back(tokens.back()->user_id);
   }
 
-  // Their users, by id.
+  // Find their users, by id.
   Result<std::vector<Account>> accounts;
   if (!ids.empty()) accounts = co_await users_.FindAccounts(ids);
   const auto id_of = [](const Account& account) { return account.id.value(); };

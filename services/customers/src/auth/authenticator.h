@@ -14,11 +14,12 @@
 
 namespace customers {
 
-// Who a token belongs to, as stored now: a deleted user, a password change or a lost admin right
-// counts at once. HTTP and gRPC both ask here. For the event loop of its store.
+// Finds the user of a token as stored now, so that a deletion, a password change or the loss of
+// admin rights takes effect at once. HTTP and gRPC both use it. It belongs to the event loop of its
+// store.
 //
-// Errors, with a reason for the client: kUnauthenticated for what is no valid token,
-// kPermissionDenied for one that was revoked.
+// Errors carry a reason for the client: kUnauthenticated for an invalid token, kPermissionDenied
+// for a revoked one.
 class Authenticator {
  public:
   Authenticator(const platform::security::TokenCodec& tokens, UserStore& users)
@@ -27,14 +28,14 @@ class Authenticator {
   // `token` is a JWT without its scheme.
   platform::Task<platform::Result<User>> Authenticate(std::string_view token);
 
-  // The verdict on each of these values of an Authorization header, in their order: one statement
-  // for all. kPermissionDenied also for a value that has not the form "Bearer <token>". Each of
-  // them is kUnavailable, or another error, where the database does not answer. The texts must
-  // outlive the task.
+  // Returns a verdict for each of these values of an Authorization header, in their order, using
+  // one statement for all. kPermissionDenied also for a value that does not have the form
+  // "Bearer <token>". If the database does not answer, every valid token gets its error, usually
+  // kUnavailable. The texts must outlive the task.
   platform::Task<std::vector<platform::Result<Identity>>> Validate(
       std::vector<std::string_view> authorizations);
 
-  // Of Validate. Any thread.
+  // Metrics of Validate(). Any thread.
   const ValidationMetrics& metrics() const { return metrics_; }
 
  private:

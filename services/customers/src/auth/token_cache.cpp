@@ -16,7 +16,7 @@ TokenCache::TokenCache(const platform::security::TokenCodec& tokens, std::size_t
 
 std::expected<VerifiedToken, std::string> TokenCache::Verify(
     std::string_view token, std::chrono::system_clock::time_point now) {
-  // Longer ones are refused unread: not worth a hash.
+  // A longer token is rejected unread, so it need not be hashed.
   if (token.size() > platform::security::kMaxTokenBytes) {
     return std::unexpected(tokens_.Verify(token, now).error());
   }

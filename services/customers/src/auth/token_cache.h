@@ -17,7 +17,7 @@
 
 namespace customers {
 
-// What a token whose signature is right says: the part to rely on.
+// The claims of a token with a valid signature on which the service relies.
 struct VerifiedToken {
   std::int32_t user_id = 0;
   std::int32_t version = 0;  // To be compared with the account's token_version.
@@ -26,10 +26,11 @@ struct VerifiedToken {
   bool operator==(const VerifiedToken&) const = default;
 };
 
-// Verifies tokens, and remembers those with a right signature so that each is computed once. Holds
-// no token, only a keyed hash (BLAKE2b-256 with a key of its own), and no verdict: whether the user
-// is still there is for the database to say. A refused token is not remembered, so nobody without
-// the secret can fill it. The least recently used is forgotten first. For one thread.
+// Verifies tokens, and remembers the ones with a valid signature so that each signature is computed
+// once. It holds no tokens, only keyed hashes (BLAKE2b-256 with a key of its own), and no verdicts,
+// because only the database knows whether the user still exists. A rejected token is not
+// remembered, so nobody can fill the cache without the secret. The least recently used token is
+// forgotten first. Use it on one thread.
 class TokenCache {
  public:
   static constexpr std::size_t kDefaultCapacity = 16'384;  // About 2 MiB.
@@ -37,7 +38,8 @@ class TokenCache {
   explicit TokenCache(const platform::security::TokenCodec& tokens,
                       std::size_t capacity = kDefaultCapacity);
 
-  // As TokenCodec::Verify, whose reasons it gives; `token` is a JWT without its scheme.
+  // Does the same as TokenCodec::Verify, with the same reasons. `token` is a JWT without its
+  // scheme.
   std::expected<VerifiedToken, std::string> Verify(std::string_view token,
                                                    std::chrono::system_clock::time_point now);
 
@@ -45,7 +47,7 @@ class TokenCache {
 
  private:
   using Digest = std::array<unsigned char, 32>;
-  // Nobody can choose digests without the key, so that any part of one is a good hash.
+  // Nobody can choose digests without the key, so any part of a digest is a good hash.
   struct DigestHash {
     std::size_t operator()(const Digest& digest) const {
       std::size_t hash = 0;
@@ -71,7 +73,7 @@ class TokenCache {
   const platform::security::TokenCodec& tokens_;
   const std::size_t capacity_;
   Digest key_{};
-  Entries entries_;  // The latest used first.
+  Entries entries_;  // The most recently used first.
 };
 
 }  // namespace customers

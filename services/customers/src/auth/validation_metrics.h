@@ -8,10 +8,10 @@
 
 namespace customers {
 
-// What a worker counts of the tokens that other services ask about. Any thread.
+// A worker's metrics of the tokens that it validates for other services. Any thread.
 class ValidationMetrics {
  public:
-  // The verdicts on one batch.
+  // Counts the verdicts of one batch.
   void CountBatch(std::span<const platform::Result<Identity>> verdicts);
 
   void ReportTo(platform::telemetry::Report& report) const;

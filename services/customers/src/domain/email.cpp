@@ -32,7 +32,7 @@ bool IsDotAtom(std::string_view text) {
   });
 }
 
-// RFC 5322 section 3.2.4, without bare white space.
+// Accepts a quoted string of RFC 5322 section 3.2.4, without bare white space.
 bool IsQuotedString(std::string_view text) {
   if (text.size() < 2 || !text.starts_with('"') || !text.ends_with('"')) return false;
   bool is_escaped = false;

@@ -10,10 +10,10 @@
 
 namespace customers {
 
-// An email address (RFC 5321), as it was spelled. A dot-atom or quoted local part, then
-// `localhost`, a bracketed IPv4 address, or a domain name of two or more labels; one in Unicode is
-// judged by its punycode (IDNA 2008). Characters beyond ASCII are allowed in the local part (RFC
-// 6531).
+// An email address (RFC 5321), as it was spelled. It has a dot-atom or quoted local part, then
+// `localhost`, a bracketed IPv4 address, or a domain name of two or more labels. A domain name in
+// Unicode is checked in its punycode form (IDNA 2008). The local part may hold characters beyond
+// ASCII (RFC 6531).
 class Email : public platform::schema::ValueType<Email, std::string> {
  public:
   static std::optional<std::string_view> Check(const std::string& value);

@@ -5,7 +5,7 @@
 
 namespace customers {
 
-// Whose token it is: the user as stored now, not as the token claims.
+// The user of a token, as stored now and not as the token claims.
 struct Identity {
   std::int32_t id = 0;
   std::string email;

@@ -10,14 +10,14 @@
 
 namespace customers {
 
-// A password as somebody gives it to be checked. Long ones are refused: hashing them is costly.
+// A password to be compared with a hash. Long ones are rejected, because hashing them is costly.
 class Password : public platform::schema::ValueType<Password, std::string> {
  public:
   static std::optional<std::string_view> Check(const std::string& value);
   static void Describe(boost::json::object& schema);
 };
 
-// A password to be set: also long enough.
+// A password to be set, which must also be long enough.
 class NewPassword : public platform::schema::ValueType<NewPassword, std::string> {
  public:
   static std::optional<std::string_view> Check(const std::string& value);

@@ -28,7 +28,7 @@ class PersonName : public platform::schema::ValueType<PersonName, std::string> {
   static void Describe(boost::json::object& schema);
 };
 
-// An account, as it is shown and stored; its password stays in the store.
+// An account as it is shown and stored, without its password, which stays in the store.
 struct User {
   UserId id;
   platform::schema::Timestamp created;
@@ -52,7 +52,7 @@ struct NewUser {
 };
 BOOST_DESCRIBE_STRUCT(NewUser, (), (email, password, first_name, last_name, is_admin))
 
-// What is missing stays as it is.
+// Missing members stay unchanged.
 struct UserChange {
   std::optional<Email> email;
   std::optional<PersonName> first_name;

@@ -26,9 +26,9 @@ using Response = v1::ValidateTokensResponse;
 using platform::Result;
 using platform::Task;
 
-// Of token_validation.proto.
+// The limit in token_validation.proto.
 constexpr int kMaxQueries = 1024;
-// Verdicts of one message, in bytes: far below the limit of a message.
+// Maximum size of a message's verdicts, in bytes; far below the limit of a message.
 constexpr std::size_t kMaxResponseBytes = std::size_t{256} << 10;
 
 v1::Verdict ToVerdict(std::uint64_t id, Result<Identity> result) {
@@ -49,7 +49,7 @@ v1::Verdict ToVerdict(std::uint64_t id, Result<Identity> result) {
   return verdict;
 }
 
-// One verdict for each query, in as many messages as their size asks for.
+// Makes one verdict for each query, in as many messages as their size requires.
 std::vector<Response> ToResponses(const Request& request, std::vector<Result<Identity>> results) {
   std::vector<Response> responses(1);
   std::size_t bytes = 0;
@@ -74,7 +74,7 @@ class Streams {
  public:
   explicit Streams(std::size_t limit) : limit_(limit) {}
 
-  // Why the stream cannot be opened, if so.
+  // Returns an error if the stream cannot be opened.
   ::grpc::Status Add(const std::shared_ptr<Stream>& stream) {
     const std::scoped_lock lock(mutex_);
     if (is_ending_) return {::grpc::StatusCode::UNAVAILABLE, "Shutting down"};
@@ -90,7 +90,7 @@ class Streams {
     streams_.erase(stream);
   }
 
-  // Refuses further streams; those that are open.
+  // Refuses further streams, and returns the open ones.
   std::unordered_set<std::shared_ptr<Stream>> End() {
     const std::scoped_lock lock(mutex_);
     is_ending_ = true;
@@ -104,16 +104,16 @@ class Streams {
   std::unordered_set<std::shared_ptr<Stream>> streams_;
 };
 
-// One stream. gRPC calls its reactions on threads of its own; the answers come from the worker's.
-// gRPC runs no reaction within a call that starts an operation, so that these are made with the
-// lock held: that keeps them before Finish().
+// One stream. gRPC calls its reactions on gRPC's threads; answers come from the worker's thread.
+// gRPC never invokes a reaction from inside StartRead(), StartWrite() or Finish(), so all are
+// called with `mutex_` held, which ensures that none is started after Finish().
 class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
                      public std::enable_shared_from_this<Stream> {
  public:
   Stream(const ValidationWorker& worker, std::size_t max_open)
       : worker_(worker), max_open_(max_open) {}
 
-  // To be called once, before gRPC has the stream.
+  // Call it once, before gRPC receives the stream.
   void Open(std::shared_ptr<Streams> streams) {
     self_ = shared_from_this();
     streams_ = std::move(streams);
@@ -126,13 +126,13 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     }
   }
 
-  // Answers what is open, then ends the stream.
+  // Answers the open queries, then ends the stream.
   void End() {
     const std::scoped_lock lock(mutex_);
     EndWith({::grpc::StatusCode::UNAVAILABLE, "Shutting down"});
   }
 
-  // The worker's answer.
+  // Sends the worker's answer.
   void Answer(const Request& request, std::vector<Result<Identity>> results) {
     std::vector<Response> responses = ToResponses(request, std::move(results));
     const std::scoped_lock lock(mutex_);
@@ -143,7 +143,7 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     if (!is_writing) StartWrite(&outbox_.front());
   }
 
-  // The worker is gone.
+  // Ends the stream, because its worker no longer exists.
   void Abandon() {
     const std::scoped_lock lock(mutex_);
     FinishOnce({::grpc::StatusCode::UNAVAILABLE, "Temporarily unavailable"});
@@ -176,7 +176,9 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     self_.reset();
   }
 
-  // Reads no further: ends with `status` when all is answered. The following need the lock.
+  // The following need the lock.
+
+  // Stops reading, and ends the stream with `status` when all queries are answered.
   void EndWith(::grpc::Status status) {
     if (!end_) end_ = std::move(status);
     FinishWhenAnswered();
@@ -190,27 +192,27 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     if (!std::exchange(is_finished_, true)) Finish(status);
   }
 
-  // What is wrong with a message, if anything; else its queries are open.
+  // Adds a message's queries to the open ones. Returns an error if the message breaks the contract.
   ::grpc::Status Register(const Request& request);
 
   const ValidationWorker& worker_;
   const std::size_t max_open_;
   std::shared_ptr<Streams> streams_;
-  std::shared_ptr<Stream> self_;  // For as long as gRPC uses it.
+  std::shared_ptr<Stream> self_;  // Keeps the stream alive while gRPC uses it.
 
-  Request request_;  // Being read.
+  Request request_;  // The message being read.
 
   std::mutex mutex_;
-  boost::unordered_flat_set<std::uint64_t> open_ids_;  // Not handed to gRPC yet.
+  boost::unordered_flat_set<std::uint64_t> open_ids_;  // Ids of queries that wait for the worker.
   std::size_t unwritten_ = 0;                          // Queries whose verdict is not yet written.
-  std::deque<Response> outbox_;                        // The first one is being written.
+  std::deque<Response> outbox_;                        // The first message is being written.
   bool is_paused_ = false;                             // No read is under way.
   std::optional<::grpc::Status> end_;                  // Set when no more is to be read.
   bool is_finished_ = false;
 };
 
-// A message on its way through the worker. When it is dropped unanswered, because the worker is
-// gone, its stream ends.
+// A message on its way through the worker. If it is destroyed unanswered, because the worker no
+// longer exists, its stream ends.
 class OpenBatch {
  public:
   OpenBatch(std::shared_ptr<Stream> stream, Request request)
@@ -282,11 +284,11 @@ void Stream::OnReadDone(bool ok) {
   const std::scoped_lock lock(mutex_);
   if (is_finished_) return;
   if (!ok) {
-    // Half-closed; if the connection broke, OnCancel() tells.
+    // The client has half-closed the stream. If the connection broke, gRPC calls OnCancel().
     EndWith(::grpc::Status::OK);
     return;
   }
-  // Nothing that came after the end is read; a client asks again on another stream.
+  // A message that arrives after the end is ignored; the client sends it again on another stream.
   if (end_) return;
   if (const ::grpc::Status status = Register(request_); !status.ok()) {
     FinishOnce(status);

@@ -13,18 +13,18 @@ class Service;
 namespace customers {
 
 struct TokenValidationLimits {
-  std::size_t streams = 1024;  // Further ones end with RESOURCE_EXHAUSTED.
-  // A stream with that many queries without a written verdict is not read on. A message more may
-  // have been read by then: 1024 queries.
+  std::size_t streams = 1024;  // Further streams end with RESOURCE_EXHAUSTED.
+  // A stream is not read while it has this many queries whose verdict is not written. One more
+  // message of up to 1024 queries may have been read by then.
   std::size_t open_queries = 2048;
 };
 
-// The streaming service customers.v1.TokenValidation, as token_validation.proto describes it. Each
-// stream is given to one worker, in turn; the queries of a message are validated there together.
+// The streaming service customers.v1.TokenValidation, as described in token_validation.proto. Each
+// stream is assigned to one worker, in turn, which validates the queries of a message together.
 //
-// `workers` is not empty. Outlives the server that its service is registered with. A worker that is
-// gone leaves no stream open: those with work there end with UNAVAILABLE once its execution context
-// is destroyed.
+// `workers` must not be empty. The object must outlive the server with which its service is
+// registered. Once the execution context of a worker is destroyed, streams with work there end with
+// UNAVAILABLE.
 class TokenValidationService {
  public:
   explicit TokenValidationService(std::vector<ValidationWorker> workers,
@@ -35,9 +35,9 @@ class TokenValidationService {
 
   ::grpc::Service& service();
 
-  // Ends all streams with UNAVAILABLE as soon as what is open on them is answered, and new ones at
-  // once. To be called before the server is shut down, whose period of grace they would use up, and
-  // while the workers still run. Any thread.
+  // Ends all streams with UNAVAILABLE as soon as their open queries are answered, and new streams
+  // at once. Call it before the server is shut down, because streams would use up its period of
+  // grace, and while the workers still run. Any thread.
   void EndStreams();
 
  private:

@@ -16,7 +16,7 @@ namespace customers {
 namespace {
 
 ::grpc::Status ToStatus(const platform::Error& error) {
-  // The wire's word for a refused token.
+  // The reference reports a refused token by this status.
   if (IsRefusal(error)) return {::grpc::StatusCode::INVALID_ARGUMENT, error.reason};
   if (error.code == platform::ErrorCode::kUnavailable) {
     return {::grpc::StatusCode::UNAVAILABLE, "Temporarily unavailable"};
@@ -24,8 +24,8 @@ namespace {
   return {::grpc::StatusCode::INTERNAL, "Internal error"};
 }
 
-// An open call. Answers it exactly once: when it is dropped unanswered, because its worker is gone,
-// with UNAVAILABLE. A slot of the service is taken for as long as it lives.
+// An open call, which is answered exactly once. If it is destroyed unanswered, because its worker
+// no longer exists, it is answered with UNAVAILABLE. It counts as open for as long as it lives.
 class OpenCall {
  public:
   OpenCall(::grpc::CallbackServerContext& context, AuthResponse& response,
@@ -52,10 +52,10 @@ class OpenCall {
 
   ::grpc::ServerUnaryReactor* reactor() const { return reactor_; }
 
-  // Whether nobody waits for the answer any more.
+  // Returns whether the client no longer waits for the answer.
   bool IsCancelled() const { return context_->IsCancelled(); }
 
-  // What the caller says of itself; empty where it says nothing.
+  // Returns the value of the caller's metadata; empty if there is none.
   std::string_view Metadata(std::string_view name) const {
     const auto& all = context_->client_metadata();
     const auto found = all.find({name.data(), name.size()});
@@ -76,10 +76,10 @@ class OpenCall {
  private:
   void Finish(::grpc::Status status) {
     if (status.error_code() == ::grpc::StatusCode::UNAVAILABLE) {
-      // gRPC's way of telling clients not to repeat the call by themselves.
+      // This makes gRPC clients not repeat the call by themselves.
       context_->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
     }
-    // Last: from then on the call's objects and the service may be gone.
+    // Finish() comes last, because the call's objects and the service may be destroyed after it.
     open_calls_->fetch_sub(1, std::memory_order_relaxed);
     std::exchange(reactor_, nullptr)->Finish(std::move(status));
   }

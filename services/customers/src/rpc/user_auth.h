@@ -12,16 +12,16 @@ class Service;
 
 namespace customers {
 
-// Calls open at once; further ones end with RESOURCE_EXHAUSTED.
+// Maximum number of open calls; further calls end with RESOURCE_EXHAUSTED.
 inline constexpr std::size_t kMaxUserAuthCalls = 4096;
 
-// The UserAuth service: gives each call to the next worker in turn. Statuses: OK;
-// INVALID_ARGUMENT with the reason for a refused token; UNAVAILABLE when it cannot be told now;
-// INTERNAL without details for anything else.
+// Makes the UserAuth service, which passes each call to the next worker in turn. Its statuses are
+// OK, INVALID_ARGUMENT with the reason for a refused token, UNAVAILABLE if there can be no verdict
+// at present, and INTERNAL without details for anything else.
 //
-// `workers` is not empty. The service must outlive the server it is registered with. A worker that
-// stops leaves no call unanswered once its execution context is destroyed, but before that its open
-// calls wait: shut the gRPC server down while the workers still run.
+// `workers` must not be empty. The service must outlive the server with which it is registered.
+// The open calls of a stopped worker are answered when its execution context is destroyed, and wait
+// until then. So shut the gRPC server down while the workers still run.
 std::unique_ptr<::grpc::Service> MakeUserAuthService(std::vector<ValidationWorker> workers,
                                                      std::size_t max_calls = kMaxUserAuthCalls);
 

@@ -11,19 +11,19 @@
 
 namespace customers {
 
-// Tells whose tokens these are: one verdict for each, in their order. An authorization is the value
-// of an Authorization header, unparsed; the texts outlive the task. A refused token is
-// kUnauthenticated or kPermissionDenied with a reason.
+// Returns a verdict for each token, in their order. An authorization is the unparsed value of an
+// Authorization header; the texts must outlive the task. A refused token is kUnauthenticated or
+// kPermissionDenied with a reason.
 using ValidateTokens = std::function<platform::Task<std::vector<platform::Result<Identity>>>(
     std::vector<std::string_view> authorizations)>;
 
-// One worker: where its validations run, and how.
+// A worker that validates tokens: the executor to run on, and the function to call there.
 struct ValidationWorker {
   boost::asio::any_io_executor executor;
   ValidateTokens validate;
 };
 
-// Whether this is the answer that the token is refused, and not a failure to answer.
+// Returns whether the error means that the token is refused, and not that there is no verdict.
 inline bool IsRefusal(const platform::Error& error) {
   return error.code == platform::ErrorCode::kUnauthenticated ||
          error.code == platform::ErrorCode::kPermissionDenied;

@@ -7,19 +7,19 @@
 
 namespace customers {
 
-// A token that another service asked about, and what that service says of the request that it came
-// with; any bytes.
+// A token that another service asked about, with the ids of the request that carried it. All may
+// hold any bytes.
 struct AskedToken {
   std::string_view authorization;
   std::string_view request_id;
   std::string_view traceparent;
 };
 
-// Logs a verdict under the ids of the request that it was asked for, so that one id finds the lines
-// of both services. A refusal is worth a line in production (kInfo): it is rare, and the asking
-// service's own line does not tell the reason. A valid token is not (kDebug): it says no more than
-// that line does, and there is one for each request of another service. No line for an empty
-// authorization: that is how services see whether we answer, every second.
+// Logs a verdict under the ids of the request that carried the token, so that one id finds the
+// lines of both services. A refusal is logged at kInfo, because it is rare and the other service's
+// own line does not contain the reason. A valid token is logged at kDebug, because it adds nothing
+// to that line and occurs with each request of another service. An empty authorization is not
+// logged, because other services send one every second to check that we answer.
 void LogVerdict(const AskedToken& asked, const platform::Result<Identity>& verdict);
 
 }  // namespace customers
