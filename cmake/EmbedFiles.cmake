@@ -1,4 +1,4 @@
-# Files of the source tree inside the binary.
+# Embeds files of the source tree in a binary.
 
 include_guard()
 
@@ -12,7 +12,7 @@ set(EMBED_FILES_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/EmbedFilesScript.cmake)
 #   constexpr std::array<platform::embed::EmbeddedFile, N> <namespace>::<name>
 #
 # in the order of FILES (paths below the calling directory, or absolute). Their content is a
-# constant expression, so that a source can check it as it compiles; include the header in one .cpp
+# constant expression, so a source can check it at compile time. Include the header in one .cpp
 # only. An edited file rebuilds that source.
 function(microcart_embed_files target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "HEADER;VARIABLE;NAMESPACE" "FILES")

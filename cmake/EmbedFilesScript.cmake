@@ -1,8 +1,8 @@
 # Run at build time by microcart_embed_files: writes HEADER, which embeds FILES.
 #
-# The digests are more than a convenience: a changed file changes the header's tokens, so that a
-# compiler cache that does not know #embed never answers with the old content. A byte above 127 does
-# not fit into a char; Clang 19 lets that pass here, later ones don't.
+# The digests are more than a convenience: a changed file changes the header's tokens, so a compiler
+# cache that does not know #embed never returns the old content. A byte above 127 does not fit into
+# a char; Clang 19 accepts that here, later versions do not.
 
 set(arrays "")
 set(entries "")

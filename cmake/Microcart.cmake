@@ -1,5 +1,5 @@
-# Build conventions: every target gets the same language level and warnings, and an explicit list of
-# what it depends on.
+# Build conventions: every target has the same language level and warnings, and an explicit list of
+# its dependencies.
 
 include_guard()
 
@@ -28,7 +28,7 @@ option(MICROCART_COVERAGE "Instrument for source-based coverage" OFF)
 
 include(GoogleTest)
 
-# What every target of the project is compiled with.
+# Compile options of every target of the project.
 add_library(microcart_options INTERFACE)
 target_compile_features(microcart_options INTERFACE cxx_std_23)
 target_compile_options(microcart_options INTERFACE
@@ -39,7 +39,7 @@ target_compile_definitions(microcart_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
 target_include_directories(microcart_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_options(microcart_options INTERFACE -fuse-ld=lld-19)
-# A release; sanitizers do the same better.
+# Hardening of a release; sanitizers do the same better.
 target_compile_options(microcart_options INTERFACE
   $<$<CONFIG:RelWithDebInfo>:-fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
 target_link_options(microcart_options INTERFACE $<$<CONFIG:RelWithDebInfo>:-Wl,-z,relro,-z,now>)
@@ -68,8 +68,9 @@ endfunction()
 # microcart_test(<name> SOURCES <file>... LINK <target>... [DEFINITIONS <macro>...]
 #                [LABELS <label>...] [TIMEOUT <seconds>] [ONE_PROCESS])
 #
-# A GoogleTest binary; each of its tests is a test of ctest, or the whole of it is ONE_PROCESS where
-# its tests share something costly, such as a PostgreSQL cluster. Nothing where BUILD_TESTING is off.
+# Adds a GoogleTest binary. Each of its tests is a test of ctest; with ONE_PROCESS, the whole binary is
+# one, because its tests share something costly, such as a PostgreSQL cluster. Does nothing if
+# BUILD_TESTING is off.
 function(microcart_test name)
   if(NOT BUILD_TESTING)
     return()

@@ -1,7 +1,7 @@
 # microcart_proto_library(<name> <file.proto>...)
 #
-# A library of the messages and gRPC services of these files, generated at build time. Its headers are
-# included by the files' paths from the root: "proto/auth.grpc.pb.h".
+# Adds a library of the messages and gRPC services of these files, generated at build time. Include
+# its headers by the files' paths from the root: "proto/auth.grpc.pb.h".
 
 include_guard()
 
@@ -35,6 +35,6 @@ function(microcart_proto_library name)
   target_link_libraries(${name}
     PUBLIC PkgConfig::grpc protobuf::libprotobuf
     PRIVATE microcart_options)
-  # Not our code, not our warnings.
+  # Generated code is not ours, so its warnings are off.
   target_compile_options(${name} PRIVATE -w)
 endfunction()
