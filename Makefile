@@ -1,7 +1,7 @@
 # One verb per task, the same by hand and in CI. `make help` lists them.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-# Packages come before what needs them; compilations and tests run in parallel all the same.
+# Packages are installed before they are needed. Compilations and tests still run in parallel.
 .NOTPARALLEL:
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --no-tests=error --no-label-summary --parallel $(JOBS)
@@ -11,7 +11,7 @@ help: ## Print this list (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: packages-run build/release/build.ninja ## Build and run both services with all they need, until Ctrl-C
+run: packages-run build/release/build.ninja ## Build and run both services and their databases, until Ctrl-C
 	@cmake --build build/release --parallel $(JOBS) --target customers cart
 	@scripts/run
 
@@ -81,7 +81,8 @@ compose-test: ## Test a deployment of compose.yaml, and the commands of docs/dep
 packages: ## Install the Debian packages of all verbs
 	@scripts/install-packages
 
-# The groups of scripts/packages.txt that verbs need; packages-<name> installs those of groups-<name>.
+# The groups of scripts/packages.txt that verbs need. packages-<name> installs the groups of
+# groups-<name>.
 groups-run := tools build web run
 groups-build := tools build web test-build
 groups-test := $(groups-build) run test
@@ -94,12 +95,13 @@ install := $(addprefix packages-,run build test instrument bench lint format)
 $(install): packages-%:
 	@scripts/install-packages $(groups-$*)
 
-# build-<preset> builds everything of a preset of CMakePresets.json. A tree that `make run` configured
-# gets its tests here; what is compiled already stays.
+# build-<preset> builds all targets of a preset of CMakePresets.json. It adds the tests to a tree that
+# `make run` configured, and keeps the compiled files.
 build-%:
 	@cmake --preset $* >/dev/null
 	@cmake --build build/$* --parallel $(JOBS)
 
-# For `make run`, where nothing is configured yet: without tests, and so without their packages.
+# If nothing is configured yet, `make run` configures the tree without tests, because then it needs
+# none of their packages.
 build/release/build.ninja: CMakePresets.json
 	@cmake --preset release -D BUILD_TESTING=OFF >/dev/null

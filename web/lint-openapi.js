@@ -1,5 +1,5 @@
-// node lint-openapi.js <redocly.yaml> <document>...: prints what is wrong with the documents; any
-// error or warning fails.
+// node lint-openapi.js <redocly.yaml> <document>...: prints the faults of the documents, and fails if
+// there is any error or warning.
 
 import { formatProblems, getTotals, lint, loadConfig } from '@redocly/openapi-core';
 

@@ -2,7 +2,7 @@ import { chromium, type Browser } from 'playwright-core';
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-// Debian's Chromium, without what it does by itself on the network.
+// Debian's Chromium, without its own network traffic.
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,

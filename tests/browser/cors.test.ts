@@ -1,5 +1,5 @@
-// Pages of one service's origin that use the other service, in a real browser. with_services opens
-// both services to pages of customers' origin and to no other.
+// Tests pages of one service's origin that use the other service, in a real browser. with_services
+// opens both services to pages of the customers service's origin and to no other.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -24,7 +24,8 @@ before(async () => {
 });
 after(() => browser.close());
 
-// What a script in a page of `origin` sees of an answer; nothing where the browser does not let it.
+// Returns the part of an answer that a script in a page of `origin` can read; nothing if the browser
+// does not allow it.
 async function fetchFrom(origin: string, url: string, options: RequestInit = {}): Promise<Seen | null> {
   const page = await browser.newPage();
   try {
@@ -84,6 +85,6 @@ test('a page of another origin reads nothing', async () => {
   assert.equal(await fetchFrom(CART, `${CUSTOMERS}/api/v1/auth/login/`, { method: 'POST' }), null);
   const headers = { Authorization: await login() };
   assert.equal(await fetchFrom(CART, `${CUSTOMERS}/api/v1/users/3/`, { headers }), null);
-  // Of its own origin it does.
+  // The browser allows it for the page's own origin.
   assert.equal((await fetchFrom(CART, PRODUCTS))?.status, 200);
 });

@@ -1,5 +1,5 @@
-// The documentation pages in a real browser, as a newcomer uses them. Each step leaves a screenshot
-// in $ARTIFACTS; docs/images/swagger-ui.png is a copy of overview.png.
+// Tests the documentation pages in a real browser, used as by a newcomer. Each step leaves a
+// screenshot in $ARTIFACTS; docs/images/swagger-ui.png is a copy of overview.png.
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, afterEach, test } from 'node:test';
@@ -22,7 +22,7 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let origin: string;
-// What must not happen: requests to another origin, messages of trouble in the console.
+// Records faults: requests to another origin, and errors or warnings in the console.
 let complaints: string[];
 
 before(async () => {
@@ -67,7 +67,7 @@ async function operation(id: string): Promise<Locator> {
   return block;
 }
 
-// Executes it; what the page shows of the answer.
+// Executes the operation, and returns the answer as the page shows it.
 async function execute(block: Locator): Promise<{ status: string; body: any }> {
   await block.locator('.execute').click();
   const answer = block.locator('.live-responses-table .response').first();
@@ -87,13 +87,13 @@ async function authorize(token: string): Promise<void> {
   await dialog.locator('.btn-done').click();
 }
 
-// Of the answer that an operation got.
+// Parts of the answer to an operation.
 async function screenshot(name: string, block: Locator): Promise<void> {
   await block.locator('.execute-wrapper, .btn-group').first().evaluate((e) => e.scrollIntoView());
   await page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
 }
 
-// Logs in on customers' page; what goes into Authorize.
+// Logs in on the customers service's page, and returns the token for Authorize.
 async function logIn(email: string): Promise<string> {
   await open(CUSTOMERS);
   const login = await operation('logIn');
@@ -161,7 +161,7 @@ test('a wrong token is refused', async () => {
   assert.equal(status, '403');
   assert.match(body.error.message, /^403: Invalid authorization token, /);
   await screenshot('wrong-token', get);
-  // The browser reports the 403 itself.
+  // The browser itself reports the 403 in the console.
   assert.equal(complaints.length, 1);
   assert.match(complaints[0]!, /status of 403/);
 });

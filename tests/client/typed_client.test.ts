@@ -1,6 +1,6 @@
-// The clients that openapi-typescript and openapi-fetch make of the documents, against running
-// services. Half of this test is that it compiles: paths, parameters, bodies and answers are
-// checked against docs/openapi/.
+// Tests the clients that openapi-typescript and openapi-fetch make from the documents against running
+// services. Half of the test is that it compiles, because the compiler checks paths, parameters,
+// bodies and answers against docs/openapi/.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 'use strict';
 
-// Shows the document beside this page. The token given to Authorize stays in the browser's storage.
+// Shows the document beside this page. The token entered in Authorize stays in the browser's storage.
 SwaggerUIBundle({
   url: 'swagger.json',
   dom_id: '#swagger-ui',
@@ -8,5 +8,5 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   persistAuthorization: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // No badge of another host.
+  validatorUrl: null, // No badge from another host.
 });
