@@ -2,9 +2,7 @@
 
 import http.server
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -15,12 +13,16 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tools")]
 
 from harness import measure, profile, report, scaling, scenarios, statements  # noqa: E402
-from harness.stage import TOKEN_USERS, Size, free_port  # noqa: E402
+from harness.stage import TOKEN_USERS, Size  # noqa: E402
+from microcart import certificates, network  # noqa: E402
+from microcart.processes import Command  # noqa: E402
+from microcart.services import SERVICES, base_environment, build_directory  # noqa: E402
+from microcart.waiting import eventually  # noqa: E402
 
-BUILD = Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release")
+BUILD = build_directory()
 
 
 class Server:
@@ -134,19 +136,16 @@ def test_the_open_loop_follows_a_chain(tmp_path):
 def _echo(tmp_path_factory):
     """A server that accepts every token: the options with which it is reached."""
     tls = tmp_path_factory.mktemp("tls")
-    subprocess.run([ROOT / "scripts/certificates", tls], check=True, capture_output=True)
-    port = free_port()
+    certificates.make(tls, *(spec.certificate() for spec in SERVICES.values()))
+    port = network.free_port()
 
     def options(name: str) -> list:
-        return ["--port", str(port), "--ca", tls / "ca.crt", "--certificate", tls / f"{name}.crt",
-                "--key", tls / f"{name}.key"]
-    server = subprocess.Popen([BUILD / "bench/bench_validation_echo", *options("customers")])
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
+        peer = certificates.peer(tls, name)
+        return ["--port", str(port), "--ca", peer.ca, "--certificate", peer.certificate,
+                "--key", peer.key]
+    server = Command([BUILD / "bench/bench_validation_echo", *options("customers")]).spawn(
+        base_environment())
+    eventually(lambda: network.listens(port))
     yield options("cart")
     server.terminate()
     server.wait()

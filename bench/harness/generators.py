@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.stage import Stage
 from harness.statements import Statement
-from local.cluster import BIN
-from local.processes import Failure
+from microcart.postgres import BIN
+from microcart.processes import Failure
 
 LOAD = Path(__file__).resolve().parents[1] / "load"
 PGBENCH_CLIENTS = 16

@@ -13,7 +13,8 @@ from harness.generators import (CONNECT_MILLISECONDS, OPEN_LOOP_WARM_UP, HttpLoa
                                 PgBench, Validation)
 from harness.report import MEMORY_BUDGET_MIB, MIN_SAMPLES
 from harness.scenarios import Scenario, cart_load, cart_yardstick
-from harness.stage import SERVICES, Stage
+from harness.stage import Stage
+from microcart.services import SERVICES
 
 # At the highest throughput itself no queue ever ends, so "full" stays a little below.
 LOADS = {"half": 0.5, "full": 0.9}

@@ -7,8 +7,9 @@ from harness.generators import Outcome
 from harness.measure import Progress
 from harness.report import Table, number
 from harness.scenarios import cart_load
-from harness.stage import SERVICES, Stage
-from local.processes import Failure
+from harness.stage import Stage
+from microcart.processes import Failure
+from microcart.services import SERVICES
 
 SECONDS = 5
 SAMPLES_PER_SECOND = 999

@@ -1,6 +1,5 @@
-"""The results for people: a table on the terminal, a Markdown page, a section of the docs."""
+"""The results as tables: on the terminal, in Markdown, and in a section of the docs."""
 
-import json
 import math
 import os
 import platform
@@ -22,7 +21,6 @@ MIN_SAMPLES = 1000
 MAX_LATE_SHARE = 0.01  # Of arrivals that the generator itself noticed late. More would touch p99.
 MIN_KEPT_SHARE = 0.97  # Of what was due that was answered in the same time. Less, and a queue grew.
 Table = list[list[str]]
-FORMAT = 2  # Of the JSON. The page leaves out what an older version of this program has written.
 
 
 def first_line(*command: str) -> str:
@@ -202,22 +200,6 @@ def describe(results: dict) -> str:
 def markdown(results: dict, level: str = "##") -> str:
     return "\n\n".join([describe(results), *(f"{level} {title}\n\n{as_markdown(table)}"
                                               for title, table in tables(results))])
-
-
-def save(directory: Path, part: str, results: dict) -> None:
-    """Writes one part, and the page of all parts that have been measured."""
-    from harness import plots  # Slow to load.
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / f"{part}.json").write_text(json.dumps({"format": FORMAT} | results, indent=1))
-    page = ["# Benchmark results"]
-    for path in sorted(directory.glob("*.json")):
-        measured = json.loads(path.read_text())
-        if measured.get("format") != FORMAT:
-            continue
-        page += [f"## {path.stem.capitalize()}", markdown(measured, "###"),
-                 *(f"![{image.stem}]({image.name})"
-                   for image in plots.draw(directory, path.stem, measured))]
-    (directory / "README.md").write_text("\n\n".join(page) + "\n")
 
 
 def update_document(part: str, results: dict) -> None:

@@ -7,8 +7,8 @@ import time
 from harness import scenarios, usage
 from harness.measure import Progress
 from harness.report import MEMORY_BUDGET_MIB, Table, number, verdict
-from harness.stage import SERVICES, Stage
-from local.processes import Failure
+from harness.stage import Stage
+from microcart.processes import Failure
 
 IDLE_CONNECTIONS = 1000
 SLICE_SECONDS = 10
@@ -63,8 +63,8 @@ def measure(stage: Stage, minutes: float, progress: Progress) -> dict:
     loads = [scenarios.cart_load(stage), scenarios.profile_load(stage),
              scenarios.writes_load(stage), scenarios.page_load(stage),
              scenarios.search_load()]
-    idle = [IdleConnections(stage, name) for name in SERVICES]
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in SERVICES}
+    idle = [IdleConnections(stage, name) for name in BIG_PAGES]
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in BIG_PAGES}
     began = time.monotonic()
     number_of_slices = max(4, round(minutes * 60 / SLICE_SECONDS))
     for part in range(number_of_slices):

@@ -2,11 +2,10 @@
 
 import os
 import random
-import socket
+import signal
 import subprocess
 import time
 import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,13 @@ import jwt
 
 from harness import usage
 from harness.statements import session_options
-from local.cluster import BIN, Cluster
-from local.processes import Child, Failure, Supervisor
-from local.services import base_environment, service_environments, wait_until_ready
+from microcart import certificates, network
+from microcart.postgres import BIN, Cluster
+from microcart.processes import Child, Command, Failure, Supervisor
+from microcart.services import (SERVICES, base_environment, environments, tls_directory,
+                                wait_until_ready)
+from microcart.waiting import eventually
 
-SERVICES = ("customers", "cart")
 PASSWORD = "testPass123"
 TOKEN_USERS = 10_000
 # Of pgbench, with as many clients as the services at most have, and of the services.
@@ -61,12 +62,6 @@ class Size:
     products: int = 1_000
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Stage:
     """Started step by step: `start`, `load`, `start_services`. The supervisor stops all of it."""
 
@@ -75,10 +70,11 @@ class Stage:
         self.run = run
         self.supervisor = supervisor
         self.workers = workers
-        self.cluster = Cluster(run, base_environment())
+        self.cluster = Cluster(run, settings={"max_connections": str(POSTGRES_CONNECTIONS)})
         self.size = Size()
         self.services: dict[str, Child] = {}
-        self.ports = {name: free_port() for name in ("customers", "cart", "grpc", "nginx", "echo")}
+        servers = (*SERVICES, "grpc", "nginx", "echo")
+        self.ports = dict(zip(servers, network.free_ports(len(servers))))
         self.environments: dict[str, dict[str, str]] = {}
         self.tokens: list[str] = []  # The Authorization of user 1, 2, …
         self.first = command_to_go_first()
@@ -89,8 +85,8 @@ class Stage:
 
     def program(self, name: str) -> Path:
         """A program of the build, by its name."""
-        path = self.build / ("services" if name in SERVICES else "bench") / (
-            f"{name}/{name}" if name in SERVICES else name)
+        path = (SERVICES[name].binary(self.build) if name in SERVICES
+                else self.build / "bench" / name)
         if not path.exists():
             raise Failure(f"{path} is not there: `make build` first")
         return path
@@ -98,10 +94,9 @@ class Stage:
     def start(self) -> None:
         for name in (*SERVICES, "bench_password_hashes"):
             self.program(name)
-        self.cluster.start(self.supervisor, "-c", f"max_connections={POSTGRES_CONNECTIONS}")
-        self.environments = service_environments(
-            self.run, self.cluster, customers_port=self.ports["customers"],
-            cart_port=self.ports["cart"], grpc_port=self.ports["grpc"])
+        self.cluster.supervise(self.supervisor)
+        self.environments = environments(self.run, self.cluster, ports=self.ports,
+                                         grpc_port=self.ports["grpc"])
         for environment in self.environments.values():
             environment["WORKERS"] = str(self.workers)
         # All load comes from one address.
@@ -136,7 +131,7 @@ class Stage:
             self.start_service(service)
 
     def start_service(self, service: str) -> None:
-        child = self.supervisor.start(service, [self.program(service), "serve"],
+        child = self.supervisor.start(service, Command([self.program(service), "serve"]),
                                       self.environments[service])
         self.services[service] = child
         wait_until_ready(self.supervisor, child, self.url(service))
@@ -170,8 +165,9 @@ class Stage:
                 location / {{ return 200 '{{"data":{{"alive":true}}}}'; }}
               }}
             }}""")
-        self.supervisor.start("nginx", ["nginx", "-p", directory, "-c", directory / "nginx.conf"],
-                              base_environment())
+        self.supervisor.start(
+            "nginx", Command(["nginx", "-p", directory, "-c", directory / "nginx.conf"],
+                             death_signal=signal.SIGTERM), base_environment())
         self._wait_for_port("nginx")
 
     def start_echo(self) -> None:
@@ -180,26 +176,19 @@ class Stage:
             return
         self._yardsticks.add("echo")
         self.supervisor.start(
-            "echo", [self.program("bench_validation_echo"), "--port", self.ports["echo"],
-                     *self._tls("customers")], base_environment())
+            "echo", Command([self.program("bench_validation_echo"), "--port", self.ports["echo"],
+                             *self._tls("customers")]), base_environment())
         self._wait_for_port("echo")
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
 
-    def get(self, service: str, path: str, token: str = "") -> bytes:
-        request = urllib.request.Request(self.url(service) + path,
-                                         headers={"Authorization": token} if token else {})
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
-            return answer.read()
-
     def client_tls(self) -> list:
         return self._tls("cart")
 
     def _tls(self, name: str) -> list:
-        return ["--ca", self.run / "tls/ca.crt", "--certificate", self.run / f"tls/{name}.crt",
-                "--key", self.run / f"tls/{name}.key"]
+        peer = certificates.peer(tls_directory(self.run), name)
+        return ["--ca", peer.ca, "--certificate", peer.certificate, "--key", peer.key]
 
     def psql(self, database: str, script: str, environment: dict[str, str] | None = None) -> str:
         """Runs SQL as the service's own role; what it prints, unaligned."""
@@ -233,7 +222,7 @@ class Stage:
         """CPU seconds so far of each process that takes part."""
         seconds = {name: usage.cpu_seconds(child.process.pid)
                    for name, child in self.services.items()}
-        seconds |= usage.postgres_cpu(self.postmaster)
+        seconds |= usage.postgres_cpu(self.cluster.postmaster())
         seconds["load generator"] = usage.own_children_cpu()
         return seconds
 
@@ -242,22 +231,15 @@ class Stage:
         for child in self.services.values():
             os.truncate(child.log, 0)
 
-    @property
-    def postmaster(self) -> int:
-        return int((self.run / "postgres/postmaster.pid").read_text().split("\n", 1)[0])
-
     def _migrate(self, service: str, *arguments: str) -> None:
         self.supervisor.run(f"the migration of {service}",
                             [self.program(service), "migrate", *arguments],
                             self.environments[service], f"{service}-migrate")
 
     def _wait_for_port(self, name: str) -> None:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.ports[name])) == 0:
-                    return
-            self.supervisor.wait(0.05)
-        raise Failure(f"{name} does not listen; see {self.run}/log/{name}.log")
+        eventually(lambda: network.listens(self.ports[name]), 10,
+                   lambda: f"{name} does not listen; see {self.run}/log/{name}.log",
+                   self.supervisor.wait, 0.05)
 
 
 def command_to_go_first() -> list[str]:

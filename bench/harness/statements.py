@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.processes import Failure
+from microcart.processes import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
 STORES = {"customers": ROOT / "services/customers/src/store/user_store.cpp",

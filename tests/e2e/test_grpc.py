@@ -1,13 +1,13 @@
 """UserAuth.ValidateToken over mutual TLS, with good and bad peers."""
 
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 
-from conftest import ROOT
+from microcart import certificates
+from microcart.services import SERVICES
 from support import tokens
 from support.auth_rpc import UserAuth
 from support.client import Client
@@ -207,11 +207,10 @@ def test_server_certificate_names_its_hosts(certificates, customers_service, hos
 def test_certificates_made_by_the_projects_script(
         customers_binary, cart_binary, customers_environment, cart_environment, customers_database,
         cart_database, start_service, tmp_path):
-    subprocess.run([ROOT / "scripts/certificates", tmp_path], check=True, capture_output=True)
+    certificates.make(tmp_path, *(spec.certificate() for spec in SERVICES.values()))
 
     def tls(name: str) -> dict[str, str]:
-        return {"TLS_CA_FILE": f"{tmp_path}/ca.crt", "TLS_CERT_FILE": f"{tmp_path}/{name}.crt",
-                "TLS_KEY_FILE": f"{tmp_path}/{name}.key"}
+        return certificates.peer(tmp_path, name).environment()
 
     server = start_service(customers_binary,
                            {**customers_environment(customers_database), **tls("customers")})

@@ -13,9 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from local.processes import Failure, say
-
-ROOT = Path(__file__).resolve().parents[2]
+from microcart.processes import Failure, say
 
 
 def engine() -> tuple[list[str], list[str]]:

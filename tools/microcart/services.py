@@ -1,0 +1,101 @@
+"""The services: what distinguishes one from the others, and the environment each is run with."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from microcart import ROOT, certificates
+from microcart.network import request
+from microcart.postgres import Cluster, secret_file
+from microcart.processes import Child, Supervisor, tail
+from microcart.waiting import eventually
+
+GRPC_PORT = 50051
+READY_SECONDS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceSpec:
+    name: str
+    port: int  # Default port of the REST API.
+    metrics_port: int  # Default port of the metrics.
+    serves_grpc: bool = False
+    calls: tuple[str, ...] = ()  # Names of the services that it calls over gRPC.
+    secrets: tuple[str, ...] = ()  # Its variables for secrets, apart from POSTGRES_PASSWORD.
+
+    def variable(self, suffix: str) -> str:
+        return f"{self.name.upper()}_{suffix}"
+
+    def binary(self, build: Path) -> Path:
+        return build / "services" / self.name / self.name
+
+    def certificate(self) -> certificates.Leaf:
+        if self.serves_grpc:
+            return certificates.server(self.name)
+        return certificates.client(self.name)
+
+    def grpc_environment(self, port: int) -> dict[str, str]:
+        """The variables of its gRPC server or of its calls; every gRPC server is on this machine."""
+        hosts = {f"{callee.upper()}_HOST": "localhost" for callee in self.calls}
+        return {"GRPC_PORT": str(port), **hosts}
+
+
+# Each service comes after those that it calls: they are started in this order.
+SERVICES = {spec.name: spec for spec in (
+    ServiceSpec("customers", port=8081, metrics_port=9081, serves_grpc=True,
+                secrets=("JWT_SECRET",)),
+    ServiceSpec("cart", port=8082, metrics_port=9082, calls=("customers",)),
+)}
+
+
+def build_directory() -> Path:
+    """Where the programs were built: BUILD_DIRECTORY, or the release."""
+    return Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release").absolute()
+
+
+def base_environment() -> dict[str, str]:
+    """An environment without any of the caller's settings, such as PG*, POSTGRES_* and proxies."""
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+def tls_directory(run: Path) -> Path:
+    return run / "tls"
+
+
+def environments(run: Path, cluster: Cluster, *, ports: dict[str, int], grpc_port: int,
+                 metrics_ports: dict[str, int] | None = None) -> dict[str, dict[str, str]]:
+    """Returns each service's environment; the services listen on the loopback interface.
+
+    Makes what is missing: secrets and certificates in `run`, databases in the cluster. A service
+    without an entry in `metrics_ports` takes any free port for its metrics.
+    """
+    tls = tls_directory(run)
+    certificates.make(tls, *(spec.certificate() for spec in SERVICES.values()))
+    made = {}
+    for name, spec in SERVICES.items():
+        password = secret_file(run / f"{name}.password")
+        cluster.provide_database(name, password)
+        made[name] = base_environment() | {
+            "LISTEN_ADDRESS": "127.0.0.1", "SERVICE_PORT": str(ports[name]),
+            "METRICS_PORT": str((metrics_ports or {}).get(name, 0)), "LOG_FORMAT": "json",
+            "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(cluster.port),
+            "POSTGRES_SSLMODE": "disable", "POSTGRES_DB": name, "POSTGRES_USER": name,
+            "POSTGRES_PASSWORD_FILE": str(password),
+            **spec.grpc_environment(grpc_port), **certificates.peer(tls, name).environment(),
+            **{f"{secret}_FILE": str(secret_file(run / secret.lower()))
+               for secret in spec.secrets}}
+    return made
+
+
+def wait_until_ready(supervisor: Supervisor, child: Child, url: str) -> None:
+    """Returns when /readyz reports 200. Raises Failure with what it reported last otherwise."""
+    answer = None
+
+    def is_ready() -> bool:
+        nonlocal answer
+        answer = request("GET", f"{url}/readyz", seconds=2)
+        return answer.status == 200
+
+    eventually(is_ready, READY_SECONDS,
+               lambda: f"{child.name} was not ready within {READY_SECONDS} s. {url}/readyz: {answer}."
+                       f"\nThe end of {child.log}:\n{tail(child.log)}", supervisor.wait, 0.01)
