@@ -21,7 +21,7 @@ using testing::IsEmpty;
 
 using testing::SizeIs;
 
-// A file of a test, gone at its end.
+// A file that exists for the duration of a test.
 class TestFile {
  public:
   explicit TestFile(std::string_view content)

@@ -29,7 +29,7 @@ using testing::CallEcho;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-// Tries until `condition` holds; false after `limit`.
+// Tries until `condition` holds; returns false after `limit`.
 bool Eventually(const std::function<bool()>& condition, std::chrono::seconds limit = 10s) {
   const auto end = std::chrono::steady_clock::now() + limit;
   while (std::chrono::steady_clock::now() < end) {
@@ -69,7 +69,7 @@ class ServerTest : public ::testing::Test {
   std::uint16_t port_ = 0;
 };
 
-// --- Who gets an answer -------------------------------------------------------------------------
+// --- Clients that are answered ------------------------------------------------------------------
 
 TEST_F(ServerTest, AnswersAClientOfItsAuthority) {
   const ::grpc::Status status = CallEcho(Connect(client_files_));
@@ -110,10 +110,10 @@ TEST_F(ServerTest, IgnoresAClientWithoutTls) {
   EXPECT_EQ(CallEcho(channel).error_code(), StatusCode::UNAVAILABLE);
 }
 
-// --- Whom a client asks -------------------------------------------------------------------------
+// --- Servers that are believed ------------------------------------------------------------------
 
 TEST_F(ServerTest, ClientRefusesAServerOfAnotherAuthority) {
-  // The server trusts this client; it is the client that does not trust the server.
+  // The server trusts this client, but the client does not trust the server.
   const testing::TlsDirectory files(stranger_.certificate(), authority_.Issue());
   EXPECT_EQ(CallEcho(Connect(files)).error_code(), StatusCode::UNAVAILABLE);
 }
@@ -132,7 +132,7 @@ TEST_P(ServerNamesTest, ClientAsksOnlyTheHostItMeant) {
   EXPECT_EQ(CallEcho(Connect(client_files_)).ok(), std::get<1>(GetParam()));
 }
 
-// A common name does not count beside alternative names.
+// A common name is ignored if there are alternative names.
 INSTANTIATE_TEST_SUITE_P(Names, ServerNamesTest,
                          ::testing::Values(std::tuple("DNS:localhost", true),
                                            std::tuple("DNS:elsewhere.test", false),
@@ -148,7 +148,7 @@ TEST_F(ServerTest, ClientRefusesAnExpiredServer) {
   EXPECT_EQ(CallEcho(Connect(client_files_)).error_code(), StatusCode::UNAVAILABLE);
 }
 
-// --- Certificates that change -------------------------------------------------------------------
+// --- Changed certificates -----------------------------------------------------------------------
 
 TEST_F(ServerTest, ServerPicksUpItsNewCertificate) {
   server_files_.SetIdentity(authority_.Issue({.common_name = "second"}));
@@ -244,7 +244,7 @@ TEST_F(ServerTest, ClientRecoversSoonAfterARestart) {
   const auto channel = Connect(client_files_);
   ASSERT_TRUE(CallEcho(channel).ok());
   server_.Shutdown(0s);
-  // Long enough for the pauses between attempts to have grown to their longest.
+  // Long enough for the pauses between attempts to reach their maximum.
   const auto down_until = std::chrono::steady_clock::now() + 3s;
   while (std::chrono::steady_clock::now() < down_until) {
     EXPECT_EQ(CallEcho(channel, "hello", 500ms).error_code(), StatusCode::UNAVAILABLE);

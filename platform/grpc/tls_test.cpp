@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 
 class CheckTlsFilesTest : public ::testing::Test {
  protected:
-  // What the check finds wrong.
+  // Returns the fault that the check finds.
   std::string Fault() const {
     const auto checked = CheckTlsFiles(directory_.files());
     return checked ? "nothing" : checked.error();

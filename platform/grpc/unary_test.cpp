@@ -108,7 +108,7 @@ TEST_F(UnaryTest, EndsAtItsDeadlineWhenTheServerIsSilent) {
 }
 
 TEST_F(UnaryTest, EndsAtItsDeadlineWhenNobodyShakesHands) {
-  // Accepts connections and says nothing.
+  // Accepts connections and sends nothing.
   asio::io_context io;
   asio::ip::tcp::acceptor mute(io, {asio::ip::address_v4::loopback(), 0});
   stub_ = testing::EchoService::NewStub(MakeChannel(
@@ -149,7 +149,7 @@ TEST_F(UnaryTest, CancellingTheCoroutineCancelsTheCall) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
 }
 
-// Counts what lives in a coroutine's frame.
+// Counts the objects in coroutine frames.
 class Guest {
  public:
   explicit Guest(int& count) : count_(&count) { ++*count_; }

@@ -13,7 +13,7 @@ using Headers = std::vector<std::pair<std::string_view, std::string>>;
 
 constexpr const char* kShop = "https://shop.example";
 
-// What is added to an answer with these headers.
+// Returns the headers that are added to an answer with these headers.
 Headers Added(std::string_view origins, Method method, std::vector<HeaderField> headers,
               const Headers& of_answer = {}) {
   Response response{.headers = of_answer};
@@ -71,7 +71,7 @@ TEST(CorsPolicy, TakesNothingElseForAPreflight) {
   const Headers allow = {{"Allow", "GET, HEAD, OPTIONS"}};
   const auto plain = UnorderedElementsAre(kVary, kAllowed, kExposed);
   EXPECT_THAT(Added(kShop, Method::kOptions, {{"Origin", kShop}}, allow), plain);
-  // 405, and a path that is not there.
+  // 405, and an unknown path.
   const std::vector<HeaderField> asking = {{"Origin", kShop},
                                            {"Access-Control-Request-Method", "GET"}};
   EXPECT_THAT(Added(kShop, Method::kPut, asking, allow), plain);

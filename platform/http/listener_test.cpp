@@ -17,7 +17,7 @@ TEST(Listener, SharesOneFreePort) {
 }
 
 TEST(Listener, NamesABusyPortAlsoWhereItIsShared) {
-  // The first shares its port with its like, but not with others.
+  // The first listener shares its port only with listeners that were opened together with it.
   const auto first = Listener::Open("127.0.0.1", 0, 2);
   ASSERT_TRUE(first);
   const std::uint16_t port = first->front().port();

@@ -9,8 +9,8 @@
 #include "platform/http/testing/raw_client.h"
 #include "platform/http/testing/running_server.h"
 
-// Requests that a lenient server takes, and that a proxy in front could therefore see differently
-// than we do. Each is answered once, with a client's error, and the connection is closed.
+// Requests that a lenient server accepts, so that a proxy in front could interpret them in another
+// way than we do. Each is answered once, with a client error, and the connection is closed.
 namespace platform::http {
 namespace {
 
@@ -23,7 +23,7 @@ struct Malformed {
 
 void PrintTo(const Malformed& row, std::ostream* out) { *out << row.label; }
 
-// A POST whose body is delimited by `fields`.
+// Returns a POST whose body is delimited by `fields`.
 std::string Post(std::string_view fields, std::string_view body = "hello") {
   return fmt::format("POST /echo HTTP/1.1\r\nHost: a\r\n{}\r\n\r\n{}", fields, body);
 }
@@ -189,7 +189,7 @@ const std::vector<Malformed> kRequestLines{
 
 class MalformedRequests : public ::testing::TestWithParam<Malformed> {
  protected:
-  // What the server says to `sent`, until it closes; `calls` is how often its handler was called.
+  // Returns the server's answer to `sent`, up to its end; counts calls of the handler in `calls`.
   static std::string Exchange(const std::string& sent, int& calls) {
     testing::RunningServer server(testing::MakeHandler(&calls));
     testing::RawClient client(server.port());

@@ -62,7 +62,7 @@ json::object Document() {
       .as_object();
 }
 
-// What a JSON pointer leads to, as text; "" where that is nothing.
+// Returns the value at a JSON pointer as text; "" if there is none.
 std::string At(std::string_view pointer) {
   static const json::value document = Document();
   boost::system::error_code error;
@@ -125,7 +125,7 @@ TEST(OpenApi, DescribesEachErrorOnce) {
   EXPECT_EQ(At("/components/responses/not_found/content/application~1json/schema/properties/error"
                "/properties/fields"),
             "");
-  EXPECT_EQ(At("/components/responses/forbidden"), "");  // Nothing here answers it.
+  EXPECT_EQ(At("/components/responses/forbidden"), "");  // No route of this test has it.
 }
 
 TEST(OpenApi, DescribesHeaders) {

@@ -11,7 +11,8 @@ namespace {
 using State = HeadScanner::State;
 using std::string_literals::operator""s;
 
-// The last state when the bytes arrive one by one, which ends at the first that is not kIncomplete.
+// Returns the last state when the bytes arrive one by one, up to the first one that is not
+// kIncomplete.
 State ScanByteByByte(HeadScanner& scanner, const std::string& bytes) {
   State state = State::kIncomplete;
   for (std::size_t size = 1; size <= bytes.size() && state == State::kIncomplete; ++size) {
@@ -74,7 +75,7 @@ struct Head {
   const char* label;
   unsigned version;
   std::vector<HeaderField> headers;
-  // The error, or nothing.
+  // Returns the error, or nothing.
   std::optional<ErrorCode> error = ErrorCode::kInvalidArgument;
 };
 

@@ -24,17 +24,17 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kGet = "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n";
 
-// The server looks at its deadlines a few times a second.
+// The server checks its deadlines a few times a second.
 constexpr milliseconds kShort{100};
 constexpr milliseconds kAtMost{5000};
 
-// Sends `bytes` again and again, until there is an answer or the end.
+// Sends `bytes` repeatedly, until there is an answer or the end.
 void Trickle(const RawClient& client, std::string_view bytes) {
   const auto end = Clock::now() + std::chrono::seconds(5);
   while (Clock::now() < end && !client.Wait(milliseconds(20))) client.Send(bytes);
 }
 
-// The answer is the last one, and names the status.
+// Expects that this answer is the last one and has the status.
 void ExpectRefused(RawClient& client, int status) {
   const Answer answer = client.Read();
   EXPECT_EQ(answer.status, status);
@@ -75,7 +75,7 @@ TEST(Limits, OfABodyByItsLength) {
   const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ";
   const std::string body(1000, 'x');
   EXPECT_EQ(client.Ask(head + "1000\r\n\r\n" + body).body, "POST /echo  " + body);
-  client.Send(head + "1001\r\n\r\n");  // Refused before it comes.
+  client.Send(head + "1001\r\n\r\n");  // Refused before the chunk arrives.
   ExpectRefused(client, 413);
 }
 
@@ -110,7 +110,7 @@ TEST(Limits, OfChunkExtensionsAndTrailers) {
 }
 
 TEST(Limits, OfALargeBodyAfterARefusal) {
-  // The answer arrives although the client goes on sending for a while.
+  // The answer arrives although the client continues to send for a while.
   RunningServer server(MakeHandler());
   RawClient client(server.port());
   client.Send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" +
@@ -137,7 +137,7 @@ TEST(Limits, OfConnections) {
   EXPECT_EQ(second.Ask(kGet).status, 200);
 
   first.reset();
-  int status = 0;  // The server has yet to learn that the first has gone.
+  int status = 0;  // The server may not have noticed yet that the first is closed.
   for (int i = 0; i < 100 && status != 200; ++i) {
     status = RawClient(server.port()).Ask(kGet).status;
   }
@@ -208,7 +208,7 @@ TEST(Timeouts, EndSlowReaders) {
 
 constexpr std::string_view kRefused = "GET /refused HTTP/1.1\r\nHost: a\r\n\r\n";
 
-// As MakeHandler's, and 503 for /refused.
+// Like MakeHandler, and 503 for /refused.
 Handler MakeRefusingHandler() {
   return [handler = MakeHandler()](const Request& request) {
     return request.path == "/refused"
@@ -217,7 +217,7 @@ Handler MakeRefusingHandler() {
   };
 }
 
-// Clients whose requests keep the server busy for five seconds.
+// Opens clients whose requests keep the server busy for five seconds.
 std::vector<std::unique_ptr<RawClient>> MakeBusy(const RunningServer& server) {
   constexpr std::size_t kBusy = 256;
   std::vector<std::unique_ptr<RawClient>> clients;
@@ -259,7 +259,7 @@ TEST(Overload, ATrustedProxyDoesNotRest) {
 }
 
 TEST(Timeouts, EndLingering) {
-  // Refused, but it neither reads nor closes.
+  // The client is refused, but neither reads nor closes.
   RunningServer server(MakeHandler());
   const RawClient client(server.port());
   client.Send("\r\n");

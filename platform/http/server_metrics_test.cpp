@@ -37,7 +37,7 @@ std::string TextOf(const ServerMetrics& metrics) {
   return report.Text();
 }
 
-// A line of `http_server_requests_total`.
+// Returns a line of `http_server_requests_total`.
 std::string Requests(std::string_view method, std::string_view route, std::string_view status,
                      int count) {
   std::string line = "http_server_requests_total{method=\"";

@@ -8,7 +8,8 @@
 #include "platform/http/testing/raw_client.h"
 #include "platform/http/testing/running_server.h"
 
-// What the server finds out about a request before it is handled, and adds to its answer.
+// Tests the facts that the server derives from a request before it is handled, and the headers that
+// it adds to the answer.
 namespace platform::http {
 namespace {
 
@@ -26,7 +27,7 @@ std::string Get(std::string_view fields) {
   return fmt::format("GET /echo HTTP/1.1\r\nHost: a\r\n{}\r\n", fields);
 }
 
-// Answers who asks: "<client> <id> <trace id> <flags>".
+// Answers "<client> <id> <trace id> <flags>".
 Handler MakeMirror() {
   return [](const Request& request) -> Task<Response> {
     request.NoteUser(7);
@@ -63,7 +64,7 @@ TEST(ServerOptions, ARequestContinuesItsTrace) {
                                      kTrace)))
                 .body,
             fmt::format("127.0.0.1 a-1 {} true", kTrace));
-  // Not the one of the request before.
+  // The id is not the previous request's.
   EXPECT_THAT(client.Ask(Get("")).body, Not(HasSubstr(kTrace)));
   EXPECT_THAT(client.Ask(Get("traceparent: nonsense\r\n")).body,
               MatchesRegex("127.0.0.1 [0-9a-f]+ [0-9a-f]+ false"));

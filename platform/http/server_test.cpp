@@ -109,7 +109,7 @@ TEST(Server, LeavesOutTheBodyForHead) {
   const Answer head = client.Ask("HEAD /large?5000 HTTP/1.1\r\nHost: a\r\n\r\n", /*is_head=*/true);
   EXPECT_EQ(head.status, 200);
   EXPECT_EQ(head.Header("Content-Length"), "5000");
-  EXPECT_EQ(client.Ask(kGet).body, "GET /echo  ");  // Nothing came between.
+  EXPECT_EQ(client.Ask(kGet).body, "GET /echo  ");  // Nothing arrived in between.
 }
 
 TEST(Server, SendsStaticContentAsItIs) {
@@ -124,7 +124,7 @@ TEST(Server, SendsStaticContentAsItIs) {
   EXPECT_EQ(
       client.Ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", /*is_head=*/true).Header("Content-Length"),
       "2000000");
-  EXPECT_TRUE(client.Ask(kGet).body == content);  // Nothing came between.
+  EXPECT_TRUE(client.Ask(kGet).body == content);  // Nothing arrived in between.
 }
 
 TEST(Server, GivesNoContentNoLength) {
@@ -145,7 +145,7 @@ TEST(Server, AsksForTheBodyThatWaitsForIt) {
   const Answer interim = client.Ask(head);
   EXPECT_EQ(interim.status, 100);
   EXPECT_EQ(client.Ask("hi").body, "POST /echo  hi");
-  // Who does not wait is not told.
+  // A client that does not wait gets no 100.
   EXPECT_EQ(client.Ask(head + "ho").body, "POST /echo  ho");
 }
 
@@ -270,7 +270,7 @@ TEST(Stop, AnswersConnectionsThatWaitToBeAccepted) {
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.Header("Connection"), "close");
   }
-  // Nobody waits long for those who say nothing.
+  // Idle connections do not delay the end.
   EXPECT_EQ(stopped.wait_for(milliseconds(3000)), std::future_status::ready);
 }
 
@@ -290,7 +290,7 @@ TEST(Stop, CutsWhatOutlastsTheGrace) {
   EXPECT_EQ(half_sent.ReadToEnd(), "");
 }
 
-// Lifetime: what the sanitizers look at.
+// Lifetime, which the sanitizers check.
 
 TEST(Lifetime, EndsWithConnectionsInEveryState) {
   for (const bool server_first : {true, false}) {

@@ -26,7 +26,7 @@ using testing::IsEmpty;
 using testing::MatchesRegex;
 using testing::SizeIs;
 
-// Puts a file in the place of standard output for one test.
+// Replaces standard output by a file for one test.
 class LogTest : public testing::Test {
  protected:
   LogTest() {
@@ -39,7 +39,7 @@ class LogTest : public testing::Test {
     ::dup2(saved_, STDOUT_FILENO);
     ::close(saved_);
   }
-  // What has been written so far.
+  // Returns the text that has been written so far.
   std::string Written() const {
     std::string text;
     std::array<char, 65536> part{};

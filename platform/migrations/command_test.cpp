@@ -36,7 +36,7 @@ class MigrateCommandTest : public testing::Test {
     std::string err;
   };
 
-  // As a program's main does it.
+  // Parses a command line like a program's main().
   Outcome Run(const std::string& arguments) {
     CLI::App app;
     int exit_code = 0;
@@ -64,7 +64,7 @@ TEST_F(MigrateCommandTest, UpWithDemoThenStatusThenBack) {
                             HasSubstr("demo data: 1 rows\n")));
   EXPECT_EQ(database_.Value("SELECT text FROM notes"), "demo");
 
-  // At a terminal it would ask; --yes keeps this test from doing so.
+  // At a terminal the command would ask for confirmation; --yes prevents that in this test.
   EXPECT_EQ(Run("migrate down --yes").exit_code, 0);
   const Outcome status = Run("migrate status");
   EXPECT_EQ(status.exit_code, 0);

@@ -26,7 +26,7 @@ TEST(FromFilesTest, PairsFilesInOrder) {
   EXPECT_EQ(kMigrations[1].checksum, "cc");
 }
 
-// Inside FromFiles, what these throw stops the compilation.
+// In FromFiles, an exception of these functions is a compile error.
 TEST(FromFilesTest, RefusesBadNamesAndContents) {
   EXPECT_EQ(internal::ParseVersion("V042__answer"), 42);
   for (const char* name : {"", "V1__a", "V001_a", "001__a", "VOO1__a", "V001__", "W001__a"}) {

@@ -40,7 +40,7 @@ constexpr MigrationSet kLibrary{
     .demo = "INSERT INTO books (title) SELECT 'Momo' WHERE NOT EXISTS (SELECT FROM books)",
     .adoptions = kAdoptions};
 
-// What the reference's tool leaves behind, with the schema of version 1.
+// The tables that the reference's tool leaves behind, with the schema of version 1.
 constexpr const char* kAlembicDatabase =
     "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);"
     "INSERT INTO alembic_version VALUES ('abc123');"
@@ -80,7 +80,7 @@ class MigrationsTest : public testing::Test {
   std::vector<Migration> migrations_;
 };
 
-// Not the error's text, if it is one.
+// Succeeds, or fails with the error's text.
 testing::AssertionResult Succeeds(const std::expected<void, MigrationError>& done) {
   return done ? testing::AssertionSuccess() : testing::AssertionFailure() << done.error().message;
 }
@@ -134,7 +134,7 @@ TEST_F(MigrationsTest, FailingMigrationLeavesNothingBehindAndSaysWhere) {
   EXPECT_EQ(database_.Value("SELECT count(*) FROM shelves"), "0");
   EXPECT_EQ(TableCount(), "2");
 
-  // Repaired, it goes on from there.
+  // After the repair, it continues from there.
   EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
 }
 
@@ -227,7 +227,7 @@ TEST_F(MigrationsTest, TablesOfUnknownOriginAreRefused) {
   EXPECT_FALSE(MakeRunner(kLibrary).GetStatus());
   EXPECT_EQ(TableCount(), "1");
 
-  // Someone else's table of that name.
+  // Another program's table of this name.
   database_.Run("CREATE TABLE schema_migrations (dirty boolean)");
   EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
               HasSubstr("cannot read the table schema_migrations"));

@@ -21,7 +21,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-// Takes some hundred milliseconds to verify.
+// A hash whose verification takes some hundred milliseconds.
 constexpr const char* kSlowHash =
     "$5$rounds=535000$ZyNumk0CX/piPWQj$dhprG6A4nC0NEIHkfPLiSD2TU/0DZmIc.KOwKgecZ7B";
 
@@ -199,7 +199,7 @@ TEST(HashPool, FailsWhatStillWaitsWhenDestroyed) {
         },
         asio::detached);
   }
-  loop.poll();  // Hands all of them over.
+  loop.poll();  // Starts all of them.
   EXPECT_EQ(pool->Pending(), 5U);
   pool.reset();
   loop.run();

@@ -32,7 +32,7 @@ std::string Base64Url(std::string_view bytes) {
   return text;
 }
 
-// "<input>.<signature>", the signature being made without the library under test.
+// Returns "<input>.<signature>", with a signature that is made without the library under test.
 std::string WithSignature(const std::string& input, const std::string& secret = kSecret) {
   crypto_auth_hmacsha256_state state;
   std::array<unsigned char, crypto_auth_hmacsha256_BYTES> mac{};
@@ -204,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
         TokenCase{"other_secret", Token(kHeader, kPayload, kOtherSecret), kBadSignature},
         TokenCase{"no_signature", Base64Url(kHeader) + "." + Base64Url(kPayload) + ".",
                   kBadSignature},
-        // libjwt reads the payload too: what it cannot read counts as not signed.
+        // libjwt also reads the payload; one that it cannot read counts as not signed.
         TokenCase{"payload_not_json", Token(kHeader, "{"), kBadSignature},
         TokenCase{"payload_not_object", Token(kHeader, "[]"), kNoObject},
         TokenCase{"payload_nested_deeply",

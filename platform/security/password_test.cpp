@@ -47,7 +47,7 @@ TEST(VerifyPassword, AsksForNewHashesWhereTheCostDiffers) {
   EXPECT_EQ(VerifyPassword(cheap.data(), "testPass124"), kDiffers);
 }
 
-// Of a database of the Python services.
+// A hash from a database of the Python services.
 class ReferenceHash : public testing::TestWithParam<const char*> {};
 
 TEST_P(ReferenceHash, IsAcceptedAndToBeReplaced) {
@@ -72,7 +72,7 @@ TEST(Sha256Crypt, RefusesWhatCryptWouldCutShort) {
   EXPECT_EQ(VerifyPassword(hash, ""), kDiffers);
 }
 
-// Processor time, which nobody else on the machine adds to.
+// Returns processor time, which other processes on the machine do not affect.
 std::chrono::duration<double> TimeToRefuse(const std::string& hash, const std::string& password,
                                            RefusalTime refusal) {
   const std::clock_t begun = std::clock();
@@ -87,7 +87,7 @@ TEST(RefusalTime, OfBothKindsDoesNotTellTheHash) {
   const std::string wrong = "testPass124";
   const auto one = TimeToRefuse(argon2id, wrong, RefusalTime::kOfItsHash);
   const auto other = TimeToRefuse(sha256_crypt, wrong, RefusalTime::kOfItsHash);
-  // crypt refuses this one at once.
+  // crypt rejects this hash at once.
   const std::string long_one(600, 'x');
   for (const std::string& hash : {argon2id, sha256_crypt, DummyHash(), std::string("!")}) {
     EXPECT_GE(TimeToRefuse(hash, wrong, RefusalTime::kOfBothKinds), 0.7 * (one + other)) << hash;

@@ -111,7 +111,7 @@ TEST(Readiness, AStoppingServiceIsNotReady) {
 }
 
 TEST(Readiness, LogsWhatItWaitsForOnceAChange) {
-  log::Flush();  // What other tests have logged.
+  log::Flush();  // Writes the lines of other tests.
   ::testing::internal::CaptureStdout();
   Readiness readiness(1);
   for (int i = 0; i < 3; ++i) readiness.Report(0, {{"database", false}, {"customers", false}});
@@ -182,7 +182,8 @@ TEST_F(HealthTest, AsksAReadyService) {
   readiness_.Report(0, {{"database", true}});
   const auto server = Serve();
   EXPECT_TRUE(AskReadiness("127.0.0.1", server->port()));
-  EXPECT_TRUE(AskReadiness("0.0.0.0", server->port()));  // As it listens everywhere, here too.
+  EXPECT_TRUE(
+      AskReadiness("0.0.0.0", server->port()));  // It listens on every address, so also here.
 }
 
 TEST_F(HealthTest, TellsWhatIsNotReady) {

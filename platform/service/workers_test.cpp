@@ -24,7 +24,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kWorkers = 3;
 
-// Thread ids, gathered from many threads.
+// Collects thread ids from many threads.
 class Threads {
  public:
   void AddThis() {
@@ -84,7 +84,7 @@ TEST_P(Signals, StopEachWorkerOnItsThreadThenFinish) {
   });
   workers.RunUntilSignal(
       [&](std::size_t worker) -> Task<void> {
-        // The loops go on while some are stopping.
+        // All loops continue to run while some are stopping.
         asio::steady_timer timer(co_await asio::this_coro::executor, milliseconds(20 * worker));
         co_await timer.async_wait(asio::use_awaitable);
         stopping.AddThis();

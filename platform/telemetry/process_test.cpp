@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// The value of a metric without labels.
+// Returns the value of a metric without labels.
 double Value(std::string_view name) {
   Report report;
   ReportProcess(report);

@@ -46,7 +46,7 @@ struct Row {
   const char* label;
   std::string header;
   bool is_valid;
-  std::string flags = {};  // What is passed on.
+  std::string flags = {};  // The flags that are passed on.
 };
 
 void PrintTo(const Row& row, std::ostream* out) { *out << row.label; }

@@ -1,5 +1,5 @@
-// An Authorization header → the token's claims or the reason of its refusal; and claims → token →
-// claims.
+// An Authorization header → the token's claims, or the reason for rejecting it; and claims → token
+// → claims.
 
 #include "platform/security/authorization.h"
 
@@ -18,11 +18,11 @@ using platform::Secret;
 using platform::security::Claims;
 using platform::security::TokenCodec;
 
-// The first is the one that the corpus is signed with.
+// The first secret is the one with which the corpus is signed.
 const Secret kSecret("the-secret-of-the-corpus-0123456789abcdef");
 const Secret kOther("another-secret-0123456789abcdef-01234567");
 
-// A moment before the corpus expires.
+// A time before the tokens of the corpus expire.
 const std::chrono::system_clock::time_point kNow{std::chrono::seconds(1'800'000'000)};
 
 void Verify(std::string_view token) {
@@ -60,7 +60,7 @@ void Verify(std::string_view token) {
   }
 }
 
-// A token of our own, with any email, and with one byte of it changed.
+// Checks a token of our own with any email, and the same token with one changed byte.
 void Sign(std::string_view bytes) {
   if (!platform::schema::IsText(bytes) || bytes.size() > 1000) return;
   static const TokenCodec codec({kSecret});
@@ -72,7 +72,7 @@ void Sign(std::string_view bytes) {
                       .version = size * 7};
   std::string token = codec.Sign(claims);
   fuzz::Check(codec.Verify(token, kNow) == claims, "a token says what was signed");
-  // Not of the last digit, some of whose bits count for nothing.
+  // The last digit is not changed, because some of its bits are ignored.
   char& changed = token[bytes.size() * 31 % (token.size() - 1)];
   changed = changed == 'A' ? 'B' : 'A';
   fuzz::Check(!codec.Verify(token, kNow), "a changed token is refused");

@@ -5,7 +5,7 @@
 #include <source_location>
 #include <string_view>
 
-// What a fuzz target is: libFuzzer's entry point. It gives back 0.
+// The entry point of a fuzz target, which libFuzzer calls. Returns 0.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace fuzz {
@@ -15,7 +15,7 @@ inline std::string_view Text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// A property that must hold for any input. Where it does not: says which, and aborts.
+// Checks a property that must hold for any input. Otherwise prints its name and aborts.
 void Check(bool holds, std::string_view property,
            std::source_location where = std::source_location::current());
 

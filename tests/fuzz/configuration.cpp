@@ -19,7 +19,7 @@ Environment::Variables ReadVariables(std::string_view text) {
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) continue;
     std::string name(line.substr(0, equals));
-    // Any file of this machine is none of ours to read: some never end.
+    // Files of this machine must not be read, because some never end.
     if (name.ends_with("_FILE")) continue;
     variables.insert_or_assign(std::move(name), std::string(line.substr(equals + 1)));
   }
@@ -38,7 +38,7 @@ void CheckMistakes(const Environment& environment, const Environment::Variables&
     fuzz::Check(!mistake.contains('\n'), "a mistake is one line");
     for (const char* name : {"JWT_SECRET", "JWT_SECRET_PREVIOUS", "POSTGRES_PASSWORD"}) {
       const auto secret = variables.find(name);
-      // A short one may be part of any sentence, and of another variable's value.
+      // A short secret may be part of any sentence, or of another variable's value.
       if (secret == variables.end() || secret->second.size() < 24) continue;
       const bool is_elsewhere = std::ranges::any_of(variables, [&](const auto& variable) {
         return variable.first != name && variable.second.contains(secret->second.substr(0, 24));
@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Environment::Variables variables = ReadVariables(fuzz::Text(data, size));
   const customers::Config config = Read(customers::ReadConfig, variables);
   for (const platform::Secret& secret : customers::TokenSecrets(config)) {
-    // An empty one comes with a mistake, which ends the program.
+    // An empty secret is returned only with a mistake, which ends the program.
     fuzz::Check(secret.empty() || secret.Reveal().size() >= 32, "secrets are long");
   }
   Read(cart::ReadConfig, variables);

@@ -1,5 +1,5 @@
-// Bytes of a client → a connection of one of the services, with its real routes and without its
-// database. The first byte chooses the service, and the pieces in which the rest arrives.
+// A client's bytes → a connection of one of the services, with its real routes and without its
+// database. The first byte selects the service, and the pieces in which the other bytes arrive.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -85,7 +85,7 @@ const http::ServerOptions& Options() {
   return options;
 }
 
-// The client's end of a connection that never blocks.
+// The client's end of a connection; it never blocks.
 class Client {
  public:
   explicit Client(int socket) : socket_(socket) { ::fcntl(socket_, F_SETFL, O_NONBLOCK); }
@@ -93,7 +93,7 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // The next piece; after the last, the end.
+  // Sends the next piece; after the last one, the end.
   void SendSome(std::string_view& bytes, std::size_t piece) {
     const ssize_t sent = ::send(socket_, bytes.data(), std::min(bytes.size(), piece), MSG_NOSIGNAL);
     if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));

@@ -1,4 +1,4 @@
-// A request's body → each struct that a body is read into.
+// A request's body → each struct into which a body is parsed.
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -15,7 +15,7 @@ namespace {
 
 namespace schema = platform::schema;
 
-// The body that says what has been read.
+// Returns the body that the parsed value stands for.
 template <class T>
 boost::json::value ToJson(const T& value) {
   if constexpr (schema::IsObject<T>) {

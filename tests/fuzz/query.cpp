@@ -10,7 +10,7 @@ namespace {
 
 using platform::http::ListQuery;
 
-// The text that a LIKE pattern without wildcards matches.
+// Returns the text that a LIKE pattern without wildcards matches.
 std::string Unescape(std::string_view pattern) {
   std::string text;
   for (std::size_t i = 0; i < pattern.size(); ++i) {

@@ -1,4 +1,4 @@
-// Runs a fuzz target over files, where libFuzzer is not linked in:
+// Runs a fuzz target over files, if libFuzzer is not linked:
 //
 //   fuzz_json tests/fuzz/corpus/json [<file or directory>...]
 
@@ -17,7 +17,7 @@ void Replay(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   const std::string input{std::istreambuf_iterator<char>(stream), {}};
   fuzz::Check(!stream.bad(), "the file " + file.string() + " can be read");
-  // A copy of the exact size, so that a sanitizer sees what reads past its end.
+  // A copy of the exact size lets a sanitizer detect reads past its end.
   const std::vector<std::uint8_t> bytes(input.begin(), input.end());
   LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
 }

@@ -10,15 +10,15 @@
 
 namespace platform::grpc::testing {
 
-// Answers with the request's text, fails, or keeps silent until the call is cancelled.
+// Answers with the request's text, fails, or does not answer until the call is cancelled.
 class EchoServer final : public EchoService::CallbackService {
  public:
   ::grpc::ServerUnaryReactor* Echo(::grpc::CallbackServerContext* context,
                                    const EchoRequest* request, EchoReply* reply) override;
 };
 
-// Calls Echo and waits; the status of the call, or DATA_LOSS if the text did not come back.
-// `peer_name`, when given, gets the common name of the server's certificate.
+// Calls Echo and waits. Returns the call's status, or DATA_LOSS if another text came back.
+// Sets `peer_name`, if given, to the common name of the server's certificate.
 ::grpc::Status CallEcho(const std::shared_ptr<::grpc::Channel>& channel,
                         const std::string& text = "hello",
                         std::chrono::milliseconds timeout = std::chrono::seconds{2},

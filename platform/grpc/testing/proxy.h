@@ -9,7 +9,7 @@
 
 namespace platform::grpc::testing {
 
-// Passes bytes on to a port of localhost, until told to break every connection.
+// Forwards bytes to a port of localhost, and breaks every connection on request.
 class Proxy {
  public:
   explicit Proxy(std::uint16_t target);

@@ -14,40 +14,40 @@ struct Answer {
   std::string head;  // The status line and the header lines, each with its CRLF.
   std::string body;
 
-  // The value of the only header line of that name, spelled as it is sent; nothing where there is
-  // none, or more than one.
+  // Returns the value of the only header line of this name, spelled as it is sent; nothing if there
+  // is no such line or more than one.
   std::optional<std::string> Header(std::string_view name) const;
 };
 
-// A client that sends any bytes. Its reads block, and throw when nothing happens for 10 s.
+// A client that sends arbitrary bytes. Its reads block, and throw if nothing happens for 10 s.
 class RawClient {
  public:
-  // To a port of 127.0.0.1. Throws where nobody listens. With `receive_buffer`, the kernel takes
-  // about so many bytes for us.
+  // Connects to a port of 127.0.0.1. Throws if nothing listens there. With `receive_buffer`, the
+  // kernel buffers about this many received bytes.
   explicit RawClient(std::uint16_t port, int receive_buffer = 0);
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient();
 
-  void Send(std::string_view bytes) const;  // Ignores that the server has closed.
+  void Send(std::string_view bytes) const;  // Succeeds also if the server has closed.
   void CloseSending() const;                // The server sees the end of the stream.
   void ResetOnClose() const;                // The destructor will send RST.
 
-  // The next answer; of one to HEAD only the head is read.
+  // Returns the next answer. Reads only the head of an answer to HEAD.
   Answer Read(bool is_head = false);
-  // Everything until the server closes.
+  // Returns everything until the server closes.
   std::string ReadToEnd();
-  // Whether there is something to read, or the end, within `patience`.
+  // Returns whether there is something to read, or the end, within `patience`.
   bool Wait(std::chrono::milliseconds patience) const;
 
-  // Sends and reads.
+  // Sends a request and returns the answer.
   Answer Ask(std::string_view request, bool is_head = false) {
     Send(request);
     return Read(is_head);
   }
 
  private:
-  bool Receive();  // False at the end.
+  bool Receive();  // Returns false at the end.
 
   int socket_;
   std::string received_;

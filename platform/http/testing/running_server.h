@@ -13,8 +13,8 @@
 
 namespace platform::http::testing {
 
-// A server on a free loopback port, with a thread and an event loop of its own. All functions are
-// for the test's thread.
+// A server on a free loopback port, with a thread and an event loop of its own. Call all functions
+// on the test's thread.
 class RunningServer {
  public:
   explicit RunningServer(Handler handler, Limits limits = {});
@@ -26,11 +26,11 @@ class RunningServer {
 
   std::uint16_t port() const { return port_; }
 
-  // Server::Stop; ready when that has ended.
+  // Calls Server::Stop. The future is ready when it has ended.
   std::future<void> Stop(std::chrono::milliseconds grace);
-  // Destroys the server alone, on its loop, which goes on.
+  // Destroys only the server, on its loop, which continues to run.
   void Destroy();
-  // Keeps the loop from doing anything for that long, beginning now.
+  // Blocks the loop for this long, beginning now.
   void Block(std::chrono::milliseconds duration);
 
  private:

@@ -19,12 +19,12 @@ namespace {
 
 using test_support::PostgresCluster;
 
-// A shell command's output; it must succeed.
+// Returns a shell command's output. The command must succeed.
 std::string Output(const std::string& command) {
   struct ClosePipe {
     void operator()(std::FILE* pipe) const { pclose(pipe); }
   };
-  // NOLINTNEXTLINE(bugprone-command-processor): what it is for.
+  // NOLINTNEXTLINE(bugprone-command-processor): the function runs shell commands.
   std::unique_ptr<std::FILE, ClosePipe> pipe{popen(command.c_str(), "r")};
   if (!pipe) {
     throw std::runtime_error("cannot run " + command);
@@ -40,7 +40,7 @@ std::string Output(const std::string& command) {
   return output;
 }
 
-// pg_dump's output without comments, empty lines and the random key of \restrict.
+// Returns pg_dump's output without comments, empty lines and the random key of \restrict.
 std::string Statements(const std::string& dump) {
   std::istringstream lines{dump};
   std::string statements;
@@ -109,7 +109,7 @@ void WalkStairway(TestDatabase& database, const MigrationSet& set) {
     ASSERT_TRUE(again) << again.error().message;
     ASSERT_EQ(database.Schema(), schemas.back()) << "the second up differs from the first";
   }
-  // The whole stairs at once.
+  // All steps at once.
   const auto down = runner.To(0);
   ASSERT_TRUE(down) << down.error().message;
   ASSERT_EQ(database.Schema(), schemas.front());

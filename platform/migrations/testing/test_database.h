@@ -19,17 +19,17 @@ class TestDatabase {
 
   const postgres::Settings& settings() const { return settings_; }
 
-  // Runs SQL; the rows of its last statement. Throws std::runtime_error when it fails.
+  // Runs SQL and returns the rows of the last statement. Throws std::runtime_error if it fails.
   std::vector<std::vector<std::string>> Run(const std::string& sql);
-  // The one value of a query.
+  // Returns the single value of a query.
   std::string Value(const std::string& sql);
-  // Runs the statements of a file, such as pg_dump writes it.
+  // Runs the statements of a file that pg_dump has written.
   void Load(const std::filesystem::path& file);
 
-  // The schema as pg_dump prints it, without the tables that only tell its history, comments and
-  // extensions.
+  // Returns the schema as pg_dump prints it, without the tables that only record its history,
+  // comments and extensions.
   std::string Schema();
-  // Everything: schema, data, positions of sequences and the history.
+  // Returns everything: schema, data, positions of sequences and the history.
   std::string Dump();
 
  private:
@@ -38,7 +38,7 @@ class TestDatabase {
   postgres::Settings settings_;
 };
 
-// Fails the test unless every migration can be taken back and applied again, each time with the
+// Fails the test unless every migration can be reversed and applied again, each time with the
 // schema that it had before. Leaves the database at the latest version.
 void WalkStairway(TestDatabase& database, const MigrationSet& set);
 
