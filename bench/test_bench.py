@@ -1,4 +1,4 @@
-"""The benchmark itself: that it runs, and that its figures mean what they say."""
+"""Tests of the benchmark itself: it runs, and its figures have the stated meaning."""
 
 import http.server
 import json
@@ -26,7 +26,7 @@ BUILD = build_directory()
 
 
 class Server:
-    """Answers each request, but not while `stalled`. One thread for each connection."""
+    """Answers each request, except while `stalled`. Has one thread for each connection."""
 
     def __init__(self, status: int = 200, body: str = "{}"):
         self.paths: list[str] = []
@@ -81,7 +81,7 @@ def open_loop(tmp_path: Path, port: int, *options: str, requests: str = "GET\t/\
 
 
 def test_the_open_loop_shows_a_stall(tmp_path):
-    """A fifth of what is due falls into it and waits, however few connections there are."""
+    """A fifth of the due requests fall into the stall and wait, on however few connections."""
     with Server() as server:
         server.stall(after=0.4, seconds=0.2)
         result = open_loop(tmp_path, server.port, "--rate", "200", "--seconds", "1",
@@ -105,7 +105,7 @@ def test_the_open_loop_counts_what_is_never_answered(tmp_path):
 
 
 def test_the_open_loop_counts_refusals_as_slow(tmp_path):
-    """An answer that is quick because it is none must not make a server look fast."""
+    """A quick failure must not make a server look fast."""
     with Server(status=503) as server:
         result = open_loop(tmp_path, server.port, "--rate", "50", "--seconds", "0.2",
                            "--drain", "0.7")
@@ -134,7 +134,7 @@ def test_the_open_loop_follows_a_chain(tmp_path):
 
 @pytest.fixture(scope="module", name="echo")
 def _echo(tmp_path_factory):
-    """A server that accepts every token: the options with which it is reached."""
+    """Starts a server that accepts every token. Returns the options to reach it."""
     tls = tmp_path_factory.mktemp("tls")
     certificates.make(tls, *(spec.certificate() for spec in SERVICES.values()))
     port = network.free_port()

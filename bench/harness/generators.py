@@ -1,4 +1,4 @@
-"""The programs that make load: wrk, the open loop, pgbench and our own small ones."""
+"""The programs that generate load: wrk, the open loop, pgbench and our own small ones."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from microcart.processes import Failure
 LOAD = Path(__file__).resolve().parents[1] / "load"
 PGBENCH_CLIENTS = 16
 CONNECT_MILLISECONDS = 8
-# More answers than this that are no success, and it was not the intended load.
+# With a larger share of failures, the load was not the intended one.
 MAX_ERROR_SHARE = 0.01
 SETTLE_SECONDS = 0.2
 OPEN_LOOP_WARM_UP = 0.5
@@ -46,7 +46,7 @@ Chain = tuple[Request, ...]
 
 @dataclass(frozen=True)
 class HttpLoad:
-    """Chains of requests, in turn, to a service, or to nginx."""
+    """Chains of requests, sent in turn to a service or to nginx."""
 
     service: str
     chains: list[Chain]
@@ -61,9 +61,9 @@ class HttpLoad:
         return path
 
     def measure(self, stage: Stage, seconds: int, under: Sequence = ()) -> Outcome:
-        """As fast as it goes: wrk, which `under` may run.
+        """Measures the highest throughput with wrk; the command `under`, if any, runs it.
 
-        Choosing from several requests takes Lua, and that one thread.
+        Choosing from several requests requires Lua, and therefore a single thread.
         """
         self._clean_up(stage)
         threads = 1 if self._requests() > 1 else min(stage.workers, self.connections)
@@ -80,7 +80,7 @@ class HttpLoad:
         return outcome
 
     def at_rate(self, stage: Stage, seconds: float, rate: float) -> dict:
-        """Latencies at a given rate of requests: see open_loop.cpp."""
+        """Measures latencies at a given rate of requests: see open_loop.cpp."""
         steps = self._requests() / len(self.chains)
         result = json.loads(stage.output(
             [*stage.first, stage.program("bench_open_loop"), self.write(stage), "--poisson",
@@ -96,14 +96,14 @@ class HttpLoad:
     def _clean_up(self, stage: Stage) -> None:
         stage.truncate_logs()
         if self.restore:
-            # The service still works on what it was sent before the connections were closed.
+            # The service is still working on requests from before the connections were closed.
             stage.supervisor.wait(SETTLE_SECONDS)
             stage.psql(self.service, self.restore)
 
 
 @dataclass(frozen=True)
 class PgBench:
-    """Transactions of pgbench, each one of the scripts at random."""
+    """Transactions of pgbench, each of which is one of the scripts, chosen at random."""
 
     database: str
     scripts: list[str]
@@ -114,7 +114,7 @@ class PgBench:
     title: str = "pgbench, same SQL"
 
     def connect_seconds(self) -> int:
-        """For connections to be made: pgbench's time includes that, its figure does not."""
+        """Seconds to make the connections, which pgbench's time includes but its figure does not."""
         return self.clients * CONNECT_MILLISECONDS // 1000
 
     def measure(self, stage: Stage, seconds: int) -> Outcome:
@@ -165,10 +165,10 @@ class Nginx:
 
 @dataclass(frozen=True)
 class Validation:
-    """Tokens over gRPC: to customers, or to the echo."""
+    """Tokens over gRPC, to the customers service or to the echo."""
 
     way: str  # unary, stream, batch
-    server: str  # The port's name.
+    server: str  # The name of its port.
     title: str = "gRPC echo, same messages"
 
     def measure(self, stage: Stage, seconds: int) -> Outcome:
@@ -177,7 +177,7 @@ class Validation:
         return _own(stage, self._command(stage, seconds))
 
     def at_rate(self, stage: Stage, seconds: float, rate: float) -> dict:
-        """Latencies at a given rate of queries: see validation_load.cpp."""
+        """Measures latencies at a given rate of queries: see validation_load.cpp."""
         name, *arguments = self._command(stage, seconds)
         result = json.loads(stage.output([*stage.first, stage.program(name), *arguments,
                                           "--warm-up", OPEN_LOOP_WARM_UP, "--rate", rate]))

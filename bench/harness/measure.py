@@ -16,24 +16,24 @@ from harness.scenarios import Scenario, cart_load, cart_yardstick
 from harness.stage import Stage
 from microcart.services import SERVICES
 
-# At the highest throughput itself no queue ever ends, so "full" stays a little below.
+# At the highest throughput itself queues grow without end, so "full" is a little below it.
 LOADS = {"half": 0.5, "full": 0.9}
 PEAK_SECONDS = 2
-# A slow scenario's rounds are made longer, for samples enough, up to this.
+# The rounds of a slow scenario are made longer, up to this, to get enough samples.
 MAX_LATENCY_SECONDS = 4
 SWEEP = (1, 4, 16, 64, 256, 1000)
 SWEEP_ROUNDS = 3
-HASH_MIB = 19  # What one password hash takes (platform/security/password.h).
+HASH_MIB = 19  # Memory of one password hash (platform/security/password.h).
 
 
 @dataclass(frozen=True)
 class Pace:
     rounds: int = 5
-    seconds: int = 2  # Of each half of a round.
-    warm_up: int = 1  # Seconds, of the service; pgbench then finds the same pages in memory.
-    connections: int = 0  # Of HTTP loads; 0: as each scenario has it.
+    seconds: int = 2  # For each half of a round.
+    warm_up: int = 1  # Seconds, for the service; pgbench then finds the same pages in memory.
+    connections: int = 0  # For HTTP loads; 0 means the scenario's own number.
     latency_rounds: int = 3
-    latency_seconds: float = 1.5  # Of each, at each load.
+    latency_seconds: float = 1.5  # For each round at each load.
 
     def scenario_seconds(self, scenario: Scenario) -> float:
         latency = PEAK_SECONDS + self.latency_rounds * len(LOADS) * (
@@ -48,7 +48,7 @@ class Pace:
 
 
 class Progress:
-    """Says on stderr what runs now and how long it all will take."""
+    """Reports on stderr the current step and the remaining time."""
 
     def __init__(self, seconds: float):
         self._left = seconds
@@ -75,7 +75,7 @@ def memory(stage: Stage) -> dict[str, dict[str, float]]:
 
 def per_request(before: dict[str, float], after: dict[str, float],
                 count: float) -> dict[str, float]:
-    """CPU microseconds of each process that used any."""
+    """Returns the CPU microseconds of each process that used any."""
     used = {name: 1e6 * (seconds - before.get(name, 0)) / count for name, seconds in after.items()}
     return {name: microseconds for name, microseconds in sorted(used.items())
             if microseconds >= 0.05}
@@ -83,7 +83,7 @@ def per_request(before: dict[str, float], after: dict[str, float],
 
 def alternate(number: int, first: Callable[[], Outcome],
               second: Callable[[], Outcome]) -> tuple[Outcome, Outcome]:
-    """What both measure, in this order in odd rounds and in the other in even ones."""
+    """Runs both, in this order in odd rounds and in the other order in even ones."""
     if number % 2:
         one = first()
         return one, second()
@@ -136,10 +136,11 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
 
 def latencies(stage: Stage, title: str, load: HttpLoad | Nginx | Validation, highest: float,
               pace: Pace, progress: Progress) -> dict[str, dict]:
-    """Of each of the loads, which take turns: shares of what is answered when `highest` is due.
+    """Measures latencies at each of the loads, in turns. A load is a share of the rate that the
+    open loop achieves when `highest` is due.
 
-    That is less than `highest` where the open loop, which works more for a request than what
-    measured that, is itself the limit.
+    That rate is less than `highest` if the open loop itself is the limit, because it does more work
+    for a request than the program that measured `highest`.
     """
     progress.step(f"{title}: what the open loop reaches", PEAK_SECONDS)
     peak = load.at_rate(stage, PEAK_SECONDS, highest)["per_second"]
@@ -156,7 +157,7 @@ def latencies(stage: Stage, title: str, load: HttpLoad | Nginx | Validation, hig
 
 
 def summary(rounds: list[dict]) -> dict:
-    """Medians of rounds at one rate, and their spread; totals of what is counted."""
+    """Returns the medians and the spread of rounds at one rate, and the totals of all counts."""
     return {
         "rounds": rounds, "rate": rounds[0]["rate"],
         **{key: sum(each[key] for each in rounds)
@@ -170,7 +171,7 @@ def summary(rounds: list[dict]) -> dict:
 
 
 def sweep(stage: Stage, pace: Pace, progress: Progress) -> list[dict]:
-    """GET cart with more and more clients, in turns with pgbench with as many."""
+    """Measures GET cart with a growing number of clients, in turns with pgbench with as many."""
     points = []
     for clients in SWEEP:
         load = replace(cart_load(stage), connections=clients)
@@ -195,7 +196,7 @@ def sweep(stage: Stage, pace: Pace, progress: Progress) -> list[dict]:
 
 
 def start_times(stage: Stage, starts: int, progress: Progress) -> dict[str, dict[str, float]]:
-    """Milliseconds from a service's start until it is ready, of each service on its own."""
+    """Measures the milliseconds from a service's start until it is ready, for each alone."""
     times: dict[str, list[float]] = {name: [] for name in SERVICES}
     for number in range(1, starts + 1):
         progress.step(f"start to ready, {number} of {starts}", 1)

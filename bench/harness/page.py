@@ -1,4 +1,4 @@
-"""The directory of results: JSON of each part, and a Markdown page of all parts with their plots."""
+"""The directory of results: JSON of each part, and a Markdown page of all parts with plots."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from harness import plots
 from harness.report import markdown
 
-# Of the JSON. The page leaves out what an older version of this program has written.
+# Version of the JSON. The page leaves out files of older versions.
 FORMAT = 2
 
 
 def save(directory: Path, part: str, results: dict) -> None:
-    """Writes one part, and the page of all parts that have been measured."""
+    """Writes one part, and a page of all parts that have been measured."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{part}.json").write_text(json.dumps({"format": FORMAT} | results, indent=1))
     page = ["# Benchmark results"]

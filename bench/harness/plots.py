@@ -13,7 +13,7 @@ from harness.report import MEMORY_BUDGET_MIB  # noqa: E402
 
 
 def draw_spread(axes, positions: list[int], values: list[dict[str, float]], label: str) -> None:
-    """A line through the medians, with bars from the least to the most."""
+    """Draws a line through the medians, with bars from the minimum to the maximum."""
     medians = [each["median"] for each in values]
     axes.errorbar(positions, medians, marker=".", capsize=2, label=label,
                   yerr=[[each["median"] - each["min"] for each in values],
@@ -21,7 +21,7 @@ def draw_spread(axes, positions: list[int], values: list[dict[str, float]], labe
 
 
 def draw(directory: Path, part: str, results: dict) -> list[Path]:
-    """The plots that these results are good for."""
+    """Returns the plots that these results allow."""
     images = []
 
     def save(figure, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Where the CPU time of the services goes while one scenario is under load: perf."""
+"""Profiles the CPU time of the services with perf while one scenario is under load."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from microcart.services import SERVICES
 SECONDS = 5
 SAMPLES_PER_SECOND = 999
 TOP = 15
-# By object file or symbol; the first that fits counts.
+# Groups by object file or symbol; the first match counts.
 GROUPS = {
     "kernel": r"\[kernel|\[vdso|^\[unknown\]$",
     "malloc": r"\b(malloc|free|calloc|realloc|cfree|_int_\w+|malloc_consolidate|unlink_chunk\w*|"
@@ -41,7 +41,7 @@ def group(symbol: str, where: str) -> str:
 
 
 def without_arguments(symbol: str) -> str:
-    """A function's name without what its templates and it take."""
+    """Returns a function's name without template arguments and parameters."""
     before = None
     while before != symbol:
         before = symbol
@@ -50,7 +50,7 @@ def without_arguments(symbol: str) -> str:
 
 
 def record(stage: Stage) -> dict[str, Counter]:
-    """Samples of each service by symbol and object."""
+    """Returns the samples of each service by symbol and object."""
     data = stage.run / "perf.data"
     names = {stage.services[name].process.pid: name for name in SERVICES}
     cart_load(stage).measure(stage, SECONDS, under=[
@@ -67,7 +67,8 @@ def record(stage: Stage) -> dict[str, Counter]:
 
 
 def system_calls(stage: Stage) -> dict[str, dict[str, float]] | None:
-    """Of each service, by name, for each request; None where they may not be counted."""
+    """Returns the system calls for each request, by service and name; None if counting them is not
+    permitted."""
     counts = {}
     for name in SERVICES:
         file = stage.run / "perf.stat"

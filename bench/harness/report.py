@@ -1,4 +1,4 @@
-"""The results as tables: on the terminal, in Markdown, and in a section of the docs."""
+"""Formats the results as tables: on the terminal, in Markdown, and in a section of the docs."""
 
 import math
 import os
@@ -14,12 +14,12 @@ DOCUMENT = ROOT / "docs/performance.md"
 MEMORY_BUDGET_MIB = 64
 START_BUDGET_MS = 300
 TAIL_BUDGET = 5  # p99 at half load against the median.
-FLOOR, FLOOR_CLIENTS = 0.5, 64  # Of GET cart: no round is under it, with as many clients or more.
-MAX_LOAD_BEFORE = 1  # Of the machine, for figures that are worth keeping.
-# When a latency is not what it seems.
+FLOOR, FLOOR_CLIENTS = 0.5, 64  # No round of GET cart is below it, with this many clients or more.
+MAX_LOAD_BEFORE = 1  # Load average of the machine for figures that may be kept.
+# Limits beyond which a latency is not valid.
 MIN_SAMPLES = 1000
-MAX_LATE_SHARE = 0.01  # Of arrivals that the generator itself noticed late. More would touch p99.
-MIN_KEPT_SHARE = 0.97  # Of what was due that was answered in the same time. Less, and a queue grew.
+MAX_LATE_SHARE = 0.01  # Arrivals that the generator itself noticed late. More would affect p99.
+MIN_KEPT_SHARE = 0.97  # Due requests that were answered in the same time. With less, a queue grew.
 Table = list[list[str]]
 
 
@@ -29,13 +29,13 @@ def first_line(*command: str) -> str:
 
 
 def is_dirty() -> bool:
-    """Whether what is measured is no commit. Of the document only the tables change."""
+    """Returns whether the measured code differs from the commit; tables in the docs may differ."""
     return bool(first_line("git", "status", "--porcelain", "--untracked-files=no", "--", ".",
                            f":!{DOCUMENT.relative_to(ROOT)}"))
 
 
 def why_not_to_document() -> str | None:
-    """Why figures that are taken now should not stand in docs/performance.md."""
+    """Returns the reasons against putting new figures into docs/performance.md."""
     load = os.getloadavg()[0]
     if is_dirty():
         return "the tree has changes that are not committed, so nobody could measure this again"
@@ -46,7 +46,7 @@ def why_not_to_document() -> str | None:
 
 
 def host() -> dict:
-    """What was measured, where and when."""
+    """Returns time, commit and machine of the measurement."""
     cpu = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
     return {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "commit": first_line("git", "describe", "--always") + "-dirty" * is_dirty(),
@@ -57,7 +57,7 @@ def host() -> dict:
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
+    """Formats a number with three significant digits."""
     if not math.isfinite(value):
         return "–"
     digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
@@ -85,7 +85,7 @@ def scenario_table(scenarios: list[dict]) -> Table:
 
 
 def doubts(measured: dict) -> str:
-    """Why latencies are not what they seem; empty where they are."""
+    """Returns the reason why latencies are not valid; empty if they are."""
     found = []
     if measured["late_arrivals"] > MAX_LATE_SHARE * measured["arrivals"]:
         found.append("invalid: the generator was late")
@@ -105,7 +105,7 @@ def tail_ratio(measured: dict) -> float:
 def latency_table(scenarios: list[dict]) -> Table:
     rows = [["scenario", "load", "due/s", "answered/s", "p50 ms", "p99 ms", "p99 / p50",
              f"half load ≤ {TAIL_BUDGET}", "generator: cores, late", "notes"]]
-    # A budget is ours to miss.
+    # Only our own services can miss a budget.
     measured = [(each["title"], each["latency"], "UNDER") for each in scenarios]
     yardsticks = [(each["yardstick_title"], each["yardstick_latency"], "over")
                   for each in scenarios]
@@ -158,7 +158,7 @@ def missed(tables: list[tuple[str, Table]]) -> list[str]:
 
 
 def tables(results: dict) -> list[tuple[str, Table]]:
-    """Title and rows (the first is the head) of all that was measured."""
+    """Returns title and rows (the first is the head) of each table of the results."""
     found = []
     if results.get("scenarios"):
         found += [("Throughput", scenario_table(results["scenarios"])),
@@ -203,7 +203,7 @@ def markdown(results: dict, level: str = "##") -> str:
 
 
 def update_document(part: str, results: dict) -> None:
-    """Replaces what stands between the part's markers in docs/performance.md."""
+    """Replaces the text between the part's markers in docs/performance.md."""
     begin, end = f"<!-- bench: {part} -->", "<!-- bench: end -->"
     before, found, rest = DOCUMENT.read_text().partition(begin)
     if not found:

@@ -1,4 +1,4 @@
-"""How speed changes with the number of rows, clients and items."""
+"""Measures how speed changes with the number of rows, clients and items."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ from harness.statements import statement
 
 ROWS = (1_000, 100_000, 1_000_000)
 ITEMS = (1, 50, 500)
-# A page or a search at the most rows may take so much longer than at the fewest.
+# Maximum ratio of a page's or search's time at the most rows to the time at the fewest.
 BUDGET = 2
 CONNECTIONS = 16
 LOAD_SECONDS = {1_000: 5, 100_000: 15, 1_000_000: 120}
-# Loads per number of rows, below.
+# The loads for each number of rows.
 LOADS = 12
 
 # Products are named "Red lamp of wood <md5 of the id>", users "Ada <eight digits of the md5>".
@@ -27,7 +27,7 @@ PRODUCT_TERMS = {"one row": RARE, "a tenth of the rows": scenarios.SEARCH_TERMS,
                  "the newest tenth": ("novelty",), "all rows": ("wood",)}
 USER_TERMS = {"one row": RARE, "an eighth of the rows": ("Ada", "Grace", "Alan", "Edsger"),
               "all rows": ("example",)}
-# For these only the plan is looked at.
+# Only the plans of these searches are examined.
 EXPLAINED = {"one row": RARE[0], "a tenth of the rows": "lamp", "the newest tenth": "novelty",
              "all rows": "wood", "no row": "zzyzx", "no row, of common parts": "lampchairs",
              "two letters, all rows": "of", "two letters, no row": "zq", "one letter, no row": "%"}
@@ -72,7 +72,7 @@ def loads(stage: Stage, rows: int) -> dict[str, HttpLoad | PgBench]:
 
 
 def plans(stage: Stage, rows: int) -> Table:
-    """How PostgreSQL finds the products of a search, planned as the service has it planned."""
+    """Returns PostgreSQL's plan for a product search, planned in the same way as the service's."""
     table = []
     for name, term in EXPLAINED.items():
         arguments = ["'%" + term.replace("%", r"\%") + "%'", "0", str(PAGE)]
@@ -107,7 +107,7 @@ def seconds(pace: Pace) -> float:
 
 def by_rows(stage: Stage, pace: Pace,
             progress: Progress) -> tuple[list[tuple[str, Table]], dict[str, list[dict]]]:
-    """Tables, and by load its rates, in the order of ROWS."""
+    """Returns tables, and the rates of each load in the order of ROWS."""
     rates: dict[str, list[dict[str, float]]] = {}
     explained = [["rows", "search for", "plan", "ms"]]
     for rows in ROWS:
@@ -122,7 +122,7 @@ def by_rows(stage: Stage, pace: Pace,
     table = [["requests/s", *(f"{rows:,} rows" for rows in ROWS),
               f"time at {ROWS[-1]:,} / {ROWS[0]:,}", f"≤ {BUDGET}"]]
     for name, each in rates.items():
-        # Nothing may have been answered in time.
+        # Possibly no request was answered in time.
         slower = each[0]["median"] / each[-1]["median"] if each[-1]["median"] else math.inf
         table.append([name, *(with_spread(rate) for rate in each), number(slower),
                       verdict(slower <= BUDGET)])

@@ -1,4 +1,4 @@
-"""The rows of the table: a load, its yardstick and its budget."""
+"""The rows of the table. Each has a load, its yardstick and its budget."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from harness.stage import PASSWORD, SPARE_PRODUCTS, TOKEN_USERS, Stage, quoted, 
 from harness.statements import statement
 
 PAGE = 20
-# A user's tokens in many_tokens_load: with 10,000 users, six times what TokenCache keeps.
+# Tokens of a user in many_tokens_load: with 10,000 users, six times as many as TokenCache holds.
 SESSIONS = 10
-# Each in a tenth of the products' names.
+# Each occurs in a tenth of the products' names.
 SEARCH_TERMS = ("chair", "table", "lamp", "shelf", "basket", "kettle", "blanket", "mirror", "clock",
                 "vase")
 
@@ -22,9 +22,9 @@ class Scenario:
     title: str
     load: Callable[[Stage], HttpLoad | Validation]
     yardstick: Callable[[Stage], PgBench | PasswordHashes | Nginx | Validation]
-    budget: float | None = None  # The least ratio that is good, of docs/performance.md.
+    budget: float | None = None  # Minimum ratio, as in docs/performance.md.
     has_latency: bool = True
-    hashes: bool = False  # Passwords, each in 19 MiB, as many at once as there are cores.
+    hashes: bool = False  # Hashes passwords, each in 19 MiB, one at a time on each core.
 
 
 def token_users(stage: Stage) -> list[int]:
@@ -32,7 +32,7 @@ def token_users(stage: Stage) -> list[int]:
 
 
 def own_load(stage: Stage, service: str, resource: str, tokens: list[str]) -> HttpLoad:
-    """Each user reads what has his id."""
+    """Each user reads the object with the user's id."""
     return HttpLoad(service,
                     [(Request("GET", f"/api/v1/{resource}/{user}/", tokens[user - 1]),)
                      for user in token_users(stage)])
@@ -43,7 +43,7 @@ def cart_load(stage: Stage) -> HttpLoad:
 
 
 def many_tokens_load(stage: Stage) -> HttpLoad:
-    """The same carts, with several times as many tokens as customers remembers signatures."""
+    """Reads the same carts with several times as many tokens as the customers service remembers."""
     return HttpLoad("cart", [chain for session in range(SESSIONS) for chain in own_load(
         stage, "cart", "cart", stage.sign_tokens(stage.size.users, session)).chains])
 
@@ -82,7 +82,7 @@ def search_load(terms: tuple[str, ...] = SEARCH_TERMS) -> HttpLoad:
 
 
 def search_yardstick(terms: tuple[str, ...] = SEARCH_TERMS) -> PgBench:
-    # A script for each term: pgbench's variables are numbers, but for those of the command line.
+    # Each term has a script, because pgbench's variables are numbers, except on the command line.
     search = statement("products", "search_products")
     return PgBench(
         "cart", [f"{search.with_arguments(f':term{number}', '0', str(PAGE))};\n"
@@ -91,7 +91,7 @@ def search_yardstick(terms: tuple[str, ...] = SEARCH_TERMS) -> PgBench:
 
 
 def writes_load(stage: Stage) -> HttpLoad:
-    """Adds an item, changes and removes it: three requests, after which all is as it was."""
+    """Adds an item, changes it and removes it: three requests that leave the data unchanged."""
     def chain(user: int) -> tuple[Request, ...]:
         token = stage.tokens[user - 1]
         product = stage.size.products - user % SPARE_PRODUCTS
@@ -107,7 +107,7 @@ def writes_load(stage: Stage) -> HttpLoad:
 def writes_yardstick(stage: Stage) -> PgBench:
     def sql(name: str, *arguments: str) -> str:
         return statement("cart", name).with_arguments(*arguments)
-    # Each client has carts of its own. \aset keeps the last row, that of the added item.
+    # Each client has its own carts. \aset keeps the last row, which is the added item's.
     last = stage.size.carts // PGBENCH_CLIENTS - 1
     first_spare = stage.size.products - SPARE_PRODUCTS + 1
     script = f"""\

@@ -1,4 +1,5 @@
-"""Whether memory stays flat: load for minutes, and a thousand idle connections to each service."""
+"""Checks that memory stays flat under minutes of load, with a thousand idle connections to each
+service."""
 
 import http.client
 import statistics
@@ -12,17 +13,18 @@ from microcart.processes import Failure
 
 IDLE_CONNECTIONS = 1000
 SLICE_SECONDS = 10
-# Of the idle connections, in turn, one in so many asks after each slice: before the services'
-# HTTP_IDLE_TIMEOUT of a minute.
+# After each slice, one in this many idle connections sends a request, in turn, so that each does so
+# before the services' HTTP_IDLE_TIMEOUT of a minute.
 TURNS = 4
-# Without a limit: a page of 1,000 rows, the most that a connection may have to keep room for.
+# Without `limit`, a page has 1,000 rows, the largest answer for which a connection needs memory.
 BIG_PAGES = {"customers": "/api/v1/users/list/", "cart": "/api/v1/products/list/"}
-# Of the resident memory in the second quarter, in which caches are full. Allocators need some air.
+# Maximum growth over the resident memory of the second quarter, in which caches are full. It allows
+# for the variation of allocators.
 GROWTH_BUDGET = 0.05
 
 
 class IdleConnections:
-    """Connections to a service that are kept, and ask for a big page at long intervals."""
+    """Connections to a service that are kept open and request a large page at long intervals."""
 
     def __init__(self, stage: Stage, service: str):
         self._port = stage.ports[service]
@@ -32,7 +34,7 @@ class IdleConnections:
         self._turn = 0
 
     def refresh(self) -> None:
-        """Brings their number up to what it should be, and some to life for a moment."""
+        """Opens missing connections, and lets some of them send a request."""
         self._turn += 1
         asking = set(self._connections[self._turn % TURNS::TURNS])
         kept = [each for each in self._connections if each not in asking or self._ask(each)]
@@ -47,7 +49,7 @@ class IdleConnections:
             each.close()
 
     def _ask(self, connection: http.client.HTTPConnection) -> bool:
-        """False if the connection is of no use any more."""
+        """Returns false if the connection can no longer be used."""
         try:
             connection.request("GET", self._path, headers=self._headers)
             answer = connection.getresponse()
@@ -59,7 +61,7 @@ class IdleConnections:
 
 
 def measure(stage: Stage, minutes: float, progress: Progress) -> dict:
-    """Memory of each service as (seconds, MiB) every ten seconds, and a table."""
+    """Returns the memory of each service as (seconds, MiB) every ten seconds, and a table."""
     loads = [scenarios.cart_load(stage), scenarios.profile_load(stage),
              scenarios.writes_load(stage), scenarios.page_load(stage),
              scenarios.search_load()]

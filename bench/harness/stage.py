@@ -1,4 +1,4 @@
-"""What is measured: a private PostgreSQL, both services, and what they are compared with."""
+"""The programs that are measured: a private PostgreSQL, both services, and their yardsticks."""
 
 import os
 import random
@@ -22,11 +22,11 @@ from microcart.waiting import eventually
 
 PASSWORD = "testPass123"
 TOKEN_USERS = 10_000
-# Of pgbench, with as many clients as the services at most have, and of the services.
+# Connections of pgbench, with the services' maximum number of clients, and of the services.
 POSTGRES_CONNECTIONS = 1100
 # The last products are in no cart, so that a write can add one.
 SPARE_PRODUCTS = 100
-# Before the migration that makes the search index: loading is faster without.
+# The version before the migration that makes the search index: loading is faster without it.
 BEFORE_SEARCH_INDEX = {"customers": 3, "cart": 2}
 
 _LOAD_USERS = """
@@ -63,7 +63,7 @@ class Size:
 
 
 class Stage:
-    """Started step by step: `start`, `load`, `start_services`. The supervisor stops all of it."""
+    """Call `start`, `load` and `start_services`, in this order. The supervisor stops everything."""
 
     def __init__(self, build: Path, run: Path, supervisor: Supervisor, workers: int):
         self.build = build
@@ -84,7 +84,7 @@ class Stage:
             (run / name).mkdir()
 
     def program(self, name: str) -> Path:
-        """A program of the build, by its name."""
+        """Returns the path of a program of the build."""
         path = (SERVICES[name].binary(self.build) if name in SERVICES
                 else self.build / "bench" / name)
         if not path.exists():
@@ -99,14 +99,14 @@ class Stage:
                                          grpc_port=self.ports["grpc"])
         for environment in self.environments.values():
             environment["WORKERS"] = str(self.workers)
-        # All load comes from one address.
+        # Raised because all load comes from one address.
         self.environments["customers"]["LOGIN_FAILURES_PER_ADDRESS"] = "1000000"
         self._hash = self.output([self.program("bench_password_hashes"), "--hash", "--password",
                                   PASSWORD]).strip()
         self.tokens = self.sign_tokens(TOKEN_USERS)
 
     def sign_tokens(self, users: int, session: int = 0) -> list[str]:
-        """A valid Authorization of each user; another one in another session."""
+        """Returns a valid Authorization for each user; each session has different ones."""
         secret = Path(self.environments["customers"]["JWT_SECRET_FILE"]).read_text()
         expires = int(time.time()) + 24 * 3600 + session
         return ["Bearer " + jwt.encode(
@@ -114,7 +114,7 @@ class Stage:
             secret, "HS256") for user in range(1, users + 1)]
 
     def load(self, size: Size) -> None:
-        """Replaces all data. The services are stopped."""
+        """Replaces all data. The services must be stopped."""
         self.size = size
         (self.run / "tokens").write_text("\n".join(self.tokens[:size.users]) + "\n")
         for service, script in (
@@ -142,7 +142,7 @@ class Stage:
                 self.supervisor.stop(self.services.pop(service))
 
     def start_nginx(self) -> None:
-        """nginx with as many workers as a service, which answers as /healthz does."""
+        """Starts nginx with as many workers as a service, and with the answer of /healthz."""
         if "nginx" in self._yardsticks:
             return
         self._yardsticks.add("nginx")
@@ -171,7 +171,7 @@ class Stage:
         self._wait_for_port("nginx")
 
     def start_echo(self) -> None:
-        """The validation services with nothing behind them."""
+        """Starts the validation services that accept every token without a database."""
         if "echo" in self._yardsticks:
             return
         self._yardsticks.add("echo")
@@ -191,7 +191,7 @@ class Stage:
         return ["--ca", peer.ca, "--certificate", peer.certificate, "--key", peer.key]
 
     def psql(self, database: str, script: str, environment: dict[str, str] | None = None) -> str:
-        """Runs SQL as the service's own role; what it prints, unaligned."""
+        """Runs SQL as the service's own role, and returns its unaligned output."""
         result = subprocess.run([BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=script,
                                 text=True, capture_output=True,
                                 env=base_environment() | (
@@ -201,25 +201,25 @@ class Stage:
         return result.stdout
 
     def postgres_environment(self, database: str) -> dict[str, str]:
-        """The variables with which libpq reaches a database as its service does."""
+        """Returns the variables with which libpq connects to a database like its service."""
         return {"PGHOST": "127.0.0.1", "PGPORT": str(self.cluster.port), "PGDATABASE": database,
                 "PGUSER": database, "PGSSLMODE": "disable",
                 "PGPASSWORD": (self.run / f"{database}.password").read_text()}
 
     def session_environment(self, database: str, *options: str) -> dict[str, str]:
-        """Likewise, with the settings of a service's sessions, and `options`."""
+        """Returns the same with the settings of a service's sessions, and `options`."""
         return self.postgres_environment(database) | {
             "PGOPTIONS": " ".join((session_options(), *options))}
 
     def output(self, command: list, environment: dict[str, str] | None = None) -> str:
-        """Runs a program to its end and returns what it printed, without its errors."""
+        """Runs a program to its end and returns its output, without standard error."""
         name = Path(command[0]).name
         printed = self.run / "log" / f"{name}.out"
         self.supervisor.run(name, command, base_environment() | (environment or {}), name, printed)
         return printed.read_text(errors="replace")
 
     def sample(self) -> dict[str, float]:
-        """CPU seconds so far of each process that takes part."""
+        """Returns the CPU seconds so far of each process that takes part."""
         seconds = {name: usage.cpu_seconds(child.process.pid)
                    for name, child in self.services.items()}
         seconds |= usage.postgres_cpu(self.cluster.postmaster())
@@ -227,7 +227,7 @@ class Stage:
         return seconds
 
     def truncate_logs(self) -> None:
-        """The services log each request; nobody reads that here."""
+        """Empties the log files, because the services log each request and nobody reads it here."""
         for child in self.services.values():
             os.truncate(child.log, 0)
 
@@ -243,9 +243,10 @@ class Stage:
 
 
 def command_to_go_first() -> list[str]:
-    """What an open loop is run by, so that it goes before what it measures; if that is permitted.
+    """Returns a command that runs an open loop at a higher priority than the measured programs, if
+    that is permitted.
 
-    Otherwise it waits for a core like all others, and its own waiting counts as the server's.
+    Otherwise it waits for a core like the others, and its own waiting counts as the server's.
     """
     command = ["chrt", "--fifo", "1"]
     permitted = subprocess.run([*command, "true"], capture_output=True, check=False)
@@ -253,7 +254,7 @@ def command_to_go_first() -> list[str]:
 
 
 def shuffled(count: int) -> list[int]:
-    """1 to `count` in an order that is random, and always the same."""
+    """Returns 1 to `count` in a random order that is always the same."""
     numbers = list(range(1, count + 1))
     random.Random(count).shuffle(numbers)
     return numbers

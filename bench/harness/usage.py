@@ -1,4 +1,4 @@
-"""What processes use: CPU time and memory, from /proc."""
+"""CPU time and memory of processes, from /proc."""
 
 import os
 import re
@@ -9,12 +9,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields after the name: state, parent, …"""
+    """Returns the fields after the name: state, parent, …"""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process with its threads, without its children."""
+    """Returns user and system time of a process with its threads, without its children."""
     return sum(int(ticks) for ticks in _stat(pid)[11:13]) / _TICKS
 
 
@@ -31,7 +31,7 @@ def children(pid: int) -> list[int]:
 
 
 def postgres_cpu(postmaster: int) -> dict[str, float]:
-    """CPU seconds of the server's processes: its backends by database, and all others together."""
+    """Returns CPU seconds of the server's processes: backends by database, and the others."""
     seconds: dict[str, float] = {"postgres (others)": cpu_seconds(postmaster)}
     for pid in children(postmaster):
         try:
@@ -46,13 +46,13 @@ def postgres_cpu(postmaster: int) -> dict[str, float]:
 
 
 def own_children_cpu() -> float:
-    """CPU seconds of all programs that we have run to their end."""
+    """Returns CPU seconds of all programs that we have run to their end."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def memory_mib(pid: int) -> dict[str, float]:
-    """Resident memory now, and its peak since the start or `reset_peak`."""
+    """Returns the resident memory, and its peak since the start or `reset_peak`."""
     status = Path(f"/proc/{pid}/status").read_text()
     return {name: int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
             for name, field in (("now", "VmRSS"), ("peak", "VmHWM"))}

@@ -1,4 +1,4 @@
-// What the open loops report alike.
+// The figures that all open loops report.
 
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace bench {
 
-// Of latencies in milliseconds, by percentage. All 0 where there are none.
+// Returns percentiles of latencies in milliseconds. All are 0 if there are no latencies.
 inline boost::json::object Percentiles(std::vector<double> latencies) {
   std::ranges::sort(latencies);
   boost::json::object percentiles;
@@ -24,7 +24,7 @@ inline boost::json::object Percentiles(std::vector<double> latencies) {
   return percentiles;
 }
 
-// That this process has used so far, of user and system.
+// Returns the user and system time that this process has used so far.
 inline double CpuSeconds() {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);

@@ -1,17 +1,16 @@
-// bench_open_loop: an open-loop HTTP load. Requests begin when their time has come, whether or not
-// those before are answered, and their latency counts from that time: a server that stalls is seen
-// to delay all that should have been sent meanwhile (no coordinated omission).
+// bench_open_loop: an open-loop HTTP load. Requests are due at given times, whether or not earlier
+// ones are answered, and their latency counts from that time. So if the server stalls, the figures
+// show the delay of all requests that were due meanwhile (no coordinated omission).
 //
-// The file has a request on each line: method, path, Authorization, body, separated by tabs, the
-// last two possibly empty; they are sent in turn. A line that begins with `+` continues the chain
-// of the line before: it is sent once that is answered, on the same connection, with {id} in its
-// path replaced by the last "id" of that answer. An arrival takes a whole chain; later steps are
-// due when they can be sent.
+// Each line of the file is a request: method, path, Authorization and body, separated by tabs. The
+// last two may be empty. Requests are sent in turn. A line that begins with `+` continues the chain
+// of the previous line: it is sent after the answer to that line, on the same connection, with {id}
+// in its path replaced by the last "id" of that answer. An arrival takes a whole chain; its later
+// steps are due when they can be sent.
 //
-// An answer that is no success is no fast answer: it counts as one that took the drain time, like
-// one that never comes. `late_sends` are arrivals that waited for a connection, or for us;
-// `late_arrivals` are those that this program itself noticed too late: if they are many, the
-// latencies are its own.
+// A failure, and an answer that never arrives, counts as an answer that took the drain time.
+// `late_sends` are arrivals that waited for a connection or for this program. `late_arrivals` are
+// arrivals that this program noticed too late; if there are many, the latencies are its own.
 //
 // Prints a JSON object; times are in milliseconds.
 
@@ -61,7 +60,7 @@ struct Options {
   double drain_seconds = 5;
 };
 
-using Chain = std::vector<std::string>;  // The texts of its requests.
+using Chain = std::vector<std::string>;  // The texts of the chain's requests.
 
 std::vector<Chain> ReadChains(const std::string& path) {
   std::ifstream file(path);
@@ -87,7 +86,7 @@ std::vector<Chain> ReadChains(const std::string& path) {
   return chains;
 }
 
-// The digits after the last `"id":`.
+// Returns the digits after the last `"id":`.
 std::string LastId(std::string_view body) {
   constexpr std::string_view kKey = R"("id":)";
   const auto found = body.rfind(kKey);
@@ -118,7 +117,7 @@ class Load {
   boost::json::object Report() const;
 
  private:
-  // Lets arrivals in at their times, then waits until all are answered, or for the drain time.
+  // Starts arrivals at their times, then waits until all are answered, for the drain time at most.
   asio::awaitable<void> Schedule(Clock::time_point begin) {
     asio::steady_timer timer(io_);
     const double cpu_before = bench::CpuSeconds();
@@ -146,7 +145,7 @@ class Load {
       timer.expires_after(kLate);
       co_await timer.async_wait(kAwait);
     }
-    // What is not answered has taken at least this long.
+    // Requests without an answer have taken at least this long.
     for (const Clock::time_point due : waiting_) Record(due, false);
     for (const Clock::time_point due : in_progress_) Record(due, false);
     io_.stop();
@@ -192,7 +191,7 @@ class Load {
     co_return error;
   }
 
-  // False unless answered with a success. Sets `id` from the answer.
+  // Sends a request. Returns whether the answer is a success. Sets `id` from the answer.
   asio::awaitable<bool> Exchange(tcp::socket& socket, const std::string& text, std::string& id) {
     boost::system::error_code error;
     auto token = asio::redirect_error(asio::use_awaitable, error);
@@ -221,19 +220,19 @@ class Load {
   const Options options_;
   const std::vector<Chain> chains_;
   std::mt19937_64 random_{std::random_device{}()};
-  std::size_t next_ = 0;                      // Chain, in the order of the file.
-  std::deque<Clock::time_point> waiting_;     // When they were due.
-  std::list<Clock::time_point> in_progress_;  // Likewise.
-  std::vector<asio::steady_timer*> idle_;     // Of connections that wait for work.
-  std::vector<double> latencies_;             // Of requests, in milliseconds.
+  std::size_t next_ = 0;                      // The next chain, in the order of the file.
+  std::deque<Clock::time_point> waiting_;     // Due times of waiting arrivals.
+  std::list<Clock::time_point> in_progress_;  // Due times of requests in progress.
+  std::vector<asio::steady_timer*> idle_;     // Timers of connections that wait for work.
+  std::vector<double> latencies_;             // Latencies of requests, in milliseconds.
   Clock::time_point measured_from_{};
   Clock::time_point measured_to_{};
   std::size_t arrivals_ = 0;
-  std::size_t answered_in_time_ = 0;  // Between these two, whenever they were due.
+  std::size_t answered_in_time_ = 0;  // Answered between these two, whenever they were due.
   std::size_t errors_ = 0;
   std::size_t late_sends_ = 0;
   std::size_t late_arrivals_ = 0;
-  double cores_ = 0;  // That this program used.
+  double cores_ = 0;  // The share of cores that this program used.
 };
 
 boost::json::object Load::Report() const {

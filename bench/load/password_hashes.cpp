@@ -1,5 +1,5 @@
-// bench_password_hashes: how many passwords a second libsodium checks on all cores, with the
-// parameters that the services use. Prints a JSON object. With --hash it prints one hash instead.
+// bench_password_hashes: measures how many passwords a second libsodium verifies on all cores, with
+// the services' parameters. Prints a JSON object. With --hash it prints one hash instead.
 
 #include <CLI/CLI.hpp>
 #include <atomic>

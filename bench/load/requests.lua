@@ -1,11 +1,11 @@
--- A script for wrk: sends the requests of a file, at random, and prints what came of it as JSON.
+-- A script for wrk: sends the requests of a file in random order, and prints the results as JSON.
 --
 --   wrk -t1 ... -s requests.lua URL -- FILE
 --
--- FILE is described in open_loop.cpp. Where it has one request, wrk sends that by itself, without a
--- call of Lua each time, and may have more threads than one. Several chains run at once over the connections of one wrk
--- thread, which does not tell whose answer it is; so a chain's answers carry its user's id, and no
--- user has two chains.
+-- FILE is described in open_loop.cpp. If it has a single request, wrk sends that without calling
+-- Lua, and may have several threads. Several chains run at once over the connections of one wrk
+-- thread, and wrk does not report which connection an answer belongs to. So the answers of a chain
+-- carry its user's id, and no user has two chains.
 
 local chains = {}   -- each a list of steps
 local running = {}  -- by user id: {chain, step}

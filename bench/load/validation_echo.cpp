@@ -1,5 +1,5 @@
-// bench_validation_echo: the services of token validation with nothing behind them. Every token is
-// valid and belongs to the same user: what the messages alone cost over mutual TLS.
+// bench_validation_echo: the services of token validation without a database. Every token is valid
+// and belongs to the same user. It shows the cost of the messages alone, over mutual TLS.
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/server_callback.h>
@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
   app.add_option("--key", options.tls.key)->required();
   CLI11_PARSE(app, argc, argv);
 
-  // Blocked before there are other threads, which inherit it.
+  // Signals are blocked before other threads start, which inherit the mask.
   sigset_t signals{};
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

@@ -1,10 +1,11 @@
-// bench_validation_load: asks a gRPC server to validate tokens, and prints as JSON how many
-// verdicts came. Three ways: `unary` calls, a `stream` with one query in each message, and a stream
-// with a `batch` of what may be sent. It measures once each connection has had its first verdict.
+// bench_validation_load: sends tokens to a gRPC server for validation, and prints the number of
+// verdicts as JSON. It has three modes: `unary` calls, a `stream` with one query in each message,
+// and a stream with a `batch` of all queries that may be sent. It starts to measure when each
+// connection has received its first verdict.
 //
 // Without a rate it is a closed loop, with a fixed number of queries in flight on each connection.
-// With one it is an open loop, as bench_open_loop is for HTTP: queries are due at random times, and
-// their latency counts from then.
+// With a rate it is an open loop, like bench_open_loop for HTTP: queries are due at random times,
+// and their latency counts from then.
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/client_callback.h>
@@ -47,7 +48,7 @@ struct Options {
   std::string way;
   std::string file;
   platform::grpc::ChannelOptions channel{.host = "localhost"};
-  double rate = 0;  // 0: a closed loop.
+  double rate = 0;  // 0 means a closed loop.
   double warm_up_seconds = 0;
   double seconds = 1;
   std::size_t connections = 2;
@@ -55,7 +56,7 @@ struct Options {
   std::size_t batch = 64;
 };
 
-// What all connections share.
+// The state that all connections share.
 struct Run {
   std::vector<std::string> tokens;
   std::atomic<std::size_t> next = 0;
@@ -74,15 +75,15 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // A query is due: it is sent as soon as the limit allows. Any thread.
+  // Adds a query that is due. It is sent as soon as the limit allows. Any thread.
   void Arrive(Clock::time_point due) {
     const std::scoped_lock lock(mutex_);
     waiting_.push_back(due);
     Send();
   }
 
-  // Milliseconds of all queries that were due from then on, once no more arrive and all are
-  // answered.
+  // Call it when no more queries arrive. Waits until all are answered, and returns the milliseconds
+  // of all queries that were due from `measured_from` on.
   std::vector<double> Finish(Clock::time_point measured_from) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return ended_ || (waiting_.empty() && in_flight_ == 0); });
@@ -95,10 +96,10 @@ class Connection {
   }
 
  protected:
-  // With the lock held. Sends what waits, as far as the limit allows.
+  // Sends waiting queries as far as the limit allows. Called with the lock held.
   virtual void Send() = 0;
 
-  // With the lock held.
+  // Called with the lock held.
   void Answered(Clock::time_point due, bool accepted) {
     ++(accepted ? run_.accepted : run_.errors);
     --in_flight_;
@@ -116,10 +117,10 @@ class Connection {
   std::condition_variable changed_;
   std::deque<Clock::time_point> waiting_;
   std::size_t in_flight_ = 0;
-  bool ended_ = false;  // It answers no more.
+  bool ended_ = false;  // The server answers no more.
 
  private:
-  std::vector<std::pair<Clock::time_point, Clock::time_point>> answers_;  // Due, and answered.
+  std::vector<std::pair<Clock::time_point, Clock::time_point>> answers_;  // Times: due, answered.
 };
 
 class UnaryConnection final : public Connection {
@@ -153,7 +154,7 @@ class UnaryConnection final : public Connection {
   std::unique_ptr<UserAuth::Stub> stub_;
 };
 
-// One stream; a message goes out whenever the last one is written and queries may be sent.
+// One stream. A message is sent whenever the last one is written and queries may be sent.
 class StreamConnection final
     : public Connection,
       public ::grpc::ClientBidiReactor<v1::ValidateTokensRequest, v1::ValidateTokensResponse> {
@@ -234,8 +235,8 @@ class StreamConnection final
   const std::size_t batch_;
   std::unique_ptr<v1::TokenValidation::Stub> stub_;
   ::grpc::ClientContext context_;
-  // Of queries in flight. A query's id is a number that is never used twice, times the limit, plus
-  // its slot.
+  // Due times of queries in flight. A query's id is a number that is never used twice, times the
+  // limit, plus the query's slot.
   std::vector<Clock::time_point> due_;
   std::vector<std::size_t> free_slots_;
   std::uint64_t last_number_ = 0;
@@ -257,7 +258,7 @@ Clock::duration Seconds(double count) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
 }
 
-// One query on each connection, and all their verdicts: TLS and the like are done then.
+// Sends one query on each connection and waits for all verdicts, so that connections are set up.
 void AwaitFirstVerdicts(Run& run, const Connections& connections) {
   for (const auto& connection : connections) connection->Arrive(Clock::now());
   for (const auto& connection : connections) connection->Finish(Clock::time_point::max());
@@ -278,13 +279,13 @@ boost::json::object ClosedLoop(Run& run, const Options& options, const Connectio
   const std::chrono::duration<double> elapsed = Clock::now() - begin;
   run.repeats = false;
   for (const auto& connection : connections) connection->Finish(Clock::time_point::max());
-  return {{"requests", run.accepted + run.errors},  // All, also those outside the measured time.
+  return {{"requests", run.accepted + run.errors},  // All, also outside the measured time.
           {"per_second", static_cast<double>(accepted) / elapsed.count()},
           {"errors", run.errors.load()}};
 }
 
 boost::json::object OpenLoop(Run& run, const Options& options, const Connections& connections) {
-  prctl(PR_SET_TIMERSLACK, 1UL);  // Nanoseconds; 50 µs would be much beside a latency.
+  prctl(PR_SET_TIMERSLACK, 1UL);  // Nanoseconds; the default of 50 µs would distort latencies.
   std::mt19937_64 random{std::random_device{}()};
   std::exponential_distribution<double> pause(options.rate);
   const Clock::time_point begin = Clock::now();

@@ -1,4 +1,4 @@
-// From the bytes of a request to its route.
+// Measures the steps from the bytes of a request to its route.
 
 #include <benchmark/benchmark.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 using namespace platform::http;
 
-// What a browser behind a proxy sends, about.
+// A request like those of a browser behind a proxy.
 const std::string kRequest =
     "GET /api/v1/cart/4321/ HTTP/1.1\r\n"
     "Host: shop.example.com\r\n"

@@ -1,4 +1,4 @@
-// Bodies to structs of valid values, and structs to bodies.
+// Measures parsing bodies into structs of valid values, and writing structs as bodies.
 
 #include <benchmark/benchmark.h>
 

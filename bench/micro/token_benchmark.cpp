@@ -1,4 +1,4 @@
-// From an Authorization header to the claims of its token.
+// Measures the steps from an Authorization header to the claims of its token.
 
 #include <benchmark/benchmark.h>
 
@@ -40,7 +40,7 @@ void VerifyToken(benchmark::State& state) {
 }
 BENCHMARK(VerifyToken);
 
-// What customers does for each query of the validation stream.
+// The customers service does this for each query of the validation stream.
 void VerifyTokenRemembered(benchmark::State& state) {
   customers::TokenCache cache(Codec());
   const std::string token = Codec().Sign(ClaimsOfAnHour());
@@ -49,7 +49,7 @@ void VerifyTokenRemembered(benchmark::State& state) {
 }
 BENCHMARK(VerifyTokenRemembered);
 
-// The cache is full, and each token has been forgotten when it comes again.
+// The cache is full, and each token has been forgotten when it is used again.
 void VerifyTokenForgotten(benchmark::State& state) {
   constexpr std::size_t kCapacity = 1024;
   customers::TokenCache cache(Codec(), kCapacity);
