@@ -1,8 +1,8 @@
-"""What runs the store outside of production: `make run`, the tests and the benchmark stand on it.
+"""Runs the store outside of production, for `make run`, the tests and the benchmark.
 
-Its modules need nothing but Python's standard library, PostgreSQL and openssl:
+Its modules need only Python's standard library, PostgreSQL and openssl:
 
-  services      the table of the services, and the environment that each is run with
+  services      the table of the services, and the environment of each
   processes     programs that are started, watched and stopped
   postgres      private PostgreSQL clusters
   certificates  certificates of a development authority

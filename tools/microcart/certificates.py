@@ -13,7 +13,7 @@ _LOOPBACK = ("IP:127.0.0.1", "IP:::1")
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A certificate to be made. `names` are written as OpenSSL writes them."""
+    """A certificate to be made. `names` are in OpenSSL's form."""
 
     name: str
     usage: str
@@ -21,7 +21,7 @@ class Leaf:
 
 
 def server(name: str, file: str | None = None) -> Leaf:
-    """A gRPC server's, which names the host `name` and this machine."""
+    """Returns the certificate of a gRPC server, which names the host `name` and this machine."""
     return Leaf(file or name, SERVER, (f"DNS:{name}", "DNS:localhost", *_LOOPBACK))
 
 
@@ -31,7 +31,7 @@ def client(name: str) -> Leaf:
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """One side of a connection, as files: whom it trusts and who it is."""
+    """The files of one side of a connection: the trusted authority, the certificate and its key."""
 
     ca: Path
     certificate: Path
@@ -50,7 +50,7 @@ def make(directory: Path, *leaves: Leaf,
          valid: tuple[datetime.timedelta, datetime.timedelta] | None = None) -> None:
     """Makes the authority and the leaves that are missing or about to expire.
 
-    `valid` is from when until when the leaves are valid, relative to now; by default for a year.
+    `valid` is the period in which the leaves are valid, relative to now; a year by default.
     """
     dates = []
     if valid is not None:

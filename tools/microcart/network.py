@@ -8,7 +8,7 @@ import urllib.request
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports of 127.0.0.1 that nothing listened on a moment ago, all different."""
+    """Returns different ports of 127.0.0.1 on which nothing listened a moment ago."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [probe.getsockname()[1] for probe in probes]
     for probe in probes:

@@ -22,7 +22,7 @@ _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ"
 
 
 def secret_file(path: Path) -> Path:
-    """A file with 64 random hexadecimal digits, for its owner only; made if it is not there."""
+    """Makes a file with 64 random hexadecimal digits, readable by its owner only, if missing."""
     if not path.exists():
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ class Cluster:
                           **(settings or {})}
 
     def supervise(self, supervisor: Supervisor) -> None:
-        """Makes the cluster if there is none, starts it and returns when it takes connections."""
+        """Makes the cluster if it is missing, starts it, and returns when it accepts connections."""
         if not self.data.exists():
             say(f"creating a private PostgreSQL cluster in {self.data}")
             self._create()
@@ -66,7 +66,7 @@ class Cluster:
                    supervisor.wait, 0.05)
 
     def await_end(self) -> None:
-        """Waits for a server whose supervisor was killed; removes the pid file of one that is gone."""
+        """Waits for a server whose supervisor was killed; removes the pid file of one that has ended."""
         pid_file = self.data / "postmaster.pid"
 
         def is_running() -> bool:
@@ -111,7 +111,7 @@ class Cluster:
             raise Failure(f"psql failed:\n{result.stderr.rstrip()}")
 
     def _is_ready(self) -> bool:
-        """What pg_ctl looks at: the server writes its state to the eighth line of its pid file."""
+        """Reads the state that the server writes to the eighth line of its pid file, like pg_ctl."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -151,7 +151,7 @@ class Cluster:
                        self._privileges(self.data), STOP_SIGNALS["fast"], STOP_SIGNALS["immediate"])
 
     def _choose_port(self) -> None:
-        """The port of last time, or another if that is taken."""
+        """Returns the previous port, or another one if that is taken."""
         try:
             self.port = int(self._port_file.read_text())
             if why_not_free("127.0.0.1", self.port) is None:
@@ -162,10 +162,10 @@ class Cluster:
         self._port_file.write_text(f"{self.port}\n")
 
     def _privileges(self, directory: Path) -> tuple[str, ...]:
-        """The options of setpriv for a program of PostgreSQL, which refuses to be run by root.
+        """Returns the options of setpriv for a program of PostgreSQL, which refuses to run as root.
 
-        As root it runs as `postgres`, who may not be let through to a checkout below /root. He gets
-        the one capability that lets him through, if he needs it and root has it here.
+        As root it runs as the user `postgres`, which may be unable to enter a checkout below /root.
+        In that case the user gets the capability that permits this, if root has it here.
         """
         if os.geteuid() != 0:
             return ()

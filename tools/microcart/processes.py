@@ -1,6 +1,6 @@
 """Programs that are started, watched and stopped.
 
-All of them end with the process that started them, however it ends.
+All of them end with the process that started them, even if it is killed.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Failure(Exception):
-    """Something went wrong; the text says what, and what to do."""
+    """An error; the text describes it and the remedy."""
 
 
 class StopRequested(Exception):
@@ -79,13 +79,13 @@ class Supervisor:
     def __init__(self, log_directory: Path):
         self._log_directory = log_directory
         self._children: list[Child] = []
-        # A SIGINT that a background shell had set to be ignored counts for us all the same.
+        # SIGINT must also stop us if a background shell has set it to be ignored.
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
 
     def start(self, name: str, command: Command, environment: dict[str, str]) -> Child:
-        """Starts a program that is to run until `stop_all`. Its log is <name>.log, begun anew."""
+        """Starts a program that runs until `stop_all`. Its log is a new <name>.log."""
         log = self._log_directory / f"{name}.log"
         child = Child(name, command, self._spawn(command, environment, log), log)
         self._children.append(child)
@@ -113,7 +113,7 @@ class Supervisor:
     def wait(self, seconds: float) -> None:
         """Sleeps up to `seconds`, less if a child ends.
 
-        Raises StopRequested when asked to stop, Failure when a child has died.
+        Raises StopRequested after a signal to stop, Failure if a child has died.
         """
         info = signal.sigtimedwait(STOP_SIGNALS | {signal.SIGCHLD}, seconds)
         if info is not None and info.si_signo in STOP_SIGNALS:
@@ -124,7 +124,7 @@ class Supervisor:
                               f". The end of {child.log}:\n{tail(child.log)}")
 
     def stop(self, child: Child) -> None:
-        """Stops one child, if it still runs. A second Ctrl-C kills instead of asking."""
+        """Stops one child, if it still runs. A second Ctrl-C kills it."""
         self._children.remove(child)
         if child.process.poll() is None:
             child.process.send_signal(child.command.stop_signal)

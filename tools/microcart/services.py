@@ -1,4 +1,4 @@
-"""The services: what distinguishes one from the others, and the environment each is run with."""
+"""The services: the properties that distinguish them, and the environment of each."""
 
 import dataclasses
 import os
@@ -35,7 +35,7 @@ class ServiceSpec:
         return certificates.client(self.name)
 
     def grpc_environment(self, port: int) -> dict[str, str]:
-        """The variables of its gRPC server or of its calls; every gRPC server is on this machine."""
+        """Returns the variables of its gRPC server or calls; all gRPC servers are on this machine."""
         hosts = {f"{callee.upper()}_HOST": "localhost" for callee in self.calls}
         return {"GRPC_PORT": str(port), **hosts}
 
@@ -49,12 +49,12 @@ SERVICES = {spec.name: spec for spec in (
 
 
 def build_directory() -> Path:
-    """Where the programs were built: BUILD_DIRECTORY, or the release."""
+    """Returns the directory of the programs: BUILD_DIRECTORY, or the release build."""
     return Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release").absolute()
 
 
 def base_environment() -> dict[str, str]:
-    """An environment without any of the caller's settings, such as PG*, POSTGRES_* and proxies."""
+    """Returns an environment without the caller's settings, such as PG*, POSTGRES_* and proxies."""
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -66,7 +66,7 @@ def environments(run: Path, cluster: Cluster, *, ports: dict[str, int], grpc_por
                  metrics_ports: dict[str, int] | None = None) -> dict[str, dict[str, str]]:
     """Returns each service's environment; the services listen on the loopback interface.
 
-    Makes what is missing: secrets and certificates in `run`, databases in the cluster. A service
+    Makes missing secrets and certificates in `run`, and missing databases in the cluster. A service
     without an entry in `metrics_ports` takes any free port for its metrics.
     """
     tls = tls_directory(run)
@@ -88,7 +88,7 @@ def environments(run: Path, cluster: Cluster, *, ports: dict[str, int], grpc_por
 
 
 def wait_until_ready(supervisor: Supervisor, child: Child, url: str) -> None:
-    """Returns when /readyz reports 200. Raises Failure with what it reported last otherwise."""
+    """Returns when /readyz returns 200. Otherwise raises Failure with its last answer."""
     answer = None
 
     def is_ready() -> bool:
