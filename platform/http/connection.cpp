@@ -154,7 +154,7 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   request_id_.clear();
   if (headers_.capacity() > kKeptFields) headers_.shrink_to_fit();
   if (buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
-  if (Result<void> head = co_await ReadHead(); !head) co_return std::unexpected(head.error());
+  CO_RETURN_IF_ERROR(co_await ReadHead());
   if (closed_) co_return Framing();
 
   parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
@@ -174,14 +174,12 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
     headers_.emplace_back(View(field.name_string()), View(field.value()));
   }
   Identify();
-  if (!fed) co_return std::unexpected(fed.error());
+  CO_RETURN_IF_ERROR(fed);
   if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
     co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
   }
-  Result<Framing> framing = CheckFraming(parser.get().version(), headers_);
-  if (!framing) co_return framing;
-  Result<void> body = co_await ReadBody(parser, framing->expects_continue);
-  if (!body) co_return std::unexpected(body.error());
+  ASSIGN_OR_CO_RETURN(const Framing framing, CheckFraming(parser.get().version(), headers_));
+  CO_RETURN_IF_ERROR(co_await ReadBody(parser, framing.expects_continue));
   co_return framing;
 }
 
@@ -217,7 +215,7 @@ Task<Result<void>> Connection::ReadBody(Parser& parser, bool expects_continue) {
   }
   while (!closed_ && !parser.is_done()) {
     if (!Received().empty()) {
-      if (Result<void> fed = Feed(parser, buffer_.size()); !fed) co_return fed;
+      CO_RETURN_IF_ERROR(Feed(parser, buffer_.size()));
       if (parser.is_done()) break;
     }
     // A chunk header or a trailer that never ends must not fill the buffer.

@@ -92,9 +92,7 @@ const ClientMetrics& Client::metrics() const { return impl_->metrics(); }
 
 Task<std::expected<std::size_t, QueryError>> Client::Count(internal::Operation operation) {
   co_await Run(operation);
-  if (!operation.result) {
-    co_return std::unexpected(std::move(operation.result).error());
-  }
+  CO_RETURN_IF_ERROR(operation.result);
   co_return operation.result->affected();
 }
 

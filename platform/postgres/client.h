@@ -107,18 +107,14 @@ class Client {
   template <class Row>
   Task<std::expected<std::vector<Row>, QueryError>> FetchAll(internal::Operation operation) {
     co_await Run(operation);
-    if (!operation.result) {
-      co_return std::unexpected(std::move(operation.result).error());
-    }
+    CO_RETURN_IF_ERROR(operation.result);
     co_return internal::Decode<Row>(*operation.result, operation.result->size());
   }
 
   template <class Row>
   Task<std::expected<std::optional<Row>, QueryError>> FetchOne(internal::Operation operation) {
     co_await Run(operation);
-    if (!operation.result) {
-      co_return std::unexpected(std::move(operation.result).error());
-    }
+    CO_RETURN_IF_ERROR(operation.result);
     auto rows = internal::Decode<Row>(*operation.result, 1);
     if (rows.empty()) {
       co_return std::nullopt;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace platform {
@@ -63,3 +64,29 @@ template <class T>
 using Result = std::expected<T, Error>;
 
 }  // namespace platform
+
+// Both macros evaluate `expression`, a std::expected, once, inside of a coroutine. If it holds an
+// error, they return that error from the coroutine, whose result must be constructible from it.
+//
+//   ASSIGN_OR_CO_RETURN(const User user, co_await app.users.Find(id));
+//   CO_RETURN_IF_ERROR(co_await app.users.Delete(user.id));
+//
+// ASSIGN_OR_CO_RETURN moves the value into `declaration`, which is the left side of an
+// initialization or of an assignment. It expands to several statements: give an `if` around it
+// braces. Errors that are handled and not returned need neither macro.
+#define ASSIGN_OR_CO_RETURN(declaration, ...) \
+  PLATFORM_ASSIGN_OR_CO_RETURN(PLATFORM_CONCATENATE(result_, __LINE__), declaration, __VA_ARGS__)
+
+#define CO_RETURN_IF_ERROR(...)                              \
+  do {                                                       \
+    if (auto&& checked = (__VA_ARGS__); !checked) {          \
+      co_return std::unexpected(std::move(checked).error()); \
+    }                                                        \
+  } while (false)
+
+#define PLATFORM_ASSIGN_OR_CO_RETURN(result, declaration, ...)       \
+  auto result = (__VA_ARGS__);                                       \
+  if (!result) co_return std::unexpected(std::move(result).error()); \
+  declaration = *std::move(result)
+#define PLATFORM_CONCATENATE(left, right) PLATFORM_CONCATENATE_EXPANDED(left, right)
+#define PLATFORM_CONCATENATE_EXPANDED(left, right) left##right

@@ -40,31 +40,27 @@ AccessDescription CartOwnerOrAdmin::Describe() {
 
 Task<Result<Authorized>> CartOwnerOrAdmin::operator()(App& app, const Request& request,
                                                       std::int32_t cart_id) const {
-  Result<Caller> caller = co_await Authenticate(app, request);
-  if (!caller) co_return std::unexpected(std::move(caller).error());
-  co_return Permit(*std::move(caller), CartId::FromPostgres(cart_id));
+  ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
+  co_return Permit(std::move(caller), CartId::FromPostgres(cart_id));
 }
 
 AccessDescription ExistingCartOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
 
 Task<Result<Authorized>> ExistingCartOwnerOrAdmin::operator()(App& app, const Request& request,
                                                               std::int32_t cart_id) const {
-  Result<Caller> caller = co_await Authenticate(app, request);
-  if (!caller) co_return std::unexpected(std::move(caller).error());
-  const Result<CartId> found = co_await app.carts.Find(CartId::FromPostgres(cart_id));
-  if (!found) co_return std::unexpected(found.error());
-  co_return Permit(*std::move(caller), *found);
+  ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
+  ASSIGN_OR_CO_RETURN(const CartId found, co_await app.carts.Find(CartId::FromPostgres(cart_id)));
+  co_return Permit(std::move(caller), found);
 }
 
 AccessDescription ItemOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
 
 Task<Result<Authorized>> ItemOwnerOrAdmin::operator()(App& app, const Request& request,
                                                       std::int32_t item_id) const {
-  Result<Caller> caller = co_await Authenticate(app, request);
-  if (!caller) co_return std::unexpected(std::move(caller).error());
-  const Result<CartId> cart = co_await app.carts.FindCartOf(CartItemId::FromPostgres(item_id));
-  if (!cart) co_return std::unexpected(cart.error());
-  co_return Permit(*std::move(caller), *cart);
+  ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
+  ASSIGN_OR_CO_RETURN(const CartId cart,
+                      co_await app.carts.FindCartOf(CartItemId::FromPostgres(item_id)));
+  co_return Permit(std::move(caller), cart);
 }
 
 }  // namespace cart

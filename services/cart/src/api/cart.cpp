@@ -14,8 +14,7 @@ using platform::http::NoContent;
 Task<Result<Cart>> GetCart(App& app, CartId cart) { return app.carts.FindOrCreate(cart); }
 
 Task<Result<NoContent>> ClearCart(App& app, CartId cart) {
-  const Result<CartId> cleared = co_await app.carts.Clear(cart);
-  if (!cleared) co_return std::unexpected(cleared.error());
+  CO_RETURN_IF_ERROR(co_await app.carts.Clear(cart));
   co_return NoContent();
 }
 

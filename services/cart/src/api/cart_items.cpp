@@ -14,9 +14,8 @@ using platform::http::Method;
 using platform::http::NoContent;
 
 Task<Result<Created<Cart>>> CreateItem(App& app, CartId cart, NewItem item) {
-  Result<Cart> filled = co_await app.carts.AddItem(cart, item);
-  if (!filled) co_return std::unexpected(std::move(filled).error());
-  co_return Created<Cart>{*std::move(filled)};
+  ASSIGN_OR_CO_RETURN(Cart filled, co_await app.carts.AddItem(cart, item));
+  co_return Created{std::move(filled)};
 }
 
 Task<Result<Cart>> ChangeItem(App& app, CartItemId item, ItemChange change) {
@@ -24,8 +23,7 @@ Task<Result<Cart>> ChangeItem(App& app, CartItemId item, ItemChange change) {
 }
 
 Task<Result<NoContent>> RemoveItem(App& app, CartItemId item) {
-  const Result<CartItemId> removed = co_await app.carts.RemoveItem(item);
-  if (!removed) co_return std::unexpected(removed.error());
+  CO_RETURN_IF_ERROR(co_await app.carts.RemoveItem(item));
   co_return NoContent();
 }
 

@@ -12,9 +12,8 @@ using platform::http::ListQuery;
 using platform::http::Page;
 
 Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
-  auto products = co_await app.products.List(query);
-  if (!products) co_return std::unexpected(std::move(products).error());
-  co_return platform::http::MakePage(*std::move(products), query.Limit());
+  ASSIGN_OR_CO_RETURN(auto products, co_await app.products.List(query));
+  co_return platform::http::MakePage(std::move(products), query.Limit());
 }
 
 }  // namespace

@@ -17,13 +17,11 @@ using platform::security::AuthorizationError;
 
 // Authentication and existence; permission is the caller's business.
 Task<Result<Subject>> FindSubject(App& app, const Request& request, std::int32_t user_id) {
-  Result<User> caller = co_await Authenticate(app, request);
-  if (!caller) co_return std::unexpected(std::move(caller).error());
+  ASSIGN_OR_CO_RETURN(User caller, co_await Authenticate(app, request));
   const UserId id = UserId::FromPostgres(user_id);
-  if (caller->id == id) co_return Subject{.caller = *caller, .user = *caller};
-  Result<User> user = co_await app.users.Find(id);
-  if (!user) co_return std::unexpected(std::move(user).error());
-  co_return Subject{.caller = *std::move(caller), .user = *std::move(user)};
+  if (caller.id == id) co_return Subject{.caller = caller, .user = caller};
+  ASSIGN_OR_CO_RETURN(User user, co_await app.users.Find(id));
+  co_return Subject{.caller = std::move(caller), .user = std::move(user)};
 }
 
 }  // namespace
@@ -40,8 +38,8 @@ Task<Result<User>> Authenticate(App& app, const Request& request) {
         token.error() == AuthorizationError::kWrongScheme ? "Invalid token scheme"
                                                           : "Invalid authorization header"));
   }
-  Result<User> user = co_await app.authenticator.Authenticate(*token);
-  if (user) request.NoteUser(user->id.value());
+  ASSIGN_OR_CO_RETURN(User user, co_await app.authenticator.Authenticate(*token));
+  request.NoteUser(user.id.value());
   co_return user;
 }
 
@@ -51,9 +49,8 @@ AccessDescription Admin::Describe() {
 }
 
 Task<Result<Admin::Grant>> Admin::operator()(App& app, const Request& request, std::int32_t) const {
-  const Result<User> caller = co_await Authenticate(app, request);
-  if (!caller) co_return std::unexpected(caller.error());
-  if (!caller->is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  ASSIGN_OR_CO_RETURN(const User caller, co_await Authenticate(app, request));
+  if (!caller.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   co_return Grant();
 }
 
@@ -65,8 +62,8 @@ AccessDescription SelfOrAdmin::Describe() {
 
 Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request,
                                               std::int32_t user_id) const {
-  Result<Subject> subject = co_await FindSubject(app, request, user_id);
-  if (subject && !subject->IsSelf() && !subject->caller.is_admin) {
+  ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, user_id));
+  if (!subject.IsSelf() && !subject.caller.is_admin) {
     co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   }
   co_return subject;

@@ -18,6 +18,7 @@ using platform::http::Anyone;
 using platform::http::Method;
 using platform::http::Request;
 using platform::security::RefusalTime;
+using platform::security::Verification;
 
 struct Login {
   std::string token;  // Goes as a whole into the Authorization header.
@@ -60,29 +61,27 @@ std::string MakeToken(const App& app, const User& user, std::int32_t token_versi
 }
 
 Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest request) {
-  const auto credentials = co_await app.users.FindCredentials(request.email);
-  if (!credentials) co_return std::unexpected(credentials.error());
+  ASSIGN_OR_CO_RETURN(const auto credentials, co_await app.users.FindCredentials(request.email));
 
   // An unknown email takes as long as a known one, whichever kind of hash that has.
-  const auto are_kinds_mixed = co_await app.users.HasReferenceHashes();
-  if (!are_kinds_mixed) co_return std::unexpected(are_kinds_mixed.error());
+  ASSIGN_OR_CO_RETURN(const bool are_kinds_mixed, co_await app.users.HasReferenceHashes());
   const std::string account =
-      *credentials ? std::to_string((*credentials)->id.value()) : request.email.value();
+      credentials ? std::to_string(credentials->id.value()) : request.email.value();
   const std::string& hash =
-      *credentials ? (*credentials)->password_hash : platform::security::DummyHash();
-  const auto verified =
+      credentials ? credentials->password_hash : platform::security::DummyHash();
+  ASSIGN_OR_CO_RETURN(
+      const Verification verified,
       co_await VerifyGuess(app, http_request, account, hash, request.password.value(),
-                           *are_kinds_mixed ? RefusalTime::kOfBothKinds : RefusalTime::kOfItsHash);
-  if (!verified) co_return std::unexpected(verified.error());
-  if (!*credentials || !verified->matches) co_return std::unexpected(WrongCredentials());
-  if (verified->needs_rehash) co_await Rehash(app, **credentials, request.password.value());
+                           are_kinds_mixed ? RefusalTime::kOfBothKinds : RefusalTime::kOfItsHash));
+  if (!credentials || !verified.matches) co_return std::unexpected(WrongCredentials());
+  if (verified.needs_rehash) co_await Rehash(app, *credentials, request.password.value());
 
   // Hashing takes its time: the account may be gone by now, or its password changed.
-  auto user = co_await app.users.FindSignedIn((*credentials)->id, (*credentials)->token_version);
-  if (!user) co_return std::unexpected(user.error());
-  if (!*user) co_return std::unexpected(WrongCredentials());
-  std::string token = MakeToken(app, **user, (*credentials)->token_version);
-  co_return Login{.token = std::move(token), .user = **std::move(user)};
+  ASSIGN_OR_CO_RETURN(auto user,
+                      co_await app.users.FindSignedIn(credentials->id, credentials->token_version));
+  if (!user) co_return std::unexpected(WrongCredentials());
+  std::string token = MakeToken(app, *user, credentials->token_version);
+  co_return Login{.token = std::move(token), .user = *std::move(user)};
 }
 
 }  // namespace

@@ -32,8 +32,7 @@ Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& 
   if (!verified || verified->matches) {
     const auto outcome =
         verified ? LoginThrottle::Outcome::kSucceeded : LoginThrottle::Outcome::kUndecided;
-    const Result<void> forgiven = co_await app.throttle.Forgive(account, address, *begun, outcome);
-    if (!forgiven) co_return std::unexpected(forgiven.error());
+    CO_RETURN_IF_ERROR(co_await app.throttle.Forgive(account, address, *begun, outcome));
   }
   co_return verified;
 }

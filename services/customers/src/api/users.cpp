@@ -22,6 +22,7 @@ using platform::http::Method;
 using platform::http::NoContent;
 using platform::http::Page;
 using platform::http::Request;
+using platform::security::Verification;
 
 struct PasswordChanged {};
 BOOST_DESCRIBE_STRUCT(PasswordChanged, (), ())
@@ -34,21 +35,17 @@ Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser
     if (!request.Header("Authorization")) {
       co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
     }
-    const Result<User> caller = co_await Authenticate(app, request);
-    if (!caller) co_return std::unexpected(caller.error());
-    if (!caller->is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    ASSIGN_OR_CO_RETURN(const User caller, co_await Authenticate(app, request));
+    if (!caller.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   }
-  const Result<std::string> hash = co_await app.hashes.Hash(user.password.value());
-  if (!hash) co_return std::unexpected(hash.error());
-  Result<User> created = co_await app.users.Create(user, *hash);
-  if (!created) co_return std::unexpected(std::move(created).error());
-  co_return Created<User>{*std::move(created)};
+  ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes.Hash(user.password.value()));
+  ASSIGN_OR_CO_RETURN(User created, co_await app.users.Create(user, hash));
+  co_return Created{std::move(created)};
 }
 
 Task<Result<Page<User>>> ListUsers(App& app, ListQuery query) {
-  auto users = co_await app.users.List(query);
-  if (!users) co_return std::unexpected(std::move(users).error());
-  co_return platform::http::MakePage(*std::move(users), query.Limit());
+  ASSIGN_OR_CO_RETURN(auto users, co_await app.users.List(query));
+  co_return platform::http::MakePage(std::move(users), query.Limit());
 }
 
 Task<Result<User>> GetUser(Subject subject) { co_return std::move(subject.user); }
@@ -64,8 +61,7 @@ Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
 }
 
 Task<Result<NoContent>> DeleteUser(App& app, Subject subject) {
-  const Result<void> deleted = co_await app.users.Delete(subject.user.id);
-  if (!deleted) co_return std::unexpected(deleted.error());
+  CO_RETURN_IF_ERROR(co_await app.users.Delete(subject.user.id));
   co_return NoContent();
 }
 
@@ -78,21 +74,20 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
   const UserId id = subject.user.id;
   std::optional<std::int32_t> checked_version;
   if (PasswordChange::NeedsCurrent(app, subject)) {
-    const auto credentials = co_await app.users.FindCredentials(id);
-    if (!credentials) co_return std::unexpected(credentials.error());
-    const auto verified =
-        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials->password_hash,
-                             change.current_password->value());
-    if (!verified) co_return std::unexpected(verified.error());
-    if (!verified->matches) co_return std::unexpected(WrongPassword());
-    checked_version = credentials->token_version;
+    ASSIGN_OR_CO_RETURN(const Credentials credentials, co_await app.users.FindCredentials(id));
+    ASSIGN_OR_CO_RETURN(
+        const Verification verified,
+        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials.password_hash,
+                             change.current_password->value()));
+    if (!verified.matches) co_return std::unexpected(WrongPassword());
+    checked_version = credentials.token_version;
   }
-  const Result<std::string> hash = co_await app.hashes.Hash(change.new_password.value());
-  if (!hash) co_return std::unexpected(hash.error());
-  const Result<bool> changed = co_await app.users.ChangePassword(id, checked_version, *hash);
-  if (!changed) co_return std::unexpected(changed.error());
+  ASSIGN_OR_CO_RETURN(const std::string hash,
+                      co_await app.hashes.Hash(change.new_password.value()));
+  ASSIGN_OR_CO_RETURN(const bool is_changed,
+                      co_await app.users.ChangePassword(id, checked_version, hash));
   // Somebody else changed it first: what was checked above is the current password no more.
-  if (!*changed) co_return std::unexpected(WrongPassword());
+  if (!is_changed) co_return std::unexpected(WrongPassword());
   co_return PasswordChanged();
 }
 

@@ -22,13 +22,11 @@ Error Revoked() { return Error::PermissionDenied("Token is revoked"); }
 }  // namespace
 
 Task<Result<User>> Authenticator::Authenticate(std::string_view token) {
-  const auto verified = Verify(token);
-  if (!verified) co_return std::unexpected(verified.error());
-  auto user =
-      co_await users_.FindSignedIn(UserId::FromPostgres(verified->user_id), verified->version);
-  if (!user) co_return std::unexpected(std::move(user).error());
-  if (!*user) co_return std::unexpected(Revoked());
-  co_return **std::move(user);
+  ASSIGN_OR_CO_RETURN(const VerifiedToken verified, Verify(token));
+  ASSIGN_OR_CO_RETURN(auto user, co_await users_.FindSignedIn(
+                                     UserId::FromPostgres(verified.user_id), verified.version));
+  if (!user) co_return std::unexpected(Revoked());
+  co_return *std::move(user);
 }
 
 Task<std::vector<Result<Identity>>> Authenticator::Validate(
