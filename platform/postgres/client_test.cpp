@@ -373,7 +373,7 @@ TEST_F(ClientTest, AStatementTimeoutHurtsOnlyItsCaller) {
     const auto row = co_await client.QueryOne(kSleep, 20000);
     EXPECT_EQ(row.error().kind, Kind::kRejected);
     EXPECT_EQ(row.error().sqlstate, "57014");
-    EXPECT_EQ(Error(row.error()).code, ErrorCode::kUnavailable);
+    EXPECT_EQ(Logged(row.error()).code, ErrorCode::kUnavailable);
     for (int i = 0; i < 100 && !behind; ++i) co_await loop.Sleep(10ms);
   });
   EXPECT_TRUE(behind);
@@ -417,7 +417,7 @@ TEST_F(ClientTest, TheQueueIsBounded) {
       (row ? answered : overloaded) += 1;
       if (!row) {
         EXPECT_EQ(row.error().kind, Kind::kOverloaded);
-        EXPECT_EQ(Error(row.error()).code, ErrorCode::kUnavailable);
+        EXPECT_EQ(Logged(row.error()).code, ErrorCode::kUnavailable);
       }
     });
   }
@@ -574,7 +574,7 @@ TEST_F(ClientTest, UnixSocketsAndHostNames) {
 
 TEST(QueryErrorTest, WhatClientsAreTold) {
   const auto told = [](Kind kind, std::string sqlstate = "") {
-    return Error(QueryError{.kind = kind, .sqlstate = std::move(sqlstate)}).code;
+    return Logged(QueryError{.kind = kind, .sqlstate = std::move(sqlstate)}).code;
   };
   for (const Kind kind : {Kind::kUnavailable, Kind::kTimeout, Kind::kOverloaded}) {
     EXPECT_EQ(told(kind), ErrorCode::kUnavailable);
@@ -586,7 +586,7 @@ TEST(QueryErrorTest, WhatClientsAreTold) {
   for (const char* fault : {"22012", "23505", "42P01", ""}) {
     EXPECT_EQ(told(Kind::kRejected, fault), ErrorCode::kInternal) << fault;
   }
-  EXPECT_TRUE(Error(QueryError{}).retry_after.has_value());
+  EXPECT_TRUE(Logged(QueryError{}).retry_after.has_value());
 }
 
 }  // namespace

@@ -21,13 +21,20 @@ bool IsTransient(std::string_view sqlstate) {
 
 }  // namespace
 
-QueryError::operator Error() const {
-  if (kind != Kind::kRejected || IsTransient(sqlstate)) {
+Error Logged(const QueryError& error) {
+  if (error.kind != QueryError::Kind::kRejected || IsTransient(error.sqlstate)) {
     return Error::Unavailable();
   }
-  log::Error("statement failed",
-             {{"statement", statement}, {"sqlstate", sqlstate}, {"error", message}});
+  log::Error(
+      "statement failed",
+      {{"statement", error.statement}, {"sqlstate", error.sqlstate}, {"error", error.message}});
   return Error::Internal();
+}
+
+Result<void> OrNotFound(std::expected<std::size_t, QueryError> changed) {
+  if (!changed) return std::unexpected(Logged(changed.error()));
+  if (*changed == 0) return std::unexpected(Error::NotFound());
+  return {};
 }
 
 }  // namespace platform::postgres

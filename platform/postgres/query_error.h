@@ -1,16 +1,18 @@
 #pragma once
 
+#include <cstddef>
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "platform/result/result.h"
 
 namespace platform::postgres {
 
-// Why a statement gave no rows.
+// Why a statement failed.
 struct QueryError {
   enum class Kind {
     kRejected,     // The server refused the statement: see sqlstate and constraint.
@@ -25,20 +27,37 @@ struct QueryError {
   std::string message;         // For the log only.
 
   bool Violates(std::string_view constraint_name) const { return constraint == constraint_name; }
-
-  // What a client is told where the caller knows nothing better: kUnavailable with a Retry-After,
-  // or kInternal for a statement the server refused (except its own cancellations, shutdowns,
-  // deadlocks and resource shortages, which are kUnavailable). What becomes kInternal is logged.
-  // Implicit, so that it may be returned where a Result is.
-  operator Error() const;  // NOLINT(google-explicit-constructor)
 };
 
-// The row of a statement, or kNotFound where it gave none.
+// Returns the error for the client where the caller knows nothing better: kUnavailable with a
+// Retry-After, or kInternal for a statement that the server rejected (except for its own
+// cancellations, shutdowns, deadlocks and resource shortages, which are kUnavailable). Logs what
+// becomes kInternal.
+Error Logged(const QueryError& error);
+
+// Returns the answer of a statement, or its error as above.
+template <class T>
+Result<T> Logged(std::expected<T, QueryError> answer) {
+  if (!answer) return std::unexpected(Logged(answer.error()));
+  return *std::move(answer);
+}
+
+// Like Logged, for statements that look for something: an answer without rows is kNotFound.
 template <class Row>
 Result<Row> OrNotFound(std::expected<std::optional<Row>, QueryError> row) {
-  if (!row) return std::unexpected(std::move(row).error());
+  if (!row) return std::unexpected(Logged(row.error()));
   if (!*row) return std::unexpected(Error::NotFound());
   return **std::move(row);
 }
+
+template <class Row>
+Result<std::vector<Row>> OrNotFound(std::expected<std::vector<Row>, QueryError> rows) {
+  if (!rows) return std::unexpected(Logged(rows.error()));
+  if (rows->empty()) return std::unexpected(Error::NotFound());
+  return *std::move(rows);
+}
+
+// For Client::Execute: kNotFound if no row was changed.
+Result<void> OrNotFound(std::expected<std::size_t, QueryError> changed);
 
 }  // namespace platform::postgres

@@ -15,6 +15,7 @@ using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
 using platform::postgres::Lane;
+using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
@@ -96,8 +97,8 @@ JOIN products AS product ON product.id = item.product_id
 ORDER BY item.id)",
                                                                               Lane::kWrite};
 
-constexpr Statement<CartItemId, CartItemId> kRemoveItem{
-    "remove_item", "DELETE FROM cartitems WHERE id = $1 RETURNING id", Lane::kWrite};
+constexpr Statement<void, CartItemId> kRemoveItem{
+    "remove_item", "DELETE FROM cartitems WHERE id = $1", Lane::kWrite};
 
 // `rows` has at least one.
 Cart ToCart(std::vector<CartRow> rows) {
@@ -125,7 +126,7 @@ Error AddError(const QueryError& error) {
                         "Failed to add this product to cart.");
   }
   if (error.Violates("fk__cartitems__cart_id__carts")) return Error::NotFound();
-  return error;
+  return Logged(error);
 }
 
 }  // namespace
@@ -135,22 +136,20 @@ CartStore::Reply<CartId> CartStore::Find(CartId cart) {
 }
 
 CartStore::Reply<Cart> CartStore::Read(CartId cart) {
-  auto rows = co_await client_.Query(kRead, cart);
-  if (!rows) co_return std::unexpected(rows.error());
-  if (rows->empty()) co_return std::unexpected(Error::NotFound());
-  co_return ToCart(*std::move(rows));
+  ASSIGN_OR_CO_RETURN(auto rows, OrNotFound(co_await client_.Query(kRead, cart)));
+  co_return ToCart(std::move(rows));
 }
 
 CartStore::Reply<Cart> CartStore::FindOrCreate(CartId cart) {
   Result<Cart> found = co_await Read(cart);
   if (found || found.error().code != ErrorCode::kNotFound) co_return found;
-  const auto created = co_await client_.Execute(kCreate, cart);
-  if (!created) co_return std::unexpected(created.error());
+  CO_RETURN_IF_ERROR(Logged(co_await client_.Execute(kCreate, cart)));
   co_return co_await Read(cart);
 }
 
-CartStore::Reply<CartId> CartStore::Clear(CartId cart) {
-  co_return OrNotFound(co_await client_.QueryOne(kClear, cart));
+CartStore::Reply<void> CartStore::Clear(CartId cart) {
+  CO_RETURN_IF_ERROR(OrNotFound(co_await client_.QueryOne(kClear, cart)));
+  co_return Result<void>();
 }
 
 CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item) {
@@ -169,14 +168,13 @@ CartStore::Reply<Cart> CartStore::AddItem(CartId cart, NewItem item) {
 }
 
 CartStore::Reply<Cart> CartStore::ChangeItem(CartItemId item, ItemChange change) {
-  auto rows = co_await client_.Query(kChangeItem, item, change.quantity);
-  if (!rows) co_return std::unexpected(rows.error());
-  if (rows->empty()) co_return std::unexpected(Error::NotFound());
-  co_return ToCart(*std::move(rows));
+  ASSIGN_OR_CO_RETURN(auto rows,
+                      OrNotFound(co_await client_.Query(kChangeItem, item, change.quantity)));
+  co_return ToCart(std::move(rows));
 }
 
-CartStore::Reply<CartItemId> CartStore::RemoveItem(CartItemId item) {
-  co_return OrNotFound(co_await client_.QueryOne(kRemoveItem, item));
+CartStore::Reply<void> CartStore::RemoveItem(CartItemId item) {
+  co_return OrNotFound(co_await client_.Execute(kRemoveItem, item));
 }
 
 }  // namespace cart

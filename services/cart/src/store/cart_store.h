@@ -21,7 +21,7 @@ class CartStore {
   // Creates an empty cart, with two more statements, where there is none.
   Reply<Cart> FindOrCreate(CartId cart);
   // Removes all items. kNotFound where there is no cart.
-  Reply<CartId> Clear(CartId cart);
+  Reply<void> Clear(CartId cart);
 
   // The cart that an item is in; kNotFound where there is no such item.
   Reply<CartId> FindCartOf(CartItemId item);
@@ -32,7 +32,7 @@ class CartStore {
   // The item's cart; kNotFound where the item is gone.
   Reply<Cart> ChangeItem(CartItemId item, ItemChange change);
   // kNotFound where the item was gone.
-  Reply<CartItemId> RemoveItem(CartItemId item);
+  Reply<void> RemoveItem(CartItemId item);
 
  private:
   Reply<Cart> Read(CartId cart);

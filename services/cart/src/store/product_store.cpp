@@ -10,6 +10,7 @@ namespace cart {
 namespace {
 
 using platform::postgres::Lane;
+using platform::postgres::Logged;
 using platform::postgres::Planning;
 using platform::postgres::Statement;
 
@@ -57,15 +58,16 @@ bool HasTrigrams(std::string_view term) {
 platform::Task<platform::Result<std::vector<Product>>> ProductStore::List(
     const platform::http::ListQuery& query) {
   if (query.IsSearch() && !HasTrigrams(query.search->value())) {
-    co_return co_await client_.Query(kSearchShort, query.search->value(),
-                                     query.search->ContainsPattern(), query.After(), query.Limit());
+    co_return Logged(co_await client_.Query(kSearchShort, query.search->value(),
+                                            query.search->ContainsPattern(), query.After(),
+                                            query.Limit()));
   }
   if (query.IsSearch()) {
-    co_return co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
-                                     query.Limit());
+    co_return Logged(co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
+                                            query.Limit()));
   }
-  co_return co_await client_.Query(query.Limit() <= kShortPage ? kList : kListMany, query.After(),
-                                   query.Limit());
+  co_return Logged(co_await client_.Query(query.Limit() <= kShortPage ? kList : kListMany,
+                                          query.After(), query.Limit()));
 }
 
 }  // namespace cart

@@ -61,7 +61,8 @@ std::string MakeToken(const App& app, const User& user, std::int32_t token_versi
 }
 
 Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest request) {
-  ASSIGN_OR_CO_RETURN(const auto credentials, co_await app.users.FindCredentials(request.email));
+  ASSIGN_OR_CO_RETURN(const auto credentials,
+                      co_await app.users.FindCredentialsByEmail(request.email));
 
   // An unknown email takes as long as a known one, whichever kind of hash that has.
   ASSIGN_OR_CO_RETURN(const bool are_kinds_mixed, co_await app.users.HasReferenceHashes());

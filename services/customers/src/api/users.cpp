@@ -74,13 +74,14 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
   const UserId id = subject.user.id;
   std::optional<std::int32_t> checked_version;
   if (PasswordChange::NeedsCurrent(app, subject)) {
-    ASSIGN_OR_CO_RETURN(const Credentials credentials, co_await app.users.FindCredentials(id));
+    ASSIGN_OR_CO_RETURN(const auto credentials, co_await app.users.FindCredentials(id));
+    if (!credentials) co_return std::unexpected(Error::NotFound());
     ASSIGN_OR_CO_RETURN(
         const Verification verified,
-        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials.password_hash,
+        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials->password_hash,
                              change.current_password->value()));
     if (!verified.matches) co_return std::unexpected(WrongPassword());
-    checked_version = credentials.token_version;
+    checked_version = credentials->token_version;
   }
   ASSIGN_OR_CO_RETURN(const std::string hash,
                       co_await app.hashes.Hash(change.new_password.value()));

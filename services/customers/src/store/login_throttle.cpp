@@ -10,6 +10,7 @@ using platform::ErrorCode;
 using platform::Result;
 using platform::Task;
 using platform::postgres::Lane;
+using platform::postgres::Logged;
 using platform::postgres::Statement;
 using platform::postgres::Timestamp;
 
@@ -30,11 +31,11 @@ constexpr Statement<void, std::string, std::string, Timestamp, bool> kForgive{
 
 Task<Result<Timestamp>> LoginThrottle::Begin(const std::string& account,
                                              const std::string& address) {
-  const auto attempt =
-      co_await client_.QueryOne(kBegin, account, address, limits_.per_account, limits_.per_address,
-                                static_cast<std::int32_t>(limits_.window.count()));
-  if (!attempt) co_return std::unexpected(attempt.error());
-  const auto& [wait_seconds, begun] = **attempt;
+  ASSIGN_OR_CO_RETURN(const auto attempt,
+                      Logged(co_await client_.QueryOne(
+                          kBegin, account, address, limits_.per_account, limits_.per_address,
+                          static_cast<std::int32_t>(limits_.window.count()))));
+  const auto& [wait_seconds, begun] = *attempt;
   if (wait_seconds > 0) {
     co_return std::unexpected(Error{.code = ErrorCode::kTooManyRequests,
                                     .retry_after = std::chrono::seconds(wait_seconds)});
@@ -44,9 +45,8 @@ Task<Result<Timestamp>> LoginThrottle::Begin(const std::string& account,
 
 Task<Result<void>> LoginThrottle::Forgive(const std::string& account, const std::string& address,
                                           Timestamp begun, Outcome outcome) {
-  const auto done =
-      co_await client_.Execute(kForgive, account, address, begun, outcome == Outcome::kSucceeded);
-  if (!done) co_return std::unexpected(done.error());
+  CO_RETURN_IF_ERROR(Logged(
+      co_await client_.Execute(kForgive, account, address, begun, outcome == Outcome::kSucceeded)));
   co_return Result<void>();
 }
 

@@ -8,6 +8,7 @@ namespace {
 using platform::Error;
 using platform::ErrorCode;
 using platform::postgres::Lane;
+using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
 using platform::postgres::Planning;
 using platform::postgres::QueryError;
@@ -113,7 +114,7 @@ Error WriteError(const QueryError& error) {
   if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email")) {
     return EmailTaken();
   }
-  return error;
+  return Logged(error);
 }
 
 }  // namespace
@@ -124,34 +125,33 @@ UserStore::Reply<User> UserStore::Find(UserId id) {
 
 UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id,
                                                               std::int32_t token_version) {
-  co_return co_await client_.QueryOne(kFindSignedIn, id, token_version);
+  co_return Logged(co_await client_.QueryOne(kFindSignedIn, id, token_version));
 }
 
 UserStore::Reply<std::vector<Account>> UserStore::FindAccounts(
     const std::vector<std::int32_t>& ids) {
-  co_return co_await client_.Query(kFindAccounts, ids);
+  co_return Logged(co_await client_.Query(kFindAccounts, ids));
 }
 
-UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(const Email& email) {
-  co_return co_await client_.QueryOne(kFindCredentialsByEmail, email);
+UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(UserId id) {
+  co_return Logged(co_await client_.QueryOne(kFindCredentials, id));
 }
 
-UserStore::Reply<Credentials> UserStore::FindCredentials(UserId id) {
-  co_return OrNotFound(co_await client_.QueryOne(kFindCredentials, id));
+UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentialsByEmail(const Email& email) {
+  co_return Logged(co_await client_.QueryOne(kFindCredentialsByEmail, email));
 }
 
 UserStore::Reply<bool> UserStore::HasReferenceHashes() {
-  const auto has = co_await client_.QueryOne(kHasReferenceHashes);
-  if (!has) co_return std::unexpected(has.error());
-  co_return **has;
+  ASSIGN_OR_CO_RETURN(const auto has, Logged(co_await client_.QueryOne(kHasReferenceHashes)));
+  co_return *has;
 }
 
 UserStore::Reply<std::vector<User>> UserStore::List(const platform::http::ListQuery& query) {
   if (query.IsSearch()) {
-    co_return co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
-                                     query.Limit());
+    co_return Logged(co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
+                                            query.Limit()));
   }
-  co_return co_await client_.Query(kList, query.After(), query.Limit());
+  co_return Logged(co_await client_.Query(kList, query.After(), query.Limit()));
 }
 
 UserStore::Reply<User> UserStore::Create(const NewUser& user, const std::string& password_hash) {
@@ -174,26 +174,21 @@ UserStore::Reply<User> UserStore::Update(UserId id, const UserChange& change) {
 UserStore::Reply<bool> UserStore::ChangePassword(UserId id,
                                                  std::optional<std::int32_t> token_version,
                                                  const std::string& new_hash) {
-  const auto changed = co_await client_.Execute(kChangePassword, id, token_version, new_hash);
-  if (!changed) co_return std::unexpected(changed.error());
-  if (*changed > 0) co_return true;
-  const auto user = co_await Find(id);
-  if (!user) co_return std::unexpected(user.error());
-  co_return false;
+  ASSIGN_OR_CO_RETURN(
+      const std::size_t changed,
+      Logged(co_await client_.Execute(kChangePassword, id, token_version, new_hash)));
+  if (changed == 0) CO_RETURN_IF_ERROR(co_await Find(id));
+  co_return changed > 0;
 }
 
 UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_hash,
                                               const std::string& new_hash) {
-  const auto replaced = co_await client_.Execute(kReplaceHash, id, old_hash, new_hash);
-  if (!replaced) co_return std::unexpected(replaced.error());
+  CO_RETURN_IF_ERROR(Logged(co_await client_.Execute(kReplaceHash, id, old_hash, new_hash)));
   co_return platform::Result<void>();
 }
 
 UserStore::Reply<void> UserStore::Delete(UserId id) {
-  const auto deleted = co_await client_.Execute(kDelete, id);
-  if (!deleted) co_return std::unexpected(deleted.error());
-  if (*deleted == 0) co_return std::unexpected(Error::NotFound());
-  co_return platform::Result<void>();
+  co_return OrNotFound(co_await client_.Execute(kDelete, id));
 }
 
 }  // namespace customers

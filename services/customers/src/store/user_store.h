@@ -45,9 +45,9 @@ class UserStore {
   Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version);
   // Those of the ids that there are, each once, in any order.
   Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
-  // By email, whatever its case; nothing where nobody has it.
-  Reply<std::optional<Credentials>> FindCredentials(const Email& email);
-  Reply<Credentials> FindCredentials(UserId id);
+  // Both return nothing if there is no such account. The case of `email` does not matter.
+  Reply<std::optional<Credentials>> FindCredentials(UserId id);
+  Reply<std::optional<Credentials>> FindCredentialsByEmail(const Email& email);
   // Whether there are accounts with a "$5$" hash, which the reference has made.
   Reply<bool> HasReferenceHashes();
   // In the order of their ids; one more than the limit where there are more.
