@@ -50,15 +50,15 @@ BENCHMARK_CAPTURE(CheckEmail, ascii, "ada.lovelace@mail.example.com");
 BENCHMARK_CAPTURE(CheckEmail, unicode, "ada@b\u00fccher.example");
 
 void WriteCart(benchmark::State& state) {
-  cart::Cart filled{.user_id = cart::CartId::FromPostgres(4321),
-                    .total_price = cart::Money::FromPostgres("1234.50")};
+  cart::Cart filled{.user_id = cart::CartId::Unchecked(4321),
+                    .total_price = cart::Money::Unchecked("1234.50")};
   for (std::int32_t id = 1; id <= state.range(0); ++id) {
-    filled.cart_items.push_back({.id = cart::CartItemId::FromPostgres(21'600 + id),
+    filled.cart_items.push_back({.id = cart::CartItemId::Unchecked(21'600 + id),
                                  .created = platform::schema::Timestamp(
                                      std::chrono::microseconds(1'795'000'000'123'456 + id)),
-                                 .cart_id = cart::CartId::FromPostgres(4321),
-                                 .product_id = cart::ProductId::FromPostgres(id),
-                                 .quantity = cart::Quantity::FromPostgres(3)});
+                                 .cart_id = cart::CartId::Unchecked(4321),
+                                 .product_id = cart::ProductId::Unchecked(id),
+                                 .quantity = cart::Quantity::Unchecked(3)});
   }
   for (auto _ : state) {
     std::string body;

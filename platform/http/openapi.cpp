@@ -109,7 +109,7 @@ json::object DescribeAnswers(const Route& route, const schema::Components& compo
 json::object DescribeOperation(const Route& route, const schema::Components& components) {
   const Operation& operation = route.operation;
   json::object described{{"operationId", operation.id},
-                         {"tags", {operation.tag}},
+                         {"tags", {route.tag}},
                          {"summary", operation.summary},
                          {"description", operation.description}};
   json::array parameters = route.query_parameters;
@@ -260,7 +260,7 @@ json::object DescribeComponents(const RouteTable& table) {
 
 std::string MakeOpenApi(const RouteTable& table, const ApiDescription& description) {
   json::array tags;
-  for (const Tag& tag : description.tags) {
+  for (const Tag& tag : table.tags()) {
     tags.push_back(json::object{{"name", tag.name}, {"description", tag.description}});
   }
   json::object paths;

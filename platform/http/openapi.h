@@ -2,22 +2,15 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "platform/http/route_table.h"
 
 namespace platform::http {
 
-struct Tag {
-  std::string_view name;
-  std::string_view description;
-};
-
 // The document's description of the API as a whole.
 struct ApiDescription {
   std::string_view title;
   std::string_view description;
-  std::vector<Tag> tags;
 };
 
 // Returns the OpenAPI 3.1 document of the documented routes, as JSON text. It is generated from the

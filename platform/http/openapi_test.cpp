@@ -36,9 +36,7 @@ struct CookOnly {
   static AccessDescription Describe() {
     return {.needs_token = true, .errors = {ErrorCode::kUnauthenticated}};
   }
-  Task<Result<Grant>> operator()(Kitchen&, const Request&, std::int32_t) const {
-    co_return Grant();
-  }
+  Task<Result<Grant>> operator()(Kitchen&, const Request&) const { co_return Grant(); }
 };
 
 Task<Result<Page<Pot>>> ListPots(ListQuery) { co_return Page<Pot>(); }
@@ -47,18 +45,16 @@ Task<Result<NoContent>> BreakPot(AfterId) { co_return NoContent(); }
 
 json::object Document() {
   Router<Kitchen> routes;
-  routes.Add(Method::kGet, "/pots/", Anyone(), ListPots, {.id = "listPots", .tag = "pots"});
-  routes.Add(Method::kPost, "/pots/", Anyone(), MakePot,
-             {.id = "makePot",
-              .tag = "pots",
-              .summary = "Make a pot",
-              .errors = {ErrorCode::kUnauthenticated, ErrorCode::kTooManyRequests}});
-  routes.Add(Method::kDelete, "/pots/{old_pot_id}/", CookOnly(), BreakPot, {.id = "breakPot"});
+  auto pots = routes.Group("/pots", {.name = "pots", .description = "Round"});
+  pots.Add(Method::kGet, "/", Anyone(), ListPots, {.id = "listPots"});
+  pots.Add(Method::kPost, "/", Anyone(), MakePot,
+           {.id = "makePot",
+            .summary = "Make a pot",
+            .errors = {ErrorCode::kUnauthenticated, ErrorCode::kTooManyRequests}});
+  pots.Add(Method::kDelete, "/{old_pot_id}/", CookOnly(), BreakPot, {.id = "breakPot"});
   routes.AddRaw(Method::kGet, "/hidden",
                 [](Kitchen&, const Request&) -> Task<Response> { co_return Response(); });
-  return json::parse(MakeOpenApi(routes.table(), {.title = "Kitchen",
-                                                  .description = "Of pots.",
-                                                  .tags = {{"pots", "Round"}}}))
+  return json::parse(MakeOpenApi(routes.table(), {.title = "Kitchen", .description = "Of pots."}))
       .as_object();
 }
 

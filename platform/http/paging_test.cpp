@@ -84,7 +84,7 @@ struct Row {
 
 std::vector<Row> Rows(std::int32_t count) {
   std::vector<Row> rows;
-  for (std::int32_t i = 1; i <= count; ++i) rows.push_back({RowId::FromPostgres(10 * i)});
+  for (std::int32_t i = 1; i <= count; ++i) rows.push_back({RowId::Unchecked(10 * i)});
   return rows;
 }
 

@@ -14,10 +14,15 @@
 
 namespace platform::http {
 
+// A group of endpoints, as the documentation shows it.
+struct Tag {
+  std::string_view name;
+  std::string_view description;
+};
+
 // The part of an endpoint's documentation that is not derived from its code.
 struct Operation {
-  std::string_view id;   // For client generators: "createCartItem".
-  std::string_view tag;  // The group in which it is shown.
+  std::string_view id;  // For client generators: "createCartItem".
   std::string_view summary;
   std::string_view description;
   // Errors that its own handler can return, beside the ones that follow from authentication,
@@ -34,7 +39,8 @@ struct AccessDescription {
 // One endpoint, without its code.
 struct Route {
   Method method = Method::kGet;
-  std::string_view pattern;  // At most one parameter: "/api/v1/users/{user_id}/".
+  std::string pattern;   // At most one parameter: "/api/v1/users/{user_id}/".
+  std::string_view tag;  // Its group's name.
   Operation operation;
   AccessDescription access;
   std::optional<boost::json::object> body;  // Schema of the request's body.
@@ -62,6 +68,8 @@ class RouteTable {
  public:
   void Add(Route route) { routes_.push_back(std::move(route)); }
   const std::vector<Route>& routes() const { return routes_; }
+  void AddTag(const Tag& tag) { tags_.push_back(tag); }
+  const std::vector<Tag>& tags() const { return tags_; }
   schema::Components& components() { return components_; }
   const schema::Components& components() const { return components_; }
 
@@ -70,6 +78,7 @@ class RouteTable {
 
  private:
   std::vector<Route> routes_;
+  std::vector<Tag> tags_;
   schema::Components components_;
 };
 

@@ -5,7 +5,7 @@
 #include <exception>
 #include <functional>
 #include <string>
-#include <tuple>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -32,44 +32,42 @@ struct Page {  // 200 and {"data": [T…], "next": …}; `next` is the id to ask
   std::optional<std::int32_t> next;
 };
 
-// An access rule is an object that decides who may call an endpoint, before its body is looked at:
+// The described struct that a handler reads from the body itself, because what it demands depends
+// on the caller. The documentation describes a T. See schema::Parse.
+template <class T>
+struct Unparsed {
+  std::string_view body;
+};
+
+// An access rule is an object that decides who may call an endpoint, before its body is parsed:
 //
 //   struct SelfOrAdmin {
-//     using Grant = Caller;                          // What the handler may ask for.
+//     using Grant = Subject;  // What the handler may ask for.
 //     static AccessDescription Describe();
-//     Task<Result<Grant>> operator()(App&, const Request&, std::int32_t path_parameter) const;
+//     Task<Result<Grant>> operator()(App& app, const Request& request, UserId id) const;
 //   };
 //
-// Authentication, the object's existence and permission are its business, in this order.
+// It authenticates the caller, finds the object and checks permission, in this order. It may ask
+// for the app, the request and the path's id, by type like a handler. Its call operator is neither
+// overloaded nor a template.
 
 // Lets everybody in.
 struct Anyone {
   struct Grant {};
   static AccessDescription Describe() { return {}; }
-  template <class App>
-  Task<Result<Grant>> operator()(App&, const Request&, std::int32_t) const {
-    co_return Grant();
-  }
+  Task<Result<Grant>> operator()() const { co_return Grant(); }
 };
 
-// The routes of a service whose handlers work on an `App`: one line for each endpoint. A handler is
-//
-//   Task<Result<Answer>> CreateItem(App& app, CartId cart, NewItem item);
-//
-// and gets by type what it asks for: the app, the access rule's grant, the path's parameter (any
-// ValueType of an int32), the request itself, and one described struct, which is read from the body
-// of a POST, PUT or PATCH and from the query string otherwise. Where an optional member of it is
-// required of some callers only, the struct says so in
-//
-//   static schema::RequiredMembers RequiredFor(const App& app, const Grant& grant);
-//
-// Built once, then shared by all threads.
+template <class App>
+class RouteGroup;
+
+// The routes of a service whose handlers work on an `App`. Built once, then shared by all threads.
 template <class App>
 class Router {
  public:
-  template <class Access, class Answer, class... Args>
-  void Add(Method method, std::string_view pattern, Access access,
-           Task<Result<Answer>> (*handler)(Args...), const Operation& operation);
+  // Begins a group of documented endpoints, whose paths all start with `prefix`. The texts must
+  // outlive the router, and the router the group.
+  RouteGroup<App> Group(std::string_view prefix, const Tag& tag);
 
   // An endpoint outside of the documented API, which anybody may call and which answers as it
   // likes.
@@ -83,10 +81,37 @@ class Router {
   const RouteTable& table() const { return table_; }
 
  private:
-  using Endpoint = std::function<Task<Response>(App&, const Request&, std::int32_t)>;
+  friend class RouteGroup<App>;
+
+  using Endpoint = std::function<Task<Response>(App&, const Request&, std::int32_t id)>;
 
   RouteTable table_;
   std::vector<Endpoint> endpoints_;
+};
+
+// Endpoints with a common prefix and tag: one line for each. A handler is
+//
+//   Task<Result<Answer>> CreateItem(App& app, CartId cart, NewItem item);
+//
+// and gets by type what it asks for: the app, the access rule's grant, the path's id (any ValueType
+// of an int32, the same as the rule's), the request itself, and one described struct, which is read
+// from the body of a POST, PUT or PATCH and from the query string otherwise.
+template <class App>
+class RouteGroup {
+ public:
+  // `path` follows the group's prefix.
+  template <class Access, class Answer, class... Args>
+  void Add(Method method, std::string_view path, Access access,
+           Task<Result<Answer>> (*handler)(Args...), const Operation& operation);
+
+ private:
+  friend class Router<App>;
+  RouteGroup(Router<App>& router, std::string_view prefix, std::string_view tag)
+      : router_(router), prefix_(prefix), tag_(tag) {}
+
+  Router<App>& router_;
+  std::string_view prefix_;
+  std::string_view tag_;
 };
 
 // Logs the exception in flight with the request's id and gives the answer for it.
@@ -98,25 +123,45 @@ boost::json::array DescribeQuery(const boost::json::object& query_schema);
 
 namespace detail {
 
-struct NoInput {};
+// Stands for an input or an id that nobody asks for.
+struct None {};
+
+template <class T>
+inline constexpr bool kIsUnparsed = false;
+template <class T>
+inline constexpr bool kIsUnparsed<Unparsed<T>> = true;
 
 template <class App, class Grant, class Arg>
-inline constexpr bool kIsInput = schema::IsObject<Arg> && !std::same_as<Arg, App> &&
-                                 !std::same_as<Arg, Grant> && !std::same_as<Arg, Request>;
+inline constexpr bool kIsInput =
+    kIsUnparsed<Arg> || (schema::IsObject<Arg> && !std::same_as<Arg, App> &&
+                         !std::same_as<Arg, Grant> && !std::same_as<Arg, Request>);
 
 // The described struct among a handler's parameters.
 template <class App, class Grant, class... Args>
 struct InputOf {
-  using type = NoInput;
+  using type = None;
 };
 template <class App, class Grant, class First, class... Rest>
 struct InputOf<App, Grant, First, Rest...>
     : std::conditional_t<kIsInput<App, Grant, std::decay_t<First>>,
                          std::type_identity<std::decay_t<First>>, InputOf<App, Grant, Rest...>> {};
 
+// The ValueType among the parameters of a handler or an access rule.
+template <class... Args>
+struct IdOf {
+  using type = None;
+};
+template <class First, class... Rest>
+struct IdOf<First, Rest...>
+    : std::conditional_t<schema::IsValueType<std::decay_t<First>>,
+                         std::type_identity<std::decay_t<First>>, IdOf<Rest...>> {};
+
+template <class A, class B>
+inline constexpr bool kAreSameId =
+    std::same_as<A, B> || std::same_as<A, None> || std::same_as<B, None>;
+
 template <class Arg, class App, class Grant, class Input>
-decltype(auto) Pick(App& app, const Request& request, std::int32_t parameter, Grant& grant,
-                    Input& input) {
+decltype(auto) Pick(App& app, const Request& request, std::int32_t id, Grant& grant, Input& input) {
   using Type = std::decay_t<Arg>;
   if constexpr (std::same_as<Type, App>) {
     return (app);
@@ -128,9 +173,29 @@ decltype(auto) Pick(App& app, const Request& request, std::int32_t parameter, Gr
     return std::move(input);
   } else {
     static_assert(schema::IsValueType<Type>, "a handler cannot ask for this");
-    return Type::FromPostgres(parameter);
+    // The router has checked that the path holds a number.
+    return Type::Unchecked(id);
   }
 }
+
+// An access rule's call, by the type of its operator.
+template <class Rule, class Operator = decltype(&Rule::operator())>
+struct RuleCall;
+template <class Rule, class Grant, class... Args>
+struct RuleCall<Rule, Task<Result<Grant>> (Rule::*)(Args...) const> {
+  using Id = IdOf<Args...>::type;
+  template <class App>
+  static Task<Result<Grant>> Run(const Rule& rule, App& app, const Request& request,
+                                 std::int32_t id) {
+    None none;
+    return rule(Pick<Args>(app, request, id, none, none)...);
+  }
+};
+
+template <class T>
+struct DescribedInput : std::type_identity<T> {};
+template <class T>
+struct DescribedInput<Unparsed<T>> : std::type_identity<T> {};
 
 inline schema::Source SourceOf(Method method) {
   return method == Method::kPost || method == Method::kPut || method == Method::kPatch
@@ -201,48 +266,58 @@ struct Rendering<Page<T>> {
 }  // namespace detail
 
 template <class App>
-template <class Access, class Answer, class... Args>
-void Router<App>::Add(Method method, std::string_view pattern, Access access,
-                      Task<Result<Answer>> (*handler)(Args...), const Operation& operation) {
-  using Grant = Access::Grant;
-  using Input = detail::InputOf<App, Grant, Args...>::type;
-  constexpr bool kHasInput = !std::same_as<Input, detail::NoInput>;
+RouteGroup<App> Router<App>::Group(std::string_view prefix, const Tag& tag) {
+  table_.AddTag(tag);
+  return RouteGroup<App>(*this, prefix, tag.name);
+}
 
+template <class App>
+template <class Access, class Answer, class... Args>
+void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
+                          Task<Result<Answer>> (*handler)(Args...), const Operation& operation) {
+  using Grant = Access::Grant;
+  using Rule = detail::RuleCall<Access>;
+  using Input = detail::InputOf<App, Grant, Args...>::type;
+  constexpr bool kHasInput = !std::same_as<Input, detail::None>;
+  static_assert(detail::kAreSameId<typename Rule::Id, typename detail::IdOf<Args...>::type>,
+                "the path has one id: the access rule and the handler must give it the same type");
+
+  RouteTable& table = router_.table_;
   Route route{.method = method,
-              .pattern = pattern,
+              .pattern = std::string(prefix_).append(path),
+              .tag = tag_,
               .operation = operation,
               .access = Access::Describe(),
               .success = detail::Rendering<Answer>::kStatus,
-              .answer = detail::Rendering<Answer>::Describe(table_.components())};
+              .answer = detail::Rendering<Answer>::Describe(table.components())};
   if constexpr (kHasInput) {
+    using Described = detail::DescribedInput<Input>::type;
     if (detail::SourceOf(method) == schema::Source::kBody) {
-      route.body = schema::Describe<Input>(table_.components());
+      route.body = schema::Describe<Described>(table.components());
     } else {
       schema::Components scratch;
-      schema::Describe<Input>(scratch);
+      schema::Describe<Described>(scratch);
       route.query_parameters = DescribeQuery(scratch.begin()->value().as_object());
     }
   }
-  table_.Add(std::move(route));
+  table.Add(std::move(route));
 
-  endpoints_.push_back(
-      [=](App& app, const Request& request, std::int32_t parameter) -> Task<Response> {
-        Result<Grant> grant = co_await access(app, request, parameter);
+  router_.endpoints_.push_back(
+      [=](App& app, const Request& request, std::int32_t id) -> Task<Response> {
+        Result<Grant> grant = co_await Rule::Run(access, app, request, id);
         if (!grant) co_return ToResponse(grant.error());
         Input input;
-        if constexpr (kHasInput) {
+        if constexpr (detail::kIsUnparsed<Input>) {
+          input.body = request.body;
+        } else if constexpr (kHasInput) {
           const schema::Source source = detail::SourceOf(method);
-          schema::RequiredMembers required;
-          if constexpr (requires { Input::RequiredFor(app, *grant); }) {
-            required = Input::RequiredFor(app, *grant);
-          }
           Result<Input> parsed = schema::Parse<Input>(
-              source == schema::Source::kBody ? request.body : request.query, source, required);
+              source == schema::Source::kBody ? request.body : request.query, source);
           if (!parsed) co_return ToResponse(parsed.error());
           input = *std::move(parsed);
         }
         const Result<Answer> answer =
-            co_await handler(detail::Pick<Args>(app, request, parameter, *grant, input)...);
+            co_await handler(detail::Pick<Args>(app, request, id, *grant, input)...);
         if (!answer) co_return ToResponse(answer.error());
         Response response{.status = detail::Rendering<Answer>::kStatus};
         detail::Rendering<Answer>::Write(*answer, response.body);
@@ -252,7 +327,7 @@ void Router<App>::Add(Method method, std::string_view pattern, Access access,
 
 template <class App>
 void Router<App>::AddRaw(Method method, std::string_view pattern, RawHandler handler) {
-  table_.Add({.method = method, .pattern = pattern, .is_documented = false});
+  table_.Add({.method = method, .pattern = std::string(pattern), .is_documented = false});
   endpoints_.push_back(
       [handler = std::move(handler)](App& app, const Request& request, std::int32_t) {
         return handler(app, request);

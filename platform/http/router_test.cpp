@@ -52,11 +52,11 @@ struct Readers {
     std::string name;
   };
   static AccessDescription Describe() { return {.needs_token = true}; }
-  Task<Result<Grant>> operator()(App& app, const Request& request, std::int32_t shelf) const {
-    app.steps.push_back("access to " + std::to_string(shelf));
+  Task<Result<Grant>> operator()(App& app, const Request& request, ShelfId shelf) const {
+    app.steps.push_back("access to " + std::to_string(shelf.value()));
     const auto name = request.Header("Name");
     if (!name) co_return std::unexpected(Error{.code = ErrorCode::kUnauthenticated});
-    if (shelf == 13) co_return std::unexpected(Error::PermissionDenied("Not this one"));
+    if (shelf.value() == 13) co_return std::unexpected(Error::PermissionDenied("Not this one"));
     co_return Grant{std::string(*name)};
   }
 };
@@ -74,6 +74,12 @@ Task<Result<Book>> EveryArgument(NewBook book, const Request& request, Readers::
                  .title = book.title + " for " + reader.name + " as " + std::string(request.id)};
 }
 
+Task<Result<Book>> ReadBodyItself(ShelfId shelf, Unparsed<NewBook> unparsed) {
+  ASSIGN_OR_CO_RETURN(const NewBook book,
+                      schema::Parse<NewBook>(unparsed.body, schema::Source::kBody));
+  co_return Book{.id = shelf.value(), .title = "unparsed " + book.title};
+}
+
 Task<Result<Page<Book>>> ListBooks(Filter filter) {
   co_return Page<Book>{.items = {{1, filter.title.value_or("any")}}, .next = 5};
 }
@@ -87,11 +93,14 @@ Task<Result<NoContent>> Break(App&) {
 
 Router<App> Routes() {
   Router<App> routes;
-  routes.Add(Method::kPost, "/shelves/{shelf_id}/", Readers(), AddBook, {.id = "addBook"});
-  routes.Add(Method::kPatch, "/shelves/{shelf_id}/", Readers(), EveryArgument, {});
-  routes.Add(Method::kGet, "/books/", Anyone(), ListBooks, {});
-  routes.Add(Method::kDelete, "/books/", Anyone(), RemoveBooks, {});
-  routes.Add(Method::kPut, "/books/", Anyone(), Break, {});
+  auto shelves = routes.Group("/shelves", {.name = "shelves", .description = "Of wood"});
+  shelves.Add(Method::kPost, "/{shelf_id}/", Readers(), AddBook, {.id = "addBook"});
+  shelves.Add(Method::kPatch, "/{shelf_id}/", Readers(), EveryArgument, {});
+  shelves.Add(Method::kPut, "/{shelf_id}/", Readers(), ReadBodyItself, {});
+  auto books = routes.Group("/books", {.name = "books", .description = "Of paper"});
+  books.Add(Method::kGet, "/", Anyone(), ListBooks, {});
+  books.Add(Method::kDelete, "/", Anyone(), RemoveBooks, {});
+  books.Add(Method::kPut, "/", Anyone(), Break, {});
   routes.AddRaw(Method::kGet, "/raw", [](App&, const Request& request) -> Task<Response> {
     if (request.query == "break") throw std::runtime_error("secret");
     co_return Response{.status = 418, .body = "tea", .content_type = "text/plain"};
@@ -170,6 +179,14 @@ TEST_F(RouterTest, GivesAHandlerWhatItAsksForInAnyOrder) {
   EXPECT_EQ(response.body, R"({"data":{"id":7,"title":"Emma for Ada as r1"}})");
 }
 
+TEST_F(RouterTest, LeavesABodyToAHandlerThatParsesItItself) {
+  const auto answer = [&](std::string_view body) {
+    return Ask({.method = Method::kPut, .path = "/shelves/7/", .headers = name_, .body = body});
+  };
+  EXPECT_EQ(answer(R"({"title": "Emma"})").body, R"({"data":{"id":7,"title":"unparsed Emma"}})");
+  EXPECT_EQ(answer("{}").status, 422U);
+}
+
 TEST_F(RouterTest, ReadsTheInputOfAGetFromItsQuery) {
   const Response response = Ask({.path = "/books/", .query = "title=a%26b&x=1", .body = "ignored"});
   EXPECT_EQ(response.status, 200U);
@@ -208,7 +225,7 @@ TEST_F(RouterTest, TellsWhyThereIsNoRoute) {
   const Response other_method = Ask({.method = Method::kGet, .path = "/shelves/7/"});
   EXPECT_EQ(other_method.status, 405U);
   EXPECT_THAT(other_method.body, HasSubstr("405: Method Not Allowed"));
-  EXPECT_THAT(other_method.headers, ElementsAre(Pair("Allow", "POST, PATCH, OPTIONS")));
+  EXPECT_THAT(other_method.headers, ElementsAre(Pair("Allow", "POST, PUT, PATCH, OPTIONS")));
 
   EXPECT_EQ(Ask({.method = Method::kOptions, .path = "/nothing"}).status, 404U);
   EXPECT_THAT(app_.steps, IsEmpty());
@@ -231,17 +248,20 @@ TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
 
 TEST_F(RouterTest, DescribesWhatItRoutes) {
   const std::vector<Route>& routes = routes_.table().routes();
-  ASSERT_EQ(routes.size(), 6U);
+  ASSERT_EQ(routes.size(), 7U);
+  EXPECT_EQ(routes[0].pattern, "/shelves/{shelf_id}/");
+  EXPECT_EQ(routes[0].tag, "shelves");
   EXPECT_EQ(routes[0].operation.id, "addBook");
   EXPECT_EQ(routes[0].success, 201U);
   EXPECT_TRUE(routes[0].access.needs_token);
   EXPECT_TRUE(routes[0].body);
-  EXPECT_FALSE(routes[2].body);
-  ASSERT_EQ(routes[2].query_parameters.size(), 1U);
-  EXPECT_EQ(routes[2].query_parameters[0].at("name").as_string(), "title");
-  EXPECT_FALSE(routes[3].answer);
-  EXPECT_TRUE(routes[4].is_documented);
-  EXPECT_FALSE(routes[5].is_documented);
+  EXPECT_EQ(routes[2].body, routes[0].body);
+  EXPECT_FALSE(routes[3].body);
+  ASSERT_EQ(routes[3].query_parameters.size(), 1U);
+  EXPECT_EQ(routes[3].query_parameters[0].at("name").as_string(), "title");
+  EXPECT_FALSE(routes[4].answer);
+  EXPECT_TRUE(routes[5].is_documented);
+  EXPECT_FALSE(routes[6].is_documented);
 }
 
 }  // namespace

@@ -20,10 +20,10 @@ namespace platform::postgres {
 // A domain type, as a service would declare one; it cannot be made without a value.
 class Label {
  public:
-  using PostgresType = std::string;
+  using Base = std::string;
   explicit Label(std::string text) : text_(std::move(text)) {}
-  const std::string& ToPostgres() const { return text_; }
-  static Label FromPostgres(std::string text) { return Label(std::move(text)); }
+  const std::string& value() const { return text_; }
+  static Label Unchecked(std::string text) { return Label(std::move(text)); }
   bool operator==(const Label&) const = default;
 
  private:

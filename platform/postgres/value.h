@@ -25,9 +25,9 @@ using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 // Provided: bool, int16_t, int32_t, int64_t, std::string (text, varchar), Timestamp,
 // std::vector<int32_t>. A domain type takes part by declaring
 //
-//   using PostgresType = <one of those>;
-//   PostgresType ToPostgres() const;               // for a parameter
-//   static T FromPostgres(PostgresType value);     // for a column
+//   using Base = <one of those>;
+//   const Base& value() const;        // for a parameter
+//   static T Unchecked(Base value);   // for a column
 //
 // std::optional<T> stands for a value that may be NULL, as parameter and as column.
 template <class T>
@@ -96,24 +96,24 @@ struct Codec<std::vector<std::int32_t>> {
   static std::vector<std::int32_t> Decode(std::string_view bytes);
 };
 
-// A domain type that names its PostgreSQL type.
+// A domain type that names the type it is made of.
 template <class T>
-concept DomainValue = requires { typename T::PostgresType; };
+concept DomainValue = requires { typename T::Base; };
 
 template <DomainValue T>
 struct Codec<T> {
-  static constexpr unsigned kOid = Codec<typename T::PostgresType>::kOid;
+  static constexpr unsigned kOid = Codec<typename T::Base>::kOid;
   static void Encode(const T& value, std::string& out) {
-    Codec<typename T::PostgresType>::Encode(value.ToPostgres(), out);
+    Codec<typename T::Base>::Encode(value.value(), out);
   }
   static T Decode(std::string_view bytes) {
-    return T::FromPostgres(Codec<typename T::PostgresType>::Decode(bytes));
+    return T::Unchecked(Codec<typename T::Base>::Decode(bytes));
   }
 };
 
 template <DomainValue T>
 constexpr bool Accepts(unsigned oid) {
-  return Accepts<typename T::PostgresType>(oid);
+  return Accepts<typename T::Base>(oid);
 }
 
 // T without std::optional, and whether it had one.

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <boost/json/object.hpp>
 #include <expected>
+#include <string>
 #include <string_view>
-#include <vector>
+#include <type_traits>
+#include <utility>
 
 #include "platform/result/result.h"
 #include "platform/schema/field.h"
@@ -16,9 +17,6 @@ enum class Source {
   kBody,   // A JSON object; a member that the struct does not have is an error.
   kQuery,  // A query string; other parameters are ignored.
 };
-
-// Names of optional members that may not be missing this time.
-using RequiredMembers = std::vector<std::string_view>;
 
 // The integer that a JSON string spells out in decimal.
 Parsed<std::int64_t> ReadInteger(const boost::json::value& text);
@@ -34,15 +32,14 @@ Parsed<T> ParseField(const boost::json::value& json, Source source) {
   return ParseValue<T>(json);
 }
 
-// Reads the members of T from `object`. An optional member may be missing, unless `required` names
-// it, but not null. Every bad field is reported, each with its messages. If T has
+// Reads the members of T from `object`. An optional member may be missing, but not null. Every bad
+// field is reported, each with its messages. If T has
 //
 //   void Check(FieldErrors& errors) const;
 //
 // it is called when all members are good, to add what is wrong with them together.
 template <IsObject T>
-std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, Source source,
-                                           const RequiredMembers& required = {}) {
+std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, Source source) {
   T parsed{};
   FieldErrors errors;
   std::size_t known = 0;
@@ -51,9 +48,7 @@ std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, So
     using Target = std::remove_reference_t<decltype(target)>;
     const boost::json::value* json = object.if_contains(name);
     if (json == nullptr) {
-      if (!kIsOptional<Target> || std::ranges::find(required, name) != required.end()) {
-        errors[name] = {"Missing data for required field."};
-      }
+      if (!kIsOptional<Target>) errors[name] = {"Missing data for required field."};
       return;
     }
     ++known;
@@ -97,11 +92,11 @@ Result<boost::json::object> ParseQueryObject(std::string_view text);
 
 // A request's body as a T: 400 when it is no JSON, 422 with all bad fields when it is no T.
 template <IsObject T>
-Result<T> Parse(std::string_view text, Source source, const RequiredMembers& required = {}) {
+Result<T> Parse(std::string_view text, Source source) {
   Result<boost::json::object> object =
       source == Source::kBody ? ParseJsonObject(text) : ParseQueryObject(text);
   if (!object) return std::unexpected(std::move(object).error());
-  auto members = ParseMembers<T>(*object, source, required);
+  auto members = ParseMembers<T>(*object, source);
   if (!members) {
     return std::unexpected(
         Error{.code = ErrorCode::kUnprocessable, .fields = std::move(members).error()});

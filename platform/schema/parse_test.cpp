@@ -196,13 +196,6 @@ TEST(ParseQuery, ReadsAViewThatEndsNowhere) {
   EXPECT_EQ(Parse<Review>({}, Source::kQuery).error().code, ErrorCode::kUnprocessable);
 }
 
-TEST(ParseBody, AMemberCanBeRequiredOfSome) {
-  const auto parsed = Parse<Review>("{}", Source::kBody, {"key"});
-  ASSERT_FALSE(parsed.has_value());
-  EXPECT_EQ(parsed.error().fields.count("key"), 1U);
-  EXPECT_EQ(parsed.error().fields.count("anonymous"), 0U);
-}
-
 TEST(ParseQuery, TellsEveryBadParameter) {
   const auto parsed = Parse<Review>("title=%ff&stars=3x&key=-", Source::kQuery);
   ASSERT_FALSE(parsed.has_value());

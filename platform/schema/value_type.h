@@ -25,7 +25,6 @@ template <class Derived, class BaseType>
 class ValueType {
  public:
   using Base = BaseType;
-  using PostgresType = BaseType;
 
   // A placeholder, for a struct whose members are about to be filled.
   ValueType() = default;
@@ -34,15 +33,14 @@ class ValueType {
     if (std::optional<std::string_view> complaint = Derived::Check(value)) {
       return std::unexpected(*complaint);
     }
-    return FromPostgres(std::move(value));
+    return Unchecked(std::move(value));
   }
 
   const Base& value() const { return value_; }
   friend bool operator==(const ValueType&, const ValueType&) = default;
 
-  const Base& ToPostgres() const { return value_; }
-  // What is stored, or has been checked elsewhere, is taken as it is.
-  static Derived FromPostgres(Base value) {
+  // For a value that has been checked elsewhere: it is taken as it is.
+  static Derived Unchecked(Base value) {
     Derived derived;
     derived.value_ = std::move(value);
     return derived;

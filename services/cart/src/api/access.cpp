@@ -39,27 +39,26 @@ AccessDescription CartOwnerOrAdmin::Describe() {
 }
 
 Task<Result<Authorized>> CartOwnerOrAdmin::operator()(App& app, const Request& request,
-                                                      std::int32_t cart_id) const {
+                                                      CartId cart) const {
   ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
-  co_return Permit(std::move(caller), CartId::FromPostgres(cart_id));
+  co_return Permit(std::move(caller), cart);
 }
 
 AccessDescription ExistingCartOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
 
 Task<Result<Authorized>> ExistingCartOwnerOrAdmin::operator()(App& app, const Request& request,
-                                                              std::int32_t cart_id) const {
+                                                              CartId cart) const {
   ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
-  ASSIGN_OR_CO_RETURN(const CartId found, co_await app.carts.Find(CartId::FromPostgres(cart_id)));
+  ASSIGN_OR_CO_RETURN(const CartId found, co_await app.carts.Find(cart));
   co_return Permit(std::move(caller), found);
 }
 
 AccessDescription ItemOwnerOrAdmin::Describe() { return CartOwnerOrAdmin::Describe(); }
 
 Task<Result<Authorized>> ItemOwnerOrAdmin::operator()(App& app, const Request& request,
-                                                      std::int32_t item_id) const {
+                                                      CartItemId item) const {
   ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
-  ASSIGN_OR_CO_RETURN(const CartId cart,
-                      co_await app.carts.FindCartOf(CartItemId::FromPostgres(item_id)));
+  ASSIGN_OR_CO_RETURN(const CartId cart, co_await app.carts.FindCartOf(item));
   co_return Permit(std::move(caller), cart);
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "platform/http/router.h"
 #include "services/cart/src/app.h"
 #include "services/customers/client/caller.h"
@@ -23,7 +21,7 @@ struct CartOwnerOrAdmin {
   static platform::http::AccessDescription Describe();
   platform::Task<platform::Result<Grant>> operator()(App& app,
                                                      const platform::http::Request& request,
-                                                     std::int32_t cart_id) const;
+                                                     CartId cart) const;
 };
 
 // `/cart-item/{cart_id}/…`: 404 where there is no such cart.
@@ -32,7 +30,7 @@ struct ExistingCartOwnerOrAdmin {
   static platform::http::AccessDescription Describe();
   platform::Task<platform::Result<Grant>> operator()(App& app,
                                                      const platform::http::Request& request,
-                                                     std::int32_t cart_id) const;
+                                                     CartId cart) const;
 };
 
 // `/cart-item/{item_id}/`: 404 where there is no such item.
@@ -41,7 +39,7 @@ struct ItemOwnerOrAdmin {
   static platform::http::AccessDescription Describe();
   platform::Task<platform::Result<Grant>> operator()(App& app,
                                                      const platform::http::Request& request,
-                                                     std::int32_t item_id) const;
+                                                     CartItemId item) const;
 };
 
 }  // namespace cart

@@ -21,16 +21,15 @@ Task<Result<NoContent>> ClearCart(App& app, CartId cart) {
 }  // namespace
 
 void AddCartRoutes(Routes& routes) {
-  routes.Add(Method::kGet, "/api/v1/cart/{user_id}/", CartOwnerOrAdmin(), GetCart,
-             {.id = "getCart",
-              .tag = "cart",
-              .summary = "Show a user's cart",
-              .description = "Creates an empty one where there is none."});
-  routes.Add(Method::kDelete, "/api/v1/cart/{user_id}/", CartOwnerOrAdmin(), ClearCart,
-             {.id = "clearCart",
-              .tag = "cart",
-              .summary = "Clear a user's cart",
-              .description = "Removes all items; the cart stays."});
+  auto carts = routes.Group("/api/v1/cart", {.name = "cart", .description = "A user's cart"});
+  carts.Add(Method::kGet, "/{user_id}/", CartOwnerOrAdmin(), GetCart,
+            {.id = "getCart",
+             .summary = "Show a user's cart",
+             .description = "Creates an empty one where there is none."});
+  carts.Add(Method::kDelete, "/{user_id}/", CartOwnerOrAdmin(), ClearCart,
+            {.id = "clearCart",
+             .summary = "Clear a user's cart",
+             .description = "Removes all items; the cart stays."});
 }
 
 }  // namespace cart

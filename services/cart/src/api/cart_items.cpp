@@ -30,23 +30,21 @@ Task<Result<NoContent>> RemoveItem(App& app, CartItemId item) {
 }  // namespace
 
 void AddCartItemRoutes(Routes& routes) {
-  routes.Add(Method::kPost, "/api/v1/cart-item/{cart_id}/create", ExistingCartOwnerOrAdmin(),
-             CreateItem,
-             {.id = "createCartItem",
-              .tag = "cart-item",
-              .summary = "Put a product into a cart",
-              .description = "Each product can be in a cart once, in a quantity of 1 to 5.",
-              .errors = {ErrorCode::kInvalidArgument}});
-  routes.Add(Method::kPatch, "/api/v1/cart-item/{item_id}/", ItemOwnerOrAdmin(), ChangeItem,
-             {.id = "updateCartItem",
-              .tag = "cart-item",
-              .summary = "Change an item's quantity",
-              .description = "Answers the cart that the item is in."});
-  routes.Add(Method::kDelete, "/api/v1/cart-item/{item_id}/", ItemOwnerOrAdmin(), RemoveItem,
-             {.id = "deleteCartItem",
-              .tag = "cart-item",
-              .summary = "Remove an item",
-              .description = "The rest of the cart stays as it is."});
+  auto items =
+      routes.Group("/api/v1/cart-item", {.name = "cart-item", .description = "What is in a cart"});
+  items.Add(Method::kPost, "/{cart_id}/create", ExistingCartOwnerOrAdmin(), CreateItem,
+            {.id = "createCartItem",
+             .summary = "Put a product into a cart",
+             .description = "Each product can be in a cart once, in a quantity of 1 to 5.",
+             .errors = {ErrorCode::kInvalidArgument}});
+  items.Add(Method::kPatch, "/{item_id}/", ItemOwnerOrAdmin(), ChangeItem,
+            {.id = "updateCartItem",
+             .summary = "Change an item's quantity",
+             .description = "Answers the cart that the item is in."});
+  items.Add(Method::kDelete, "/{item_id}/", ItemOwnerOrAdmin(), RemoveItem,
+            {.id = "deleteCartItem",
+             .summary = "Remove an item",
+             .description = "The rest of the cart stays as it is."});
 }
 
 }  // namespace cart

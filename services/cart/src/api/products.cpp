@@ -19,12 +19,12 @@ Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
 }  // namespace
 
 void AddProductRoutes(Routes& routes) {
-  routes.Add(platform::http::Method::kGet, "/api/v1/products/list/", platform::http::Anyone(),
-             ListProducts,
-             {.id = "listProducts",
-              .tag = "products",
-              .summary = "List products",
-              .description = "Products by id, page by page; `search` looks into their names."});
+  auto products =
+      routes.Group("/api/v1/products", {.name = "products", .description = "What can be bought"});
+  products.Add(platform::http::Method::kGet, "/list/", platform::http::Anyone(), ListProducts,
+               {.id = "listProducts",
+                .summary = "List products",
+                .description = "Products by id, page by page; `search` looks into their names."});
 }
 
 }  // namespace cart

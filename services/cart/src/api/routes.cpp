@@ -11,9 +11,6 @@ const platform::http::ApiDescription kDescription{
     .description =
         "The products of the store and what its users put into their carts. Tokens come "
         "from customers.",
-    .tags = {{"products", "What can be bought"},
-             {"cart", "A user's cart"},
-             {"cart-item", "What is in a cart"}},
 };
 
 }  // namespace

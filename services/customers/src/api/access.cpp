@@ -16,9 +16,8 @@ using platform::http::Request;
 using platform::security::AuthorizationError;
 
 // Authentication and existence; permission is the caller's business.
-Task<Result<Subject>> FindSubject(App& app, const Request& request, std::int32_t user_id) {
+Task<Result<Subject>> FindSubject(App& app, const Request& request, UserId id) {
   ASSIGN_OR_CO_RETURN(User caller, co_await Authenticate(app, request));
-  const UserId id = UserId::FromPostgres(user_id);
   if (caller.id == id) co_return Subject{.caller = caller, .user = caller};
   ASSIGN_OR_CO_RETURN(User user, co_await app.users.Find(id));
   co_return Subject{.caller = std::move(caller), .user = std::move(user)};
@@ -48,7 +47,7 @@ AccessDescription Admin::Describe() {
           .errors = {ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied}};
 }
 
-Task<Result<Admin::Grant>> Admin::operator()(App& app, const Request& request, std::int32_t) const {
+Task<Result<Admin::Grant>> Admin::operator()(App& app, const Request& request) const {
   ASSIGN_OR_CO_RETURN(const User caller, co_await Authenticate(app, request));
   if (!caller.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   co_return Grant();
@@ -60,19 +59,17 @@ AccessDescription SelfOrAdmin::Describe() {
       .errors = {ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied, ErrorCode::kNotFound}};
 }
 
-Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request,
-                                              std::int32_t user_id) const {
-  ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, user_id));
+Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request, UserId id) const {
+  ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, id));
   if (!subject.IsSelf() && !subject.caller.is_admin) {
     co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   }
   co_return subject;
 }
 
-Task<Result<Subject>> ProfileReader::operator()(App& app, const Request& request,
-                                                std::int32_t user_id) const {
-  if (app.config.legacy_api) return FindSubject(app, request, user_id);
-  return SelfOrAdmin()(app, request, user_id);
+Task<Result<Subject>> ProfileReader::operator()(App& app, const Request& request, UserId id) const {
+  if (app.config.legacy_api) return FindSubject(app, request, id);
+  return SelfOrAdmin()(app, request, id);
 }
 
 }  // namespace customers

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "platform/http/router.h"
 #include "services/customers/src/app.h"
 #include "services/customers/src/domain/user.h"
@@ -23,8 +21,7 @@ struct Admin {
   struct Grant {};
   static platform::http::AccessDescription Describe();
   platform::Task<platform::Result<Grant>> operator()(App& app,
-                                                     const platform::http::Request& request,
-                                                     std::int32_t) const;
+                                                     const platform::http::Request& request) const;
 };
 
 // On `/users/{user_id}/…`.
@@ -33,7 +30,7 @@ struct SelfOrAdmin {
   static platform::http::AccessDescription Describe();
   platform::Task<platform::Result<Grant>> operator()(App& app,
                                                      const platform::http::Request& request,
-                                                     std::int32_t user_id) const;
+                                                     UserId id) const;
 };
 
 // As SelfOrAdmin; with LEGACY_API any signed-in user.
@@ -42,7 +39,7 @@ struct ProfileReader {
   static platform::http::AccessDescription Describe() { return SelfOrAdmin::Describe(); }
   platform::Task<platform::Result<Grant>> operator()(App& app,
                                                      const platform::http::Request& request,
-                                                     std::int32_t user_id) const;
+                                                     UserId id) const;
 };
 
 // The user of the request's token, by its Authorization header.

@@ -88,14 +88,13 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
 }  // namespace
 
 void AddAuthRoutes(Routes& routes) {
-  routes.Add(
-      Method::kPost, "/api/v1/auth/login/", Anyone(), LogIn,
-      {.id = "logIn",
-       .tag = "auth",
-       .summary = "Log in",
-       .description = "Answers a token, to be sent as it is in the Authorization header, and "
-                      "the account.",
-       .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+  auto auth = routes.Group("/api/v1/auth", {.name = "auth", .description = "Getting a token"});
+  auth.Add(Method::kPost, "/login/", Anyone(), LogIn,
+           {.id = "logIn",
+            .summary = "Log in",
+            .description = "Answers a token, to be sent as it is in the Authorization header, and "
+                           "the account.",
+            .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
 }  // namespace customers

@@ -7,7 +7,6 @@
 
 #include "platform/schema/describe.h"
 #include "platform/schema/parse.h"
-#include "services/customers/src/api/access.h"
 #include "services/customers/src/domain/email.h"
 #include "services/customers/src/domain/password.h"
 
@@ -24,19 +23,11 @@ struct LoginRequest {
 };
 BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
 
+// Of another's password, which an administrator changes without knowing it.
 struct PasswordChange {
   std::optional<Password> current_password;
   NewPassword new_password;
   std::string confirm_new_password;
-
-  // An administrator changes another's password without knowing it.
-  static bool NeedsCurrent(const App& app, const Subject& subject) {
-    return subject.IsSelf() && !app.config.legacy_api;
-  }
-  static platform::schema::RequiredMembers RequiredFor(const App& app, const Subject& subject) {
-    if (NeedsCurrent(app, subject)) return {"current_password"};
-    return {};
-  }
 
   void Check(platform::FieldErrors& errors) const {
     if (new_password.value() != confirm_new_password) {
@@ -54,5 +45,16 @@ struct PasswordChange {
   }
 };
 BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confirm_new_password))
+
+// Of one's own, which takes the current one.
+struct OwnPasswordChange {
+  Password current_password;
+  NewPassword new_password;
+  std::string confirm_new_password;
+
+  void Check(platform::FieldErrors& errors) const { AsChange().Check(errors); }
+  PasswordChange AsChange() const { return {current_password, new_password, confirm_new_password}; }
+};
+BOOST_DESCRIBE_STRUCT(OwnPasswordChange, (), (current_password, new_password, confirm_new_password))
 
 }  // namespace customers

@@ -10,7 +10,6 @@ namespace {
 const platform::http::ApiDescription kDescription{
     .title = "Microcart customers",
     .description = "The accounts of the store: registration, login, profiles.",
-    .tags = {{"auth", "Getting a token"}, {"users", "Accounts"}},
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ using platform::http::Method;
 using platform::http::NoContent;
 using platform::http::Page;
 using platform::http::Request;
+using platform::http::Unparsed;
 using platform::security::Verification;
 
 struct PasswordChanged {};
@@ -69,11 +70,23 @@ Error WrongPassword() {
   return Error::Field(ErrorCode::kInvalidArgument, "current_password", "Wrong password.");
 }
 
+// Reports all bad fields at once, a missing current password included.
+Result<PasswordChange> ParsePasswordChange(std::string_view body, bool needs_current) {
+  using platform::schema::Source;
+  if (!needs_current) return platform::schema::Parse<PasswordChange>(body, Source::kBody);
+  const auto own = platform::schema::Parse<OwnPasswordChange>(body, Source::kBody);
+  if (!own) return std::unexpected(own.error());
+  return own->AsChange();
+}
+
 Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, Subject subject,
-                                             PasswordChange change) {
+                                             Unparsed<PasswordChange> unparsed) {
   const UserId id = subject.user.id;
+  const bool needs_current = subject.IsSelf() && !app.config.legacy_api;
+  ASSIGN_OR_CO_RETURN(const PasswordChange change,
+                      ParsePasswordChange(unparsed.body, needs_current));
   std::optional<std::int32_t> checked_version;
-  if (PasswordChange::NeedsCurrent(app, subject)) {
+  if (needs_current) {
     ASSIGN_OR_CO_RETURN(const auto credentials, co_await app.users.FindCredentials(id));
     if (!credentials) co_return std::unexpected(Error::NotFound());
     ASSIGN_OR_CO_RETURN(
@@ -95,46 +108,40 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
 }  // namespace
 
 void AddUserRoutes(Routes& routes) {
-  routes.Add(Method::kPost, "/api/v1/users/create/", Anyone(), CreateUser,
-             {.id = "createUser",
-              .tag = "users",
-              .summary = "Register",
-              .description = "Creates an account. Making an administrator takes the token of one; "
-                             "otherwise a token is not looked at.",
-              .errors = {ErrorCode::kInvalidArgument, ErrorCode::kUnauthenticated,
-                         ErrorCode::kPermissionDenied}});
-  routes.Add(
-      Method::kGet, "/api/v1/users/list/", Admin(), ListUsers,
+  auto users = routes.Group("/api/v1/users", {.name = "users", .description = "Accounts"});
+  users.Add(Method::kPost, "/create/", Anyone(), CreateUser,
+            {.id = "createUser",
+             .summary = "Register",
+             .description = "Creates an account. Making an administrator takes the token of one; "
+                            "otherwise a token is not looked at.",
+             .errors = {ErrorCode::kInvalidArgument, ErrorCode::kUnauthenticated,
+                        ErrorCode::kPermissionDenied}});
+  users.Add(
+      Method::kGet, "/list/", Admin(), ListUsers,
       {.id = "listUsers",
-       .tag = "users",
        .summary = "List users",
        .description = "Accounts by id, page by page; `search` looks into email and names. For "
                       "administrators."});
-  routes.Add(Method::kGet, "/api/v1/users/{user_id}/", ProfileReader(), GetUser,
-             {.id = "getUser",
-              .tag = "users",
-              .summary = "Show a user",
-              .description = "One's own account; administrators see any."});
-  routes.Add(Method::kPatch, "/api/v1/users/{user_id}/", SelfOrAdmin(), UpdateUser,
-             {.id = "updateUser",
-              .tag = "users",
-              .summary = "Change a user",
-              .description = "What the body does not name stays as it is. Only an administrator "
-                             "changes `is_admin`.",
-              .errors = {ErrorCode::kInvalidArgument}});
-  routes.Add(Method::kDelete, "/api/v1/users/{user_id}/", SelfOrAdmin(), DeleteUser,
-             {.id = "deleteUser",
-              .tag = "users",
-              .summary = "Delete a user",
-              .description = "For good. All tokens of the account are refused from then on."});
-  routes.Add(
-      Method::kPatch, "/api/v1/users/{user_id}/change-password/", SelfOrAdmin(), ChangePassword,
-      {.id = "changePassword",
-       .tag = "users",
-       .summary = "Change a password",
-       .description = "One's own needs `current_password`. All earlier tokens of the account "
-                      "are refused from then on.",
-       .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+  users.Add(Method::kGet, "/{user_id}/", ProfileReader(), GetUser,
+            {.id = "getUser",
+             .summary = "Show a user",
+             .description = "One's own account; administrators see any."});
+  users.Add(Method::kPatch, "/{user_id}/", SelfOrAdmin(), UpdateUser,
+            {.id = "updateUser",
+             .summary = "Change a user",
+             .description = "What the body does not name stays as it is. Only an administrator "
+                            "changes `is_admin`.",
+             .errors = {ErrorCode::kInvalidArgument}});
+  users.Add(Method::kDelete, "/{user_id}/", SelfOrAdmin(), DeleteUser,
+            {.id = "deleteUser",
+             .summary = "Delete a user",
+             .description = "For good. All tokens of the account are refused from then on."});
+  users.Add(Method::kPatch, "/{user_id}/change-password/", SelfOrAdmin(), ChangePassword,
+            {.id = "changePassword",
+             .summary = "Change a password",
+             .description = "One's own needs `current_password`. All earlier tokens of the account "
+                            "are refused from then on.",
+             .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
 }  // namespace customers

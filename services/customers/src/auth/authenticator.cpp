@@ -23,8 +23,8 @@ Error Revoked() { return Error::PermissionDenied("Token is revoked"); }
 
 Task<Result<User>> Authenticator::Authenticate(std::string_view token) {
   ASSIGN_OR_CO_RETURN(const VerifiedToken verified, Verify(token));
-  ASSIGN_OR_CO_RETURN(auto user, co_await users_.FindSignedIn(
-                                     UserId::FromPostgres(verified.user_id), verified.version));
+  ASSIGN_OR_CO_RETURN(auto user, co_await users_.FindSignedIn(UserId::Unchecked(verified.user_id),
+                                                              verified.version));
   if (!user) co_return std::unexpected(Revoked());
   co_return *std::move(user);
 }
