@@ -11,6 +11,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <iterator>
+#include <utility>
 
 #include "platform/http/date.h"
 #include "platform/log/log.h"
@@ -128,7 +129,7 @@ Connection::Connection(Socket socket, const Handler& handler, const ServerOption
 Task<void> Connection::Serve() {
   for (std::size_t served = 1;; ++served) {
     Parser parser;
-    const Result<Framing> received = co_await Receive(parser);
+    const OrStatus<Framing> received = co_await Receive(parser);
     if (closed_) co_return;
     Response response = received ? co_await Handle(parser) : Refuse(received.error());
     options_.cors.AddHeaders(ToMethod(parser.get().method()), headers_, response);
@@ -140,8 +141,8 @@ Task<void> Connection::Serve() {
       co_await Linger();
       co_return;
     }
-    if (response.status == StatusOf(ErrorCode::kUnavailable) && in_progress_ >= kBusy &&
-        !is_peer_proxy_) {
+    if (response.status == std::to_underlying(ErrorStatus::kServiceUnavailable) &&
+        in_progress_ >= kBusy && !is_peer_proxy_) {
       co_await Rest();
     } else {
       rest_ = {};
@@ -149,7 +150,7 @@ Task<void> Connection::Serve() {
   }
 }
 
-Task<Result<Framing>> Connection::Receive(Parser& parser) {
+Task<OrStatus<Framing>> Connection::Receive(Parser& parser) {
   headers_.clear();
   request_id_.clear();
   if (headers_.capacity() > kKeptFields) headers_.shrink_to_fit();
@@ -168,7 +169,7 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
     if (!extensions.empty()) error = beast_http::error::bad_chunk_extension;
   };
   parser.on_chunk_header(refuse_extensions);
-  const Result<void> fed = Feed(parser, scanner_.size());
+  const OrStatus<void> fed = Feed(parser, scanner_.size());
   scanner_.Reset();
   for (const auto& field : parser.get()) {
     headers_.emplace_back(View(field.name_string()), View(field.value()));
@@ -176,37 +177,37 @@ Task<Result<Framing>> Connection::Receive(Parser& parser) {
   Identify();
   CO_RETURN_IF_ERROR(fed);
   if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
-    co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+    co_return std::unexpected(ErrorStatus::kBadRequest);
   }
   ASSIGN_OR_CO_RETURN(const Framing framing, CheckFraming(parser.get().version(), headers_));
   CO_RETURN_IF_ERROR(co_await ReadBody(parser, framing.expects_continue));
   co_return framing;
 }
 
-Task<Result<void>> Connection::ReadHead() {
+Task<OrStatus<void>> Connection::ReadHead() {
   Enter(Received().empty() ? Phase::kIdle : Phase::kHead);
   for (;;) {
     const HeadScanner::State state = scanner_.Scan(Received());
     if (state == HeadScanner::State::kMalformed) {
-      co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+      co_return std::unexpected(ErrorStatus::kBadRequest);
     }
     const bool is_complete = state == HeadScanner::State::kComplete;
     if ((is_complete ? scanner_.size() : Received().size()) > limits_.head_bytes) {
-      co_return std::unexpected(Error{.code = ErrorCode::kHeaderFieldsTooLarge});
+      co_return std::unexpected(ErrorStatus::kHeaderFieldsTooLarge);
     }
-    if (is_complete) co_return Result<void>();
+    if (is_complete) co_return OrStatus<void>();
     if (co_await ReadMore()) {
       if (phase_ == Phase::kIdle) Enter(Phase::kHead);
     } else if (timed_out_ && phase_ == Phase::kHead) {
-      co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
+      co_return std::unexpected(ErrorStatus::kRequestTimeout);
     } else if (boost::system::error_code error; !timed_out_ || socket_.available(error) == 0) {
       closed_ = true;  // Otherwise a request arrived at the last moment.
-      co_return Result<void>();
+      co_return OrStatus<void>();
     }
   }
 }
 
-Task<Result<void>> Connection::ReadBody(Parser& parser, bool expects_continue) {
+Task<OrStatus<void>> Connection::ReadBody(Parser& parser, bool expects_continue) {
   Enter(Phase::kBody);
   if (expects_continue && !parser.is_done() && Received().empty()) {
     const auto [error, size] = co_await asio::async_write(
@@ -220,36 +221,36 @@ Task<Result<void>> Connection::ReadBody(Parser& parser, bool expects_continue) {
     }
     // A chunk header or a trailer that never ends must not fill the buffer.
     if (buffer_.size() > limits_.head_bytes) {
-      co_return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+      co_return std::unexpected(ErrorStatus::kBadRequest);
     }
     if (co_await ReadMore()) continue;
-    if (timed_out_) co_return std::unexpected(Error{.code = ErrorCode::kRequestTimeout});
+    if (timed_out_) co_return std::unexpected(ErrorStatus::kRequestTimeout);
     closed_ = true;
   }
-  co_return Result<void>();
+  co_return OrStatus<void>();
 }
 
-Result<void> Connection::Feed(Parser& parser, std::size_t size) {
+OrStatus<void> Connection::Feed(Parser& parser, std::size_t size) {
   boost::system::error_code error;
   buffer_.consume(parser.put(asio::buffer(buffer_.data(), size), error));
   if (error == beast_http::error::body_limit) {
-    return std::unexpected(Error{.code = ErrorCode::kPayloadTooLarge});
+    return std::unexpected(ErrorStatus::kPayloadTooLarge);
   }
   if (error && error != beast_http::error::need_more) {
-    return std::unexpected(Error{.code = ErrorCode::kInvalidArgument});
+    return std::unexpected(ErrorStatus::kBadRequest);
   }
   return {};
 }
 
-Response Connection::Refuse(const Error& error) {
+Response Connection::Refuse(ErrorStatus status) {
   if (request_id_.empty()) Identify();
   log::Info("request refused", {{"request_id", request_id_},
-                                {"status", StatusOf(error.code)},
+                                {"status", std::to_underlying(status)},
                                 {"client", client_},
                                 {"trace_id", trace_.trace_id()},
                                 {"span_id", trace_.span_id()}});
-  if (metrics_ != nullptr) metrics_->CountRefusal(StatusOf(error.code));
-  return ToResponse(error);
+  if (metrics_ != nullptr) metrics_->CountRefusal(std::to_underlying(status));
+  return ToResponse(status);
 }
 
 void Connection::Identify() {

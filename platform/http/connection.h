@@ -41,17 +41,17 @@ class Connection {
 
   enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kResting, kLingering };
 
-  // Reads one request into `parser`. Returns the error to send before closing if the request is
+  // Reads one request into `parser`. Returns the status to send before closing if the request is
   // bad. If `closed_` is set, the client has gone and gets no answer. ReadHead and ReadBody are the
   // two steps.
-  Task<Result<Framing>> Receive(Parser& parser);
-  Task<Result<void>> ReadHead();
-  Task<Result<void>> ReadBody(Parser& parser, bool expects_continue);
+  Task<OrStatus<Framing>> Receive(Parser& parser);
+  Task<OrStatus<void>> ReadHead();
+  Task<OrStatus<void>> ReadBody(Parser& parser, bool expects_continue);
   // Passes up to `size` of the received bytes to the parser.
-  Result<void> Feed(Parser& parser, std::size_t size);
+  OrStatus<void> Feed(Parser& parser, std::size_t size);
 
   Task<Response> Handle(Parser& parser);
-  Response Refuse(const Error& error);
+  Response Refuse(ErrorStatus status);
   // Sets the client's address, the request id and the trace from the header fields.
   void Identify();
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);

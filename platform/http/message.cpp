@@ -2,52 +2,48 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
+#include <utility>
 
 #include "platform/schema/write.h"
 
 namespace platform::http {
 namespace {
 
-struct WireError {
-  unsigned status;
-  StatusName name;
-};
-
-// The only mapping from errors to HTTP.
-constexpr WireError Wire(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return {400, {"bad_request", "Bad Request"}};
-    case ErrorCode::kUnauthenticated:
-      return {401, {"unauthorized", "Unauthorized"}};
-    case ErrorCode::kPermissionDenied:
-      return {403, {"forbidden", "Forbidden"}};
-    case ErrorCode::kNotFound:
-      return {404, {"not_found", "Not Found"}};
-    case ErrorCode::kMethodNotAllowed:
-      return {405, {"method_not_allowed", "Method Not Allowed"}};
-    case ErrorCode::kRequestTimeout:
-      return {408, {"request_timeout", "Request Timeout"}};
-    case ErrorCode::kPayloadTooLarge:
-      return {413, {"request_entity_too_large", "Request Entity Too Large"}};
-    case ErrorCode::kExpectationFailed:
-      return {417, {"expectation_failed", "Expectation Failed"}};
-    case ErrorCode::kUnprocessable:
-      return {422, {"unprocessable_entity", "Unprocessable Entity"}};
-    case ErrorCode::kTooManyRequests:
-      return {429, {"too_many_requests", "Too Many Requests"}};
-    case ErrorCode::kHeaderFieldsTooLarge:
-      return {431, {"request_header_fields_too_large", "Request Header Fields Too Large"}};
-    case ErrorCode::kInternal:
-      return {500, {"internal_server_error", "Internal Server Error"}};
-    case ErrorCode::kUnavailable:
-      return {503, {"service_unavailable", "Service Unavailable"}};
+// `details` are shown as far as they are given.
+Response Render(ErrorStatus status, const Error& details) {
+  const auto [code, standard_reason] = NameOf(status);
+  Response response{.status = std::to_underlying(status)};
+  std::string& body = response.body;
+  body = R"({"error":{"code":)";
+  schema::WriteText(code, body);
+  body += R"(,"message":)";
+  if (details.fields.empty()) {
+    schema::WriteText(fmt::format("{}: {}", response.status,
+                                  details.reason.empty() ? standard_reason : details.reason),
+                      body);
+  } else {
+    schema::WriteText("Request validation has failed", body);
+    body += R"(,"fields":{)";
+    for (char separator = ' '; const auto& [field, messages] : details.fields) {
+      if (separator == ',') body += separator;
+      separator = ',';
+      schema::WriteText(field, body);
+      body += ':';
+      schema::Write(messages, body);
+    }
+    body += '}';
   }
-  return {500, {"internal_server_error", "Internal Server Error"}};
+  body += "}}";
+  if (details.retry_after) {
+    response.headers.emplace_back("Retry-After", std::to_string(details.retry_after->count()));
+  }
+  if (status == ErrorStatus::kUnauthorized) {
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  }
+  return response;
 }
 
 }  // namespace
@@ -65,44 +61,66 @@ std::optional<std::string_view> Request::Header(std::string_view name) const {
   return std::nullopt;
 }
 
-unsigned StatusOf(ErrorCode code) { return Wire(code).status; }
+ErrorStatus StatusOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return ErrorStatus::kBadRequest;
+    case ErrorCode::kUnauthenticated:
+      return ErrorStatus::kUnauthorized;
+    case ErrorCode::kPermissionDenied:
+      return ErrorStatus::kForbidden;
+    case ErrorCode::kNotFound:
+      return ErrorStatus::kNotFound;
+    case ErrorCode::kUnprocessable:
+      return ErrorStatus::kUnprocessableEntity;
+    case ErrorCode::kTooManyRequests:
+      return ErrorStatus::kTooManyRequests;
+    case ErrorCode::kUnavailable:
+      return ErrorStatus::kServiceUnavailable;
+    case ErrorCode::kInternal:
+      break;
+  }
+  return ErrorStatus::kInternalServerError;
+}
 
-StatusName NameOf(ErrorCode code) { return Wire(code).name; }
+StatusName NameOf(ErrorStatus status) {
+  switch (status) {
+    case ErrorStatus::kBadRequest:
+      return {"bad_request", "Bad Request"};
+    case ErrorStatus::kUnauthorized:
+      return {"unauthorized", "Unauthorized"};
+    case ErrorStatus::kForbidden:
+      return {"forbidden", "Forbidden"};
+    case ErrorStatus::kNotFound:
+      return {"not_found", "Not Found"};
+    case ErrorStatus::kMethodNotAllowed:
+      return {"method_not_allowed", "Method Not Allowed"};
+    case ErrorStatus::kRequestTimeout:
+      return {"request_timeout", "Request Timeout"};
+    case ErrorStatus::kPayloadTooLarge:
+      return {"request_entity_too_large", "Request Entity Too Large"};
+    case ErrorStatus::kExpectationFailed:
+      return {"expectation_failed", "Expectation Failed"};
+    case ErrorStatus::kUnprocessableEntity:
+      return {"unprocessable_entity", "Unprocessable Entity"};
+    case ErrorStatus::kTooManyRequests:
+      return {"too_many_requests", "Too Many Requests"};
+    case ErrorStatus::kHeaderFieldsTooLarge:
+      return {"request_header_fields_too_large", "Request Header Fields Too Large"};
+    case ErrorStatus::kInternalServerError:
+      break;
+    case ErrorStatus::kServiceUnavailable:
+      return {"service_unavailable", "Service Unavailable"};
+  }
+  return {"internal_server_error", "Internal Server Error"};
+}
 
 std::string_view ReasonPhrase(unsigned status) {
   return boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
 }
 
-Response ToResponse(const Error& error) {
-  const auto [status, name] = Wire(error.code);
-  Response response{.status = status};
-  std::string& body = response.body;
-  body = R"({"error":{"code":)";
-  schema::WriteText(name.code, body);
-  body += R"(,"message":)";
-  if (error.fields.empty()) {
-    schema::WriteText(
-        fmt::format("{}: {}", status, error.reason.empty() ? name.reason : error.reason), body);
-  } else {
-    schema::WriteText("Request validation has failed", body);
-    body += R"(,"fields":{)";
-    for (char separator = ' '; const auto& [field, messages] : error.fields) {
-      if (separator == ',') body += separator;
-      separator = ',';
-      schema::WriteText(field, body);
-      body += ':';
-      schema::Write(messages, body);
-    }
-    body += '}';
-  }
-  body += "}}";
-  if (error.retry_after) {
-    response.headers.emplace_back("Retry-After", std::to_string(error.retry_after->count()));
-  }
-  if (error.code == ErrorCode::kUnauthenticated) {
-    response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  }
-  return response;
-}
+Response ToResponse(const Error& error) { return Render(StatusOf(error.code), error); }
+
+Response ToResponse(ErrorStatus status) { return Render(status, {}); }
 
 }  // namespace platform::http

@@ -66,20 +66,39 @@ struct Response {
   static constexpr std::size_t kNoRoute = static_cast<std::size_t>(-1);
 };
 
+// The status of an error's answer. The server or the router itself finds the errors whose status no
+// ErrorCode leads to.
+enum class ErrorStatus : unsigned {
+  kBadRequest = 400,
+  kUnauthorized = 401,
+  kForbidden = 403,
+  kNotFound = 404,
+  kMethodNotAllowed = 405,   // The path exists, the method does not.
+  kRequestTimeout = 408,     // The client did not send its request in time.
+  kPayloadTooLarge = 413,    // The body exceeds its limit.
+  kExpectationFailed = 417,  // An Expect header that is not 100-continue.
+  kUnprocessableEntity = 422,
+  kTooManyRequests = 429,
+  kHeaderFieldsTooLarge = 431,  // The request line and headers exceed their limit.
+  kInternalServerError = 500,
+  kServiceUnavailable = 503,
+};
+
+// Returns the HTTP status of an error: the only mapping from errors to HTTP.
+ErrorStatus StatusOf(ErrorCode code);
+
 // Returns the wire form of an error, `{"error": {"code", "message", "fields"}}`, with the headers
 // that its status requires: Retry-After, WWW-Authenticate.
 Response ToResponse(const Error& error);
+// The same with the standard reason.
+Response ToResponse(ErrorStatus status);
 
-// Returns the HTTP status of an error.
-unsigned StatusOf(ErrorCode code);
-
-// The code and the standard reason of a status that ToResponse can send: {"not_found", "Not
-// Found"}.
+// The code and the standard reason of a status: {"not_found", "Not Found"}.
 struct StatusName {
   std::string_view code;
   std::string_view reason;
 };
-StatusName NameOf(ErrorCode code);
+StatusName NameOf(ErrorStatus status);
 
 // Returns the reason phrase of a status line (RFC 9110 section 15).
 std::string_view ReasonPhrase(unsigned status);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "platform/http/date.h"
 
@@ -17,13 +18,13 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr ErrorCode kCodes[] = {ErrorCode::kInvalidArgument,   ErrorCode::kUnprocessable,
-                                ErrorCode::kUnauthenticated,   ErrorCode::kPermissionDenied,
-                                ErrorCode::kNotFound,          ErrorCode::kMethodNotAllowed,
-                                ErrorCode::kRequestTimeout,    ErrorCode::kPayloadTooLarge,
-                                ErrorCode::kExpectationFailed, ErrorCode::kHeaderFieldsTooLarge,
-                                ErrorCode::kTooManyRequests,   ErrorCode::kUnavailable,
-                                ErrorCode::kInternal};
+constexpr ErrorCode kCodes[] = {ErrorCode::kInvalidArgument, ErrorCode::kUnprocessable,
+                                ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied,
+                                ErrorCode::kNotFound,        ErrorCode::kTooManyRequests,
+                                ErrorCode::kUnavailable,     ErrorCode::kInternal};
+constexpr ErrorStatus kOfHttpAlone[] = {
+    ErrorStatus::kMethodNotAllowed, ErrorStatus::kRequestTimeout, ErrorStatus::kPayloadTooLarge,
+    ErrorStatus::kExpectationFailed, ErrorStatus::kHeaderFieldsTooLarge};
 
 TEST(ToResponse, NamesTheStatus) {
   const Response response = ToResponse(Error::NotFound());
@@ -66,16 +67,17 @@ TEST(ToResponse, TellsNothingOfWhatIsBroken) {
 
 TEST(ToResponse, KnowsEveryCode) {
   std::set<unsigned> statuses;
-  for (const ErrorCode code : kCodes) {
-    const Response response = ToResponse({.code = code});
-    EXPECT_EQ(response.status, StatusOf(code));
+  const auto check = [&](ErrorStatus status, const Response& response) {
+    EXPECT_EQ(response.status, std::to_underlying(status));
     EXPECT_GE(response.status, 400U);
     EXPECT_TRUE(statuses.insert(response.status).second) << response.status;
     const auto error = boost::json::parse(response.body).at("error");
-    EXPECT_EQ(std::string_view(error.at("code").as_string()), NameOf(code).code);
+    EXPECT_EQ(std::string_view(error.at("code").as_string()), NameOf(status).code);
     EXPECT_EQ(std::string_view(error.at("message").as_string()),
-              std::to_string(response.status) + ": " + std::string(NameOf(code).reason));
-  }
+              std::to_string(response.status) + ": " + std::string(NameOf(status).reason));
+  };
+  for (const ErrorCode code : kCodes) check(StatusOf(code), ToResponse({.code = code}));
+  for (const ErrorStatus status : kOfHttpAlone) check(status, ToResponse(status));
 }
 
 TEST(ReasonPhrase, IsTheStandardOne) {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <iterator>
 #include <limits>
-#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "platform/http/openapi_example.h"
@@ -20,8 +21,8 @@ namespace json = boost::json;
 constexpr std::string_view kSecurityScheme = "JWT-Authorization";
 constexpr std::string_view kRequestId = "X-Request-ID";
 
-// Keyed by status, so that errors are listed in that order.
-using Errors = std::map<unsigned, ErrorCode>;
+// In the order in which they are listed.
+using Errors = std::set<ErrorStatus>;
 
 json::object Reference(std::string_view section, std::string_view name) {
   return {{"$ref", "#/components/" + std::string(section) + "/" + std::string(name)}};
@@ -70,28 +71,23 @@ json::array DescribeSecurity(const Route& route) {
 }
 
 Errors ErrorsOf(const Route& route) {
-  Errors errors;
-  const auto add = [&](const std::vector<ErrorCode>& codes) {
-    for (const ErrorCode code : codes) errors.emplace(StatusOf(code), code);
-  };
   // The answer to a method that the path does not have is listed with each method that it has,
   // because OpenAPI has no other place for it.
-  add({ErrorCode::kMethodNotAllowed, ErrorCode::kHeaderFieldsTooLarge, ErrorCode::kInternal,
-       ErrorCode::kUnavailable});
-  add(route.operation.errors);
-  add(route.access.errors);
-  if (ParameterName(route.pattern)) add({ErrorCode::kNotFound});
-  if (!route.query_parameters.empty()) {
-    add({ErrorCode::kInvalidArgument, ErrorCode::kUnprocessable});
+  Errors errors{ErrorStatus::kMethodNotAllowed, ErrorStatus::kHeaderFieldsTooLarge,
+                ErrorStatus::kInternalServerError, ErrorStatus::kServiceUnavailable};
+  for (const auto* codes : {&route.operation.errors, &route.access.errors}) {
+    std::ranges::transform(*codes, std::inserter(errors, errors.end()), StatusOf);
   }
-  if (route.body) {
-    add({ErrorCode::kInvalidArgument, ErrorCode::kUnprocessable, ErrorCode::kPayloadTooLarge});
+  if (ParameterName(route.pattern)) errors.insert(ErrorStatus::kNotFound);
+  if (!route.query_parameters.empty() || route.body) {
+    errors.insert({ErrorStatus::kBadRequest, ErrorStatus::kUnprocessableEntity});
   }
+  if (route.body) errors.insert(ErrorStatus::kPayloadTooLarge);
   return errors;
 }
 
 // Returns the name of the component that describes an error's answer, such as "not_found".
-std::string_view ComponentName(ErrorCode code) { return NameOf(code).code; }
+std::string_view ComponentName(ErrorStatus status) { return NameOf(status).code; }
 
 json::object DescribeAnswers(const Route& route, const schema::Components& components) {
   json::object headers{{kRequestId, Reference("headers", kRequestId)}};
@@ -100,8 +96,9 @@ json::object DescribeAnswers(const Route& route, const schema::Components& compo
     success["content"] = JsonContent(*route.answer, MakeExample(*route.answer, components));
   }
   json::object answers{{std::to_string(route.success), std::move(success)}};
-  for (const auto& [status, code] : ErrorsOf(route)) {
-    answers[std::to_string(status)] = Reference("responses", ComponentName(code));
+  for (const ErrorStatus status : ErrorsOf(route)) {
+    answers[std::to_string(std::to_underlying(status))] =
+        Reference("responses", ComponentName(status));
   }
   return answers;
 }
@@ -126,46 +123,46 @@ json::object DescribeOperation(const Route& route, const schema::Components& com
 }
 
 // Explains an error to a client.
-std::string_view Explain(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument:
+std::string_view Explain(ErrorStatus status) {
+  switch (status) {
+    case ErrorStatus::kBadRequest:
       return "The request is malformed, or what it asks for cannot be done; `fields` tells why.";
-    case ErrorCode::kUnauthenticated:
+    case ErrorStatus::kUnauthorized:
       return "The token is missing, expired or not ours.";
-    case ErrorCode::kPermissionDenied:
+    case ErrorStatus::kForbidden:
       return "The token's user may not do this, or the token is not accepted.";
-    case ErrorCode::kNotFound:
+    case ErrorStatus::kNotFound:
       return "There is nothing of that id.";
-    case ErrorCode::kMethodNotAllowed:
+    case ErrorStatus::kMethodNotAllowed:
       return "The path has other methods than the request's; `Allow` names them.";
-    case ErrorCode::kPayloadTooLarge:
+    case ErrorStatus::kPayloadTooLarge:
       return "The body is too large.";
-    case ErrorCode::kUnprocessable:
+    case ErrorStatus::kUnprocessableEntity:
       return "Fields of the request are not valid; `fields` names them all.";
-    case ErrorCode::kTooManyRequests:
+    case ErrorStatus::kTooManyRequests:
       return "Too many attempts; `Retry-After` tells when to try again.";
-    case ErrorCode::kHeaderFieldsTooLarge:
+    case ErrorStatus::kHeaderFieldsTooLarge:
       return "The header is too large.";
-    case ErrorCode::kInternal:
+    case ErrorStatus::kInternalServerError:
       return "The service is at fault; its log tells more under the request's id.";
-    case ErrorCode::kUnavailable:
+    case ErrorStatus::kServiceUnavailable:
       return "The service is too busy, or something that it needs does not answer.";
     default:
-      return NameOf(code).reason;
+      return NameOf(status).reason;
   }
 }
 
-bool HasFields(ErrorCode code) {
-  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnprocessable;
+bool HasFields(ErrorStatus status) {
+  return status == ErrorStatus::kBadRequest || status == ErrorStatus::kUnprocessableEntity;
 }
 
 // Returns the schema of the API's error object.
-json::object ErrorSchema(ErrorCode code) {
+json::object ErrorSchema(ErrorStatus status) {
   json::object properties{
-      {"code", json::object{{"const", NameOf(code).code}}},
+      {"code", json::object{{"const", NameOf(status).code}}},
       {"message", json::object{{"type", "string"}, {"description", "For people."}}},
   };
-  if (HasFields(code)) {
+  if (HasFields(status)) {
     properties["fields"] = {
         {"type", "object"},
         {"description", "What is wrong with each field of the request."},
@@ -183,34 +180,40 @@ json::object ErrorSchema(ErrorCode code) {
 }
 
 // Returns the body that ToResponse makes for the error.
-json::value ErrorExample(ErrorCode code) {
-  Error error{.code = code};
-  if (code == ErrorCode::kInvalidArgument) error.fields["json"] = {"Invalid JSON body."};
-  if (code == ErrorCode::kUnprocessable) error.fields["email"] = {"Not a valid email address."};
-  return json::parse(ToResponse(error).body);
+json::value ErrorExample(ErrorStatus status) {
+  const auto field_error = [](ErrorCode code, std::string_view field, std::string_view message) {
+    return ToResponse(Error::Field(code, field, message));
+  };
+  const Response response =
+      status == ErrorStatus::kBadRequest
+          ? field_error(ErrorCode::kInvalidArgument, "json", "Invalid JSON body.")
+      : status == ErrorStatus::kUnprocessableEntity
+          ? field_error(ErrorCode::kUnprocessable, "email", "Not a valid email address.")
+          : ToResponse(status);
+  return json::parse(response.body);
 }
 
 // Returns the headers of an error's answer beyond the headers of every answer.
-std::vector<std::string_view> HeadersOf(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kTooManyRequests:
+std::vector<std::string_view> HeadersOf(ErrorStatus status) {
+  switch (status) {
+    case ErrorStatus::kServiceUnavailable:
+    case ErrorStatus::kTooManyRequests:
       return {"Retry-After"};
-    case ErrorCode::kUnauthenticated:
+    case ErrorStatus::kUnauthorized:
       return {"WWW-Authenticate"};
-    case ErrorCode::kMethodNotAllowed:
+    case ErrorStatus::kMethodNotAllowed:
       return {"Allow"};
     default:
       return {};
   }
 }
 
-json::object DescribeError(ErrorCode code) {
+json::object DescribeError(ErrorStatus status) {
   json::object headers{{kRequestId, Reference("headers", kRequestId)}};
-  for (const std::string_view name : HeadersOf(code)) headers[name] = Reference("headers", name);
-  return {{"description", Explain(code)},
+  for (const std::string_view name : HeadersOf(status)) headers[name] = Reference("headers", name);
+  return {{"description", Explain(status)},
           {"headers", std::move(headers)},
-          {"content", JsonContent(ErrorSchema(code), ErrorExample(code))}};
+          {"content", JsonContent(ErrorSchema(status), ErrorExample(status))}};
 }
 
 json::object Header(std::string_view description, json::object schema, json::value example) {
@@ -238,9 +241,9 @@ json::object DescribeComponents(const RouteTable& table) {
   json::object headers{{kRequestId, DescribeHeader(kRequestId)}};
   for (const Route& route : table.routes()) {
     if (!route.is_documented) continue;
-    for (const auto& [status, code] : ErrorsOf(route)) {
-      responses[ComponentName(code)] = DescribeError(code);
-      for (const std::string_view name : HeadersOf(code)) headers[name] = DescribeHeader(name);
+    for (const ErrorStatus status : ErrorsOf(route)) {
+      responses[ComponentName(status)] = DescribeError(status);
+      for (const std::string_view name : HeadersOf(status)) headers[name] = DescribeHeader(name);
     }
   }
   return {{"schemas", table.components()},

@@ -10,8 +10,6 @@ namespace {
 
 using boost::beast::iequals;
 
-Error BadRequest() { return {.code = ErrorCode::kInvalidArgument}; }
-
 bool IsDigits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -57,8 +55,8 @@ bool IsOriginForm(std::string_view target) {
          std::ranges::all_of(path, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-Result<Framing> CheckFraming(unsigned version, std::span<const HeaderField> headers) {
-  if (version != 10 && version != 11) return std::unexpected(BadRequest());
+OrStatus<Framing> CheckFraming(unsigned version, std::span<const HeaderField> headers) {
+  if (version != 10 && version != 11) return std::unexpected(ErrorStatus::kBadRequest);
   Framing framing{.keep_alive = version == 11};
   int hosts = 0;
   int lengths = 0;
@@ -66,27 +64,27 @@ Result<Framing> CheckFraming(unsigned version, std::span<const HeaderField> head
   for (const auto& [name, value] : headers) {
     if (iequals(name, "Host")) {
       ++hosts;
-      if (!IsHost(value)) return std::unexpected(BadRequest());
+      if (!IsHost(value)) return std::unexpected(ErrorStatus::kBadRequest);
     } else if (iequals(name, "Content-Length")) {
       ++lengths;
-      if (!IsDigits(value)) return std::unexpected(BadRequest());
+      if (!IsDigits(value)) return std::unexpected(ErrorStatus::kBadRequest);
     } else if (iequals(name, "Transfer-Encoding")) {
       ++encodings;
-      if (!iequals(value, "chunked")) return std::unexpected(BadRequest());
+      if (!iequals(value, "chunked")) return std::unexpected(ErrorStatus::kBadRequest);
     } else if (iequals(name, "Connection")) {
       boost::beast::http::token_list tokens(value);
       if (tokens.exists("close")) framing.keep_alive = false;
       if (version == 10 && tokens.exists("keep-alive")) framing.keep_alive = true;
     } else if (iequals(name, "Expect")) {
       if (!iequals(value, "100-continue")) {
-        return std::unexpected(Error{.code = ErrorCode::kExpectationFailed});
+        return std::unexpected(ErrorStatus::kExpectationFailed);
       }
       framing.expects_continue = version == 11;
     }
   }
   const bool is_bad = lengths + encodings > 1 || (encodings == 1 && version == 10) || hosts > 1 ||
                       (hosts == 0 && version == 11);
-  if (is_bad) return std::unexpected(BadRequest());
+  if (is_bad) return std::unexpected(ErrorStatus::kBadRequest);
   return framing;
 }
 

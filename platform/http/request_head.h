@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <expected>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -28,6 +29,10 @@ class HeadScanner {
   std::size_t size_ = 0;
 };
 
+// What was received, or the status to refuse it with.
+template <class T>
+using OrStatus = std::expected<T, ErrorStatus>;
+
 // Returns whether a request's target is a path with an optional query (RFC 9112 section 3.2.1). A
 // server receives no other form, except as a forward proxy. A path is visible ASCII. A query may
 // hold other bytes than ASCII, because some clients send text there without encoding it.
@@ -42,6 +47,6 @@ struct Framing {
 // Checks the header fields that determine the end and the host of a request: Transfer-Encoding,
 // Content-Length, Host, Expect (RFC 9112 sections 3.2, 6.1 and 6.3). It is stricter than Beast, so
 // that no proxy in front can interpret a request in another way than we do. `version` is 10 or 11.
-Result<Framing> CheckFraming(unsigned version, std::span<const HeaderField> headers);
+OrStatus<Framing> CheckFraming(unsigned version, std::span<const HeaderField> headers);
 
 }  // namespace platform::http

@@ -75,17 +75,17 @@ struct Head {
   const char* label;
   unsigned version;
   std::vector<HeaderField> headers;
-  // Returns the error, or nothing.
-  std::optional<ErrorCode> error = ErrorCode::kInvalidArgument;
+  // The status to refuse it with, or nothing.
+  std::optional<ErrorStatus> error = ErrorStatus::kBadRequest;
 };
 
 class Framings : public ::testing::TestWithParam<Head> {};
 
 TEST_P(Framings, AreChecked) {
-  const Result<Framing> framing = CheckFraming(GetParam().version, GetParam().headers);
+  const OrStatus<Framing> framing = CheckFraming(GetParam().version, GetParam().headers);
   if (GetParam().error) {
     ASSERT_FALSE(framing);
-    EXPECT_EQ(framing.error().code, *GetParam().error);
+    EXPECT_EQ(framing.error(), *GetParam().error);
   } else {
     EXPECT_TRUE(framing);
   }
@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
         Head{"signed_length", 11, {kHost, {"Content-Length", "+1"}}},
         Head{"hex_length", 11, {kHost, {"Content-Length", "0x1"}}},
         Head{"empty_length", 11, {kHost, {"Content-Length", ""}}},
-        Head{"other_expectation", 11, {kHost, {"Expect", "tea"}}, ErrorCode::kExpectationFailed}),
+        Head{"other_expectation", 11, {kHost, {"Expect", "tea"}}, ErrorStatus::kExpectationFailed}),
     [](const auto& row) { return row.param.label; });
 
 TEST(Framing, TellsWhetherTheConnectionStays) {

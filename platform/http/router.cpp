@@ -22,7 +22,7 @@ Response AnswerToMismatch(const Request& request, const Match& match) {
   if (match.kind == Match::Kind::kUnknownPath) return ToResponse(Error::NotFound());
   Response response = request.method == Method::kOptions
                           ? Response{.status = 204}
-                          : ToResponse({.code = ErrorCode::kMethodNotAllowed});
+                          : ToResponse(ErrorStatus::kMethodNotAllowed);
   response.headers.emplace_back("Allow", match.allow);
   return response;
 }

@@ -11,22 +11,17 @@
 
 namespace platform {
 
-// What a client can be told went wrong, whatever the transport. http/ holds the one table that maps
-// it to its wire.
+// What went wrong for a client, whatever the transport. platform/http has the table of its
+// statuses.
 enum class ErrorCode {
   kInvalidArgument,  // Understood, but not acceptable as things stand: wrong password, taken email.
   kUnprocessable,    // Breaks the request's schema; `fields` says where.
   kUnauthenticated,  // No usable credentials.
-  kPermissionDenied,      // Known caller, not allowed.
-  kNotFound,              // No such object or path.
-  kMethodNotAllowed,      // The path exists, the method does not.
-  kRequestTimeout,        // The client did not send its request in time.
-  kPayloadTooLarge,       // The body exceeds its limit.
-  kExpectationFailed,     // An Expect header that is not 100-continue.
-  kHeaderFieldsTooLarge,  // The request line and headers exceed their limit.
-  kTooManyRequests,       // Throttled; `retry_after` says for how long.
-  kUnavailable,  // Something we depend on is away or too busy; the request may be repeated.
-  kInternal,     // A fault of ours. Details are in the log, never on the wire.
+  kPermissionDenied,  // Known caller, not allowed.
+  kNotFound,          // No such object or path.
+  kTooManyRequests,   // Throttled; `retry_after` says for how long.
+  kUnavailable,       // Something we depend on is away or too busy; the request may be repeated.
+  kInternal,          // A fault of ours. Details are in the log, never on the wire.
 };
 
 // Messages per field, as the wire's `fields` object.
