@@ -9,7 +9,7 @@ set(EMBED_FILES_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/EmbedFilesScript.cmake)
 #
 # Generates <file.h> for the sources of <target>, which include it by that name. It defines
 #
-#   constexpr std::array<platform::embed::EmbeddedFile, N> <namespace>::<name>
+#   constexpr std::array<platform::EmbeddedFile, N> <namespace>::<name>
 #
 # in the order of FILES (paths below the calling directory, or absolute). Their content is a
 # constant expression, so a source can check it at compile time. Include the header in one .cpp

@@ -26,7 +26,7 @@ file(WRITE ${HEADER}
 
 #include <array>
 
-#include \"platform/embed/embedded_file.h\"
+#include \"platform/base/embedded_file.h\"
 
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored \"-Wc23-extensions\"
@@ -35,7 +35,7 @@ namespace ${NAMESPACE} {
 namespace embedded {
 ${arrays}}  // namespace embedded
 
-inline constexpr std::array<platform::embed::EmbeddedFile, ${index}> ${VARIABLE}{{
+inline constexpr std::array<platform::EmbeddedFile, ${index}> ${VARIABLE}{{
 ${entries}}};
 }  // namespace ${NAMESPACE}
 #pragma clang diagnostic pop

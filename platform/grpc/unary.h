@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "platform/base/task.h"
 #include "platform/grpc/pending_calls.h"
-#include "platform/runtime/task.h"
 
 namespace platform::grpc {
 

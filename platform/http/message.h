@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/result/result.h"
+#include "platform/base/result.h"
 #include "platform/trace/trace_context.h"
 
 namespace platform::http {

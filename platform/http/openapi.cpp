@@ -9,8 +9,8 @@
 #include <set>
 #include <utility>
 
+#include "platform/base/version.h"
 #include "platform/http/openapi_example.h"
-#include "platform/version/version.h"
 
 namespace platform::http {
 namespace {

@@ -8,10 +8,14 @@
 #include <boost/json/serialize.hpp>
 #include <set>
 
-#include "platform/http/paging.h"
 #include "platform/http/router.h"
+#include "platform/schema/paging.h"
 
 namespace platform::http {
+
+using schema::AfterId;
+using schema::ListQuery;
+using schema::Page;
 
 struct Pot {
   AfterId id;

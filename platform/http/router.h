@@ -10,27 +10,24 @@
 #include <utility>
 #include <vector>
 
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/http/message.h"
 #include "platform/http/route_table.h"
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
 #include "platform/schema/describe.h"
+#include "platform/schema/paging.h"
 #include "platform/schema/parse.h"
 #include "platform/schema/write.h"
 
 namespace platform::http {
 
-// What a handler answers. A plain T becomes 200 and {"data": T}.
+// What a handler answers. A plain T becomes 200 and {"data": T}; a schema::Page 200 and
+// {"data": [T…], "next": …}.
 template <class T>
 struct Created {  // 201 and {"data": T}.
   T value;
 };
 struct NoContent {};  // 204.
-template <class T>
-struct Page {  // 200 and {"data": [T…], "next": …}; `next` is the id to ask for with `after`.
-  std::vector<T> items;
-  std::optional<std::int32_t> next;
-};
 
 // The described struct that a handler reads from the body itself, because what it demands depends
 // on the caller. The documentation describes a T. See schema::Parse.
@@ -242,9 +239,9 @@ struct Rendering<NoContent> {
 };
 
 template <class T>
-struct Rendering<Page<T>> {
+struct Rendering<schema::Page<T>> {
   static constexpr unsigned kStatus = 200;
-  static void Write(const Page<T>& page, std::string& out) {
+  static void Write(const schema::Page<T>& page, std::string& out) {
     out = R"({"data":)";
     schema::Write(page.items, out);
     out += R"(,"next":)";

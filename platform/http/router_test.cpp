@@ -14,6 +14,7 @@
 namespace platform::http {
 namespace {
 
+using schema::Page;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "platform/base/task.h"
 #include "platform/http/client_address.h"
 #include "platform/http/cors.h"
 #include "platform/http/message.h"
-#include "platform/runtime/task.h"
 
 namespace platform::http {
 

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "platform/embed/embedded_file.h"
+#include "platform/base/embedded_file.h"
 #include "platform/migrations/migrations.h"
 
 namespace platform::migrations {
@@ -44,12 +44,12 @@ constexpr void CheckContent(std::string_view content) {
 // Returns the migrations of embedded pairs V001__what_it_does.up.sql and .down.sql, listed in
 // order. A missing half, a gap in the numbers or a missing reason is a compile error.
 template <std::size_t N>
-consteval std::array<Migration, N / 2> FromFiles(const std::array<embed::EmbeddedFile, N>& files) {
+consteval std::array<Migration, N / 2> FromFiles(const std::array<EmbeddedFile, N>& files) {
   static_assert(N % 2 == 0, "every migration has an .up.sql and a .down.sql");
   std::array<Migration, N / 2> migrations;
   for (std::size_t i = 0; i < migrations.size(); ++i) {
-    const embed::EmbeddedFile& up = files[2 * i];
-    const embed::EmbeddedFile& down = files[2 * i + 1];
+    const EmbeddedFile& up = files[2 * i];
+    const EmbeddedFile& down = files[2 * i + 1];
     if (!up.name.ends_with(internal::kUpSuffix) || !down.name.ends_with(internal::kDownSuffix)) {
       throw std::invalid_argument("list each .up.sql with its .down.sql behind it");
     }

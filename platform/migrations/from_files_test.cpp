@@ -8,7 +8,7 @@
 namespace platform::migrations {
 namespace {
 
-constexpr std::array<embed::EmbeddedFile, 4> kFiles{{
+constexpr std::array<EmbeddedFile, 4> kFiles{{
     {.name = "V001__a.up.sql", .content = "-- Why.\nSELECT 1;", .sha256 = "aa"},
     {.name = "V001__a.down.sql", .content = "-- Back.\nSELECT 2;", .sha256 = "bb"},
     {.name = "V002__b.up.sql", .content = "-- Why.\nSELECT 3;", .sha256 = "cc"},

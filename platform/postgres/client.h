@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "platform/base/task.h"
 #include "platform/postgres/client_metrics.h"
 #include "platform/postgres/operation.h"
 #include "platform/postgres/query_error.h"
 #include "platform/postgres/settings.h"
 #include "platform/postgres/statement.h"
-#include "platform/runtime/task.h"
 
 namespace platform::postgres {
 

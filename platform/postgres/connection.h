@@ -15,10 +15,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "platform/base/task.h"
 #include "platform/postgres/client.h"
 #include "platform/postgres/operation.h"
 #include "platform/postgres/session.h"
-#include "platform/runtime/task.h"
 
 namespace platform::postgres::internal {
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/result/result.h"
+#include "platform/base/result.h"
 
 namespace platform::postgres {
 

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "platform/result/result.h"
+#include "platform/base/result.h"
 #include "platform/schema/field.h"
 
 namespace platform::schema {

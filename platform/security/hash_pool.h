@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <string>
 
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/security/password.h"
 #include "platform/telemetry/report.h"
 

@@ -25,8 +25,8 @@ constexpr std::size_t kVersionLength = 16;
 std::string_view FileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // The embedded file of that name.
-const embed::EmbeddedFile& Embedded(std::string_view name) {
-  for (const embed::EmbeddedFile& file : kDocumentationPage) {
+const EmbeddedFile& Embedded(std::string_view name) {
+  for (const EmbeddedFile& file : kDocumentationPage) {
     if (FileName(file.name) == name) return file;
   }
   throw std::logic_error(fmt::format("{} is not embedded", name));
@@ -62,7 +62,7 @@ std::string VersionOf(std::string_view text) {
 std::vector<PageFile> MakePageFiles() {
   std::vector<PageFile> files;
   std::vector<std::pair<std::string_view, std::string>> renamed;
-  for (const embed::EmbeddedFile& file : kDocumentationPage) {
+  for (const EmbeddedFile& file : kDocumentationPage) {
     const std::string_view name = FileName(file.name);
     if (name == kPageName || name.ends_with(kCompressedSuffix)) continue;
     const std::string version(file.sha256.substr(0, kVersionLength));

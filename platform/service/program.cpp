@@ -6,9 +6,9 @@
 #include <csignal>
 #include <exception>
 
+#include "platform/base/version.h"
 #include "platform/migrations/command.h"
 #include "platform/service/healthcheck.h"
-#include "platform/version/version.h"
 
 namespace platform::service {
 namespace {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "platform/runtime/task.h"
+#include "platform/base/task.h"
 
 namespace platform::service {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "platform/version/version.h"
+#include "platform/base/version.h"
 
 namespace platform::telemetry {
 namespace {

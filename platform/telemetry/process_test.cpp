@@ -10,7 +10,7 @@
 #include <ctime>
 #include <vector>
 
-#include "platform/version/version.h"
+#include "platform/base/version.h"
 
 namespace platform::telemetry {
 namespace {

@@ -2,13 +2,13 @@
 
 #include <string>
 
-#include "platform/http/paging.h"
+#include "platform/schema/paging.h"
 #include "platform/schema/parse.h"
 #include "tests/fuzz/check.h"
 
 namespace {
 
-using platform::http::ListQuery;
+using platform::schema::ListQuery;
 
 // Returns the text that a LIKE pattern without wildcards matches.
 std::string Unescape(std::string_view pattern) {
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     return 0;
   }
-  fuzz::Check(query->Limit() >= 1 && query->Limit() <= platform::http::kMaxPageLimit,
+  fuzz::Check(query->Limit() >= 1 && query->Limit() <= platform::schema::kMaxPageLimit,
               "a page has a bounded number of rows");
   fuzz::Check(query->After() >= 0, "a page begins after an id");
   if (query->search) {

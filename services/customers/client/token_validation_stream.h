@@ -7,8 +7,8 @@
 #include <optional>
 #include <string_view>
 
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "services/customers/client/caller.h"
 #include "services/customers/client/user_auth_client.h"
 #include "services/customers/client/validation_metrics.h"

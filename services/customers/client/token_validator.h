@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/telemetry/report.h"
 #include "services/customers/client/caller.h"
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "platform/result/result.h"
+#include "platform/base/result.h"
 #include "platform/telemetry/report.h"
 #include "services/customers/client/caller.h"
 

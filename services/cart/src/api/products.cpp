@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "platform/http/paging.h"
+#include "platform/schema/paging.h"
 #include "services/cart/src/api/routes.h"
 
 namespace cart {
@@ -8,12 +8,11 @@ namespace {
 
 using platform::Result;
 using platform::Task;
-using platform::http::ListQuery;
-using platform::http::Page;
+using platform::schema::ListQuery;
+using platform::schema::Page;
 
 Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
-  ASSIGN_OR_CO_RETURN(auto products, co_await app.products.List(query));
-  co_return platform::http::MakePage(std::move(products), query.Limit());
+  return app.products.List(std::move(query));
 }
 
 }  // namespace

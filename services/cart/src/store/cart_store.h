@@ -1,8 +1,8 @@
 #pragma once
 
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/postgres/client.h"
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
 #include "services/cart/src/domain/cart.h"
 
 namespace cart {

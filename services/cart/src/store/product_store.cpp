@@ -3,16 +3,24 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace cart {
 namespace {
 
+using platform::Result;
+using platform::Task;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::Planning;
+using platform::postgres::QueryError;
 using platform::postgres::Statement;
+using platform::schema::ListQuery;
+using platform::schema::Page;
 
 constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", R"(
 SELECT id, created, name, description, round(price, 2)::text
@@ -55,19 +63,21 @@ bool HasTrigrams(std::string_view term) {
 
 }  // namespace
 
-platform::Task<platform::Result<std::vector<Product>>> ProductStore::List(
-    const platform::http::ListQuery& query) {
-  if (query.IsSearch() && !HasTrigrams(query.search->value())) {
-    co_return Logged(co_await client_.Query(kSearchShort, query.search->value(),
-                                            query.search->ContainsPattern(), query.After(),
-                                            query.Limit()));
+Task<Result<Page<Product>>> ProductStore::List(ListQuery query) {
+  ASSIGN_OR_CO_RETURN(auto rows, Logged(co_await Fetch(query)));
+  co_return platform::schema::MakePage(std::move(rows), query.Limit());
+}
+
+Task<std::expected<std::vector<Product>, QueryError>> ProductStore::Fetch(const ListQuery& query) {
+  if (!query.IsSearch()) {
+    return client_.Query(query.Limit() <= kShortPage ? kList : kListMany, query.After(),
+                         query.Limit());
   }
-  if (query.IsSearch()) {
-    co_return Logged(co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
-                                            query.Limit()));
+  if (HasTrigrams(query.search->value())) {
+    return client_.Query(kSearch, query.search->ContainsPattern(), query.After(), query.Limit());
   }
-  co_return Logged(co_await client_.Query(query.Limit() <= kShortPage ? kList : kListMany,
-                                          query.After(), query.Limit()));
+  return client_.Query(kSearchShort, query.search->value(), query.search->ContainsPattern(),
+                       query.After(), query.Limit());
 }
 
 }  // namespace cart

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <expected>
 #include <vector>
 
-#include "platform/http/paging.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/postgres/client.h"
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/schema/paging.h"
 #include "services/cart/src/domain/product.h"
 
 namespace cart {
@@ -15,11 +16,15 @@ class ProductStore {
  public:
   explicit ProductStore(platform::postgres::Client& client) : client_(client) {}
 
-  // In the order of their ids; one more than the limit where there are more.
-  platform::Task<platform::Result<std::vector<Product>>> List(
-      const platform::http::ListQuery& query);
+  // By id.
+  platform::Task<platform::Result<platform::schema::Page<Product>>> List(
+      platform::schema::ListQuery query);
 
  private:
+  // One more row than the query's limit, if there are more.
+  platform::Task<std::expected<std::vector<Product>, platform::postgres::QueryError>> Fetch(
+      const platform::schema::ListQuery& query);
+
   platform::postgres::Client& client_;
 };
 

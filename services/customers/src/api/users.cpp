@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "platform/http/paging.h"
+#include "platform/schema/paging.h"
 #include "services/customers/src/api/access.h"
 #include "services/customers/src/api/guess.h"
 #include "services/customers/src/api/inputs.h"
@@ -17,12 +17,12 @@ using platform::Result;
 using platform::Task;
 using platform::http::Anyone;
 using platform::http::Created;
-using platform::http::ListQuery;
 using platform::http::Method;
 using platform::http::NoContent;
-using platform::http::Page;
 using platform::http::Request;
 using platform::http::Unparsed;
+using platform::schema::ListQuery;
+using platform::schema::Page;
 using platform::security::Verification;
 
 struct PasswordChanged {};
@@ -45,8 +45,7 @@ Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser
 }
 
 Task<Result<Page<User>>> ListUsers(App& app, ListQuery query) {
-  ASSIGN_OR_CO_RETURN(auto users, co_await app.users.List(query));
-  co_return platform::http::MakePage(std::move(users), query.Limit());
+  return app.users.List(std::move(query));
 }
 
 Task<Result<User>> GetUser(Subject subject) { co_return std::move(subject.user); }

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/security/jwt.h"
 #include "services/customers/src/auth/token_cache.h"
 #include "services/customers/src/auth/validation_metrics.h"

@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "platform/result/result.h"
+#include "platform/base/result.h"
 #include "platform/telemetry/report.h"
 #include "services/customers/src/domain/identity.h"
 

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "services/customers/src/domain/identity.h"
 
 namespace customers {

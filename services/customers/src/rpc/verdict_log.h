@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "platform/result/result.h"
+#include "platform/base/result.h"
 #include "services/customers/src/domain/identity.h"
 
 namespace customers {

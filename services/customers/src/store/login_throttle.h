@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string>
 
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/postgres/client.h"
 #include "platform/postgres/value.h"
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
 
 namespace customers {
 

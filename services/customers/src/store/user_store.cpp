@@ -13,6 +13,8 @@ using platform::postgres::OrNotFound;
 using platform::postgres::Planning;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
+using platform::schema::ListQuery;
+using platform::schema::Page;
 
 constexpr Statement<User, UserId> kFind{"find_user", R"(
 SELECT id, created, email, first_name, last_name, is_admin
@@ -146,12 +148,12 @@ UserStore::Reply<bool> UserStore::HasReferenceHashes() {
   co_return *has;
 }
 
-UserStore::Reply<std::vector<User>> UserStore::List(const platform::http::ListQuery& query) {
-  if (query.IsSearch()) {
-    co_return Logged(co_await client_.Query(kSearch, query.search->ContainsPattern(), query.After(),
-                                            query.Limit()));
-  }
-  co_return Logged(co_await client_.Query(kList, query.After(), query.Limit()));
+UserStore::Reply<Page<User>> UserStore::List(ListQuery query) {
+  auto found = query.IsSearch() ? client_.Query(kSearch, query.search->ContainsPattern(),
+                                                query.After(), query.Limit())
+                                : client_.Query(kList, query.After(), query.Limit());
+  ASSIGN_OR_CO_RETURN(auto rows, Logged(co_await std::move(found)));
+  co_return platform::schema::MakePage(std::move(rows), query.Limit());
 }
 
 UserStore::Reply<User> UserStore::Create(const NewUser& user, const std::string& password_hash) {

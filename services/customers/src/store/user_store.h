@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "platform/http/paging.h"
+#include "platform/base/result.h"
+#include "platform/base/task.h"
 #include "platform/postgres/client.h"
-#include "platform/result/result.h"
-#include "platform/runtime/task.h"
+#include "platform/schema/paging.h"
 #include "services/customers/src/domain/user.h"
 
 namespace customers {
@@ -50,8 +50,8 @@ class UserStore {
   Reply<std::optional<Credentials>> FindCredentialsByEmail(const Email& email);
   // Whether there are accounts with a "$5$" hash, which the reference has made.
   Reply<bool> HasReferenceHashes();
-  // In the order of their ids; one more than the limit where there are more.
-  Reply<std::vector<User>> List(const platform::http::ListQuery& query);
+  // By id.
+  Reply<platform::schema::Page<User>> List(platform::schema::ListQuery query);
 
   // kInvalidArgument for `email` where it is taken, whatever its case.
   Reply<User> Create(const NewUser& user, const std::string& password_hash);

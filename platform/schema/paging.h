@@ -10,29 +10,28 @@
 #include <utility>
 #include <vector>
 
-#include "platform/http/router.h"
 #include "platform/schema/value_type.h"
 
-namespace platform::http {
+namespace platform::schema {
 
 inline constexpr std::int32_t kMaxPageLimit = 1000;
 
 // How many rows a page may have.
-class PageLimit : public schema::ValueType<PageLimit, std::int32_t> {
+class PageLimit : public ValueType<PageLimit, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t value);
   static void Describe(boost::json::object& schema);
 };
 
 // The id after which a page begins.
-class AfterId : public schema::ValueType<AfterId, std::int32_t> {
+class AfterId : public ValueType<AfterId, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t value);
   static void Describe(boost::json::object& schema);
 };
 
 // What to look for; '%' and '_' have no special meaning.
-class SearchTerm : public schema::ValueType<SearchTerm, std::string> {
+class SearchTerm : public ValueType<SearchTerm, std::string> {
  public:
   static std::optional<std::string_view> Check(const std::string& value);
   static void Describe(boost::json::object& schema);
@@ -53,6 +52,13 @@ struct ListQuery {
 };
 BOOST_DESCRIBE_STRUCT(ListQuery, (), (search, limit, after))
 
+// A page of a list.
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::optional<std::int32_t> next;  // The `after` of the next page; nothing on the last one.
+};
+
 // A page from the rows in the order of their ids, of which one more than `limit` was asked for, to
 // see whether there is a next page.
 template <class T>
@@ -65,4 +71,4 @@ Page<T> MakePage(std::vector<T> rows, std::int32_t limit) {
   return page;
 }
 
-}  // namespace platform::http
+}  // namespace platform::schema

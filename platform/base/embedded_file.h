@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace platform::embed {
+namespace platform {
 
 // A file that the build put into the binary: see cmake/EmbedFiles.cmake. The texts live as long as
 // the program.
@@ -12,4 +12,4 @@ struct EmbeddedFile {
   std::string_view sha256;   // Of the content, in lower-case hexadecimal.
 };
 
-}  // namespace platform::embed
+}  // namespace platform

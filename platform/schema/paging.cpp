@@ -1,8 +1,8 @@
-#include "platform/http/paging.h"
+#include "platform/schema/paging.h"
 
 #include "platform/schema/text.h"
 
-namespace platform::http {
+namespace platform::schema {
 namespace {
 
 constexpr std::size_t kMaxSearchLength = 256;
@@ -33,7 +33,7 @@ void AfterId::Describe(boost::json::object& schema) {
 }
 
 std::optional<std::string_view> SearchTerm::Check(const std::string& value) {
-  if (schema::CountCharacters(value) <= kMaxSearchLength) return std::nullopt;
+  if (CountCharacters(value) <= kMaxSearchLength) return std::nullopt;
   return "Longer than maximum length 256.";
 }
 
@@ -51,4 +51,4 @@ std::string SearchTerm::ContainsPattern() const {
   return pattern + '%';
 }
 
-}  // namespace platform::http
+}  // namespace platform::schema

@@ -1,19 +1,19 @@
-#include "platform/http/paging.h"
+#include "platform/schema/paging.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace platform::http {
+#include "platform/schema/parse.h"
+
+namespace platform::schema {
 namespace {
 
 using testing::ElementsAre;
 using testing::Pair;
 
-Result<ListQuery> Read(std::string_view query) {
-  return schema::Parse<ListQuery>(query, schema::Source::kQuery);
-}
+Result<ListQuery> Read(std::string_view query) { return Parse<ListQuery>(query, Source::kQuery); }
 
 FieldErrors Complaints(std::string_view query) {
   const Result<ListQuery> read = Read(query);
@@ -73,7 +73,7 @@ TEST(SearchTerm, IsLiteral) {
   EXPECT_EQ(pattern(""), "%%");
 }
 
-class RowId : public schema::ValueType<RowId, std::int32_t> {
+class RowId : public ValueType<RowId, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
 };
@@ -102,4 +102,4 @@ TEST(MakePage, EndsWithTheLastRow) {
 }
 
 }  // namespace
-}  // namespace platform::http
+}  // namespace platform::schema
