@@ -4,7 +4,7 @@
 
 namespace platform {
 
-// A coroutine that runs on one worker's event loop. It starts when awaited.
+// A coroutine that runs on one worker's event loop. It starts when it is awaited.
 template <class T>
 using Task = boost::asio::awaitable<T>;
 

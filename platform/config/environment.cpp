@@ -26,13 +26,13 @@ constexpr std::size_t kMaxQuotedBytes = 64;
 
 std::string ErrnoText() { return std::generic_category().message(errno); }
 
-// A value as part of a mistake: short, and on one line whatever it holds.
+// Quotes a value in a mistake, shortened and on one line.
 std::string Quote(std::string_view value) {
   if (value.size() <= kMaxQuotedBytes) return fmt::format("{:?}", value);
   return fmt::format("{:?}...", value.substr(0, kMaxQuotedBytes));
 }
 
-// The file's bytes up to one more than `limit`, or why they cannot be read.
+// Returns the file's bytes up to one more than `limit`, or the reason why it cannot be read.
 std::expected<std::string, std::string> ReadFile(const std::string& path, std::size_t limit) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              &std::fclose);
@@ -43,7 +43,7 @@ std::expected<std::string, std::string> ReadFile(const std::string& path, std::s
   return bytes;
 }
 
-// Why a file cannot be opened for reading; nothing if it can. Reads none of it.
+// Returns the reason why a file cannot be opened for reading; nothing if it can. Reads no data.
 std::optional<std::string> WhyUnreadable(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return ErrnoText();
@@ -202,7 +202,7 @@ std::optional<Secret> Environment::ReadSecret(std::string_view name, std::size_t
   Describe(name, "", required, help);
   Describe(file_name, "", false, fmt::format("file that holds {} instead", name));
 
-  // At most one of the two.
+  // At most one of the two may be set.
   auto value = Lookup(name);
   const auto path = Lookup(file_name);
   if (!value && !path) return std::nullopt;

@@ -5,8 +5,8 @@
 
 namespace platform {
 
-// A value that must not reach a log or an error message: it has no stream operator, no formatter
-// and no implicit conversion. `Reveal` marks each place that really needs the text.
+// A value that must not appear in a log or an error message. It has no stream operator, no
+// formatter and no implicit conversion. `Reveal` marks each place that really needs the text.
 class Secret {
  public:
   Secret() = default;

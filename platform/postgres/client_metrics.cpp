@@ -44,7 +44,7 @@ ClientMetrics::Statement& ClientMetrics::Find(const char* name) {
   }
   const std::scoped_lock lock(mutex_);
   Statement& statement = statements_[name];
-  // There from the start, so that a first one is seen to be one more.
+  // These series exist from the start, so that Prometheus sees the first error as an increase.
   for (const char* error : {"overloaded", "timeout", "unavailable"}) statement.errors[error];
   return statement;
 }

@@ -15,17 +15,17 @@
 
 namespace platform::postgres {
 
-// What a client counts. ReportTo is for any thread, the rest for the client's.
+// The metrics of a client. Call ReportTo on any thread, the other functions on the client's thread.
 class ClientMetrics {
  public:
-  // Of one statement; lives as long as its client's metrics.
+  // The metrics of one statement. They live as long as the client's metrics.
   struct Statement {
     telemetry::Histogram durations;
-    // By SQLSTATE class, or by kind where the server did not speak; see ClientMetrics::mutex_.
+    // By SQLSTATE class, or by kind if the error is not the server's; see ClientMetrics::mutex_.
     std::map<std::string, telemetry::Counter, std::less<>> errors;
   };
 
-  // The statement of that name, which is one constant wherever it is called.
+  // Returns the statement of this name. The name is one constant, which is compared by address.
   Statement& Find(const char* name);
 
   void CountAnswer(Statement& statement, std::chrono::nanoseconds duration) {
@@ -35,9 +35,9 @@ class ClientMetrics {
 
   struct LaneMetrics {
     telemetry::Gauge calls;  // Waiting or in flight.
-    telemetry::Gauge limit;  // From where on calls are refused.
+    telemetry::Gauge limit;  // Maximum number of calls; further calls are refused.
     telemetry::Gauge connections;
-    telemetry::Counter failures;  // Connections lost or not made.
+    telemetry::Counter failures;  // Lost connections and failed attempts to connect.
   };
   LaneMetrics& lane(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
 
@@ -45,8 +45,8 @@ class ClientMetrics {
 
  private:
   std::array<LaneMetrics, kLaneCount> lanes_;
-  // Only the client's thread changes the maps, and does so with the lock held: so that thread alone
-  // may look into them without it.
+  // Only the client's thread changes the maps, with the lock held. So only that thread may read
+  // them without the lock.
   mutable std::mutex mutex_;
   std::unordered_map<const char*, Statement> statements_;
 };

@@ -21,14 +21,15 @@ namespace {
 
 constexpr int kBinary = 1;
 
-// Reads by key that share a sync.
+// Maximum number of reads by key that share a sync.
 constexpr std::size_t kMaxBatch = 64;
 
-// Searches sent and not answered: enough to keep the server busy, and few, because it runs what it
-// has been sent even where the caller has given up.
+// Maximum number of searches that are sent and not answered. It is enough to keep the server busy,
+// and small because the server runs a search even after the caller has given up.
 constexpr std::size_t kMaxSearchesSent = 4;
 
-// SQLSTATEs of a prepared statement that the server has lost, or whose tables have changed.
+// Returns whether the SQLSTATE reports a prepared statement that the server has lost, or whose
+// tables have changed.
 bool IsStale(std::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "0A000"; }
 
 }  // namespace
@@ -86,7 +87,7 @@ void Connection::Start(Operation& operation) {
   ScheduleSend();
 }
 
-// What is called within one turn of the loop is sent together, at its end.
+// All calls within one turn of the loop are sent together at its end.
 void Connection::ScheduleSend() {
   if (state_ == State::kUp && !std::exchange(send_scheduled_, true)) {
     asio::defer(executor_, [self = shared_from_this()] {
@@ -96,9 +97,9 @@ void Connection::ScheduleSend() {
   }
 }
 
-// A sync ends what the server does as one transaction, and costs it most of a short read's time.
-// Reads by key share one; whatever else has its own, so that neither its effect nor its failure is
-// another's.
+// A sync ends a transaction of the server, and takes most of a short read's time. Reads by key
+// share one. Every other statement has its own, so that neither its effect nor its failure affects
+// another.
 void Connection::SendPending() {
   if (state_ != State::kUp || pending_.empty()) {
     return;
@@ -122,8 +123,8 @@ void Connection::SendPending() {
   Flush();
 }
 
-// Writes one statement. Its first call prepares it; until that is confirmed others go as plain
-// text, so that no call hangs on another's.
+// Writes one statement. Its first call prepares it. Until the server has confirmed that, other
+// calls send plain text, so that no call depends on another.
 bool Connection::Send(Entry& entry) {
   const Operation& operation = *entry.operation;
   const Parameters& parameters = operation.parameters;
@@ -159,8 +160,9 @@ bool Connection::Send(Entry& entry) {
   return sent == 1;
 }
 
-// The statement to be prepared or run; null where it must go as plain text: to be planned anew,
-// while its preparation is not confirmed, or where its name already stands for something else.
+// Returns the statement to be prepared or run, or null if it must be sent as plain text: because it
+// is planned at each call, because its preparation is not confirmed, or because its name already
+// stands for another statement.
 Connection::Prepared* Connection::Find(const Operation& operation) {
   if (operation.planning == Planning::kEachCall) {
     return nullptr;
@@ -176,7 +178,7 @@ Connection::Prepared* Connection::Find(const Operation& operation) {
   return usable ? &prepared : nullptr;
 }
 
-// Sees to it that what libpq could not write at once is written later.
+// Writes libpq's buffered data, at once or when the socket becomes writable.
 void Connection::Flush() {
   const int rest = PQflush(session_.get());
   if (rest < 0) {
@@ -214,7 +216,7 @@ void Connection::OnReadable() {
   ResumeCompleted();
 }
 
-// Takes all answers that are there. False when the connection is dead.
+// Takes all answers that have arrived. Returns false if the connection is dead.
 bool Connection::Drain() {
   bool ended = false;
   while (syncs_due_ > 0 && PQisBusy(session_.get()) == 0) {
@@ -225,7 +227,7 @@ bool Connection::Drain() {
         return false;
       }
     } else if (std::exchange(ended, true) || in_flight_.empty()) {
-      return false;  // One null ends a statement's results; two say that there will be no more.
+      return false;  // One null ends a statement's results; two mean that no more will follow.
     } else {
       TakeEnd();
     }
@@ -233,8 +235,9 @@ bool Connection::Drain() {
   return PQstatus(session_.get()) == CONNECTION_OK;
 }
 
-// Of each statement come, in order: its preparation's result, its own; and after the last before a
-// sync, that of the sync. False when the session has ended with this one.
+// For each statement, the results are that of its preparation, if any, and its own; after the last
+// statement before a sync follows the result of the sync. Returns false if the session has ended
+// with this result.
 bool Connection::Take(pg_result* result) {
   Rows rows(result);
   const ExecStatusType status = PQresultStatus(result);
@@ -289,7 +292,7 @@ void Connection::TakeError(Entry& entry, QueryError error) {
   }
 }
 
-// The end of a preparation's results, or of a statement's own.
+// Handles the end of the results of a preparation, or of a statement.
 void Connection::TakeEnd() {
   if (!std::exchange(in_flight_.front().preparing, false)) {
     settled_.push_back(in_flight_.front());
@@ -297,7 +300,7 @@ void Connection::TakeEnd() {
   }
 }
 
-// All before a sync are complete with it, and not earlier: only then has a write been committed.
+// Statements are complete with their sync and not earlier, because only then is a write committed.
 void Connection::CompleteSettled() {
   --syncs_due_;
   answered_ = true;
@@ -317,8 +320,8 @@ void Connection::CompleteSettled() {
   settled_.clear();
 }
 
-// Lets the callers of what is complete go on, within this turn of the loop. They may make new
-// calls, and destroy the client.
+// Resumes the callers of complete statements within this turn of the loop. They may make new calls
+// and destroy the client.
 void Connection::ResumeCompleted() {
   std::vector<Operation*> completed;
   completed.swap(completed_);
@@ -335,7 +338,7 @@ void Connection::ResumeCompleted() {
   }
 }
 
-// Gives the session up and starts on the next one.
+// Gives up the session and starts to open the next one.
 void Connection::Break(std::string_view reason) {
   failure_ = reason.empty() ? LastError(session_.get()) : reason;
   state_ = State::kConnecting;
@@ -351,7 +354,7 @@ void Connection::Break(std::string_view reason) {
 
 // --- Deadlines ---
 
-// All calls of a connection have the same deadline, so one timer that looks at the oldest will do.
+// All calls of a connection have the same time limit, so one timer for the oldest call is enough.
 void Connection::WatchDeadlines() {
   if (watching_deadlines_ || load() == 0 || state_ == State::kClosed) {
     return;
@@ -380,8 +383,8 @@ void Connection::WatchDeadlines() {
   });
 }
 
-// Fails what is overdue. A slow answer costs only its own caller, who is gone when it comes; but a
-// connection without any answer for so long is given up.
+// Fails overdue calls. A slow answer affects only its own caller, which has returned when the
+// answer arrives. A connection that brings no answer for a whole deadline is given up.
 void Connection::OnDeadline() {
   const auto now = Clock::now();
   const QueryError overdue{.kind = QueryError::Kind::kTimeout,

@@ -1,4 +1,4 @@
-// How a connection is made: resolving, connecting, backing off.
+// The part of Connection that connects: resolving, connecting, backing off.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using WaitType = asio::posix::stream_descriptor::wait_type;
 
-// Connects, after as many attempts as it takes. Runs from Open and from Break.
+// Connects, with as many attempts as necessary. Started by Open(), which Break() calls again.
 Task<void> Connection::Maintain() {
   if (state_ == State::kClosed) {
     co_return;
@@ -28,7 +28,7 @@ Task<void> Connection::Maintain() {
   if (std::exchange(answered_, false)) {
     backoff_ = shared_->options.initial_backoff;
   } else if (generation_ > 0) {
-    co_await BackOff();  // The last session died before it was of use.
+    co_await BackOff();  // The last session died before it answered anything.
   }
   while (state_ != State::kClosed) {
     const bool up = co_await Connect();
@@ -58,7 +58,7 @@ Task<void> Connection::BackOff() {
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-// One attempt. False when it failed (see failure_), ran out of time, or was closed.
+// Makes one attempt. Returns false if it failed (see failure_), ran out of time, or was closed.
 Task<bool> Connection::Connect() {
   state_ = State::kConnecting;
   timer_.expires_after(shared_->options.connect_timeout);
@@ -127,8 +127,8 @@ Task<bool> Connection::Resolve(std::vector<std::string>& addresses) {
   co_return true;
 }
 
-// Ends an attempt that takes too long. The resolver cannot be interrupted, so what waits is failed
-// here and not only when Connect comes back.
+// Ends an attempt that takes too long. The resolver cannot be interrupted, so the waiting calls
+// fail here and not only when Connect() returns.
 void Connection::GiveUpAttempt() {
   failure_ = "connecting timed out";
   state_ = State::kBackingOff;

@@ -24,7 +24,7 @@
 
 struct pg_result;
 
-// What stands between the typed calls of client.h and libpq. Not for use elsewhere.
+// The link between the typed calls of client.h and libpq. Not for use elsewhere.
 namespace platform::postgres::internal {
 
 inline constexpr std::size_t kMaxParameters = 16;
@@ -73,7 +73,7 @@ class Rows {
   // Throws std::runtime_error unless the columns are `count` in number.
   void ExpectColumns(std::size_t count) const;
   unsigned type(std::size_t column) const;
-  // Nothing for a NULL.
+  // Returns nothing for a NULL.
   std::optional<std::string_view> value(std::size_t row, std::size_t column) const;
   [[noreturn]] void ThrowUnexpectedType(std::size_t column) const;
   [[noreturn]] void ThrowUnexpectedNull(std::size_t column) const;
@@ -85,8 +85,7 @@ class Rows {
   std::unique_ptr<pg_result, Clear> result_;
 };
 
-// One call, from the moment it is made until its caller goes on. It lives in the caller's coroutine
-// frame.
+// One call, from its start until its caller resumes. It lives in the caller's coroutine frame.
 struct Operation {
   const char* name;
   const char* sql;
@@ -165,7 +164,7 @@ std::vector<Row> DecodeRows(const Rows& rows, std::size_t limit) {
   }(std::index_sequence_for<Columns...>{});
 }
 
-// The same for a Row as statement.h describes it; throws std::runtime_error where the answer does
+// Does the same for a Row as described in statement.h. Throws std::runtime_error if the answer does
 // not have its columns.
 template <class Row>
 std::vector<Row> Decode(const Rows& rows, std::size_t limit) {

@@ -1,4 +1,4 @@
-// What the client does when the server, or the client itself, goes away.
+// Tests the client when the server disappears, or the client itself is destroyed.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,8 +29,8 @@ constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 10
                                                Lane::kWrite};
 constexpr Statement<std::int32_t> kPid{"pid", "SELECT pg_backend_pid()", Lane::kWrite};
 
-// Calls until one succeeds; false after five seconds of failures. No failure may take longer than
-// the deadline.
+// Calls until one succeeds; returns false after five seconds of failures. No failure may take
+// longer than the deadline.
 Task<bool> Recovers(TestLoop& loop, Client& client) {
   const auto end = Clock::now() + 5s;
   while (Clock::now() < end) {
@@ -61,7 +61,8 @@ TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
       co_await loop.Sleep(5ms);
     }
     EXPECT_EQ(kinds, std::vector<Kind>(5, Kind::kUnavailable));
-    // It had answered before, so the next connection is made at once, and calls wait for it.
+    // The session had answered before, so the next connection is made at once and calls wait for
+    // it.
     const auto next = co_await client.QueryOne(kPid);
     EXPECT_TRUE(next.has_value()) << next.error().message;
     EXPECT_NE(next->value(), pid);
@@ -162,7 +163,7 @@ TEST(RecoveryTest, ACrashedServerUnderLoadIsReturnedTo) {
     while (running > 0) {
       co_await loop.Sleep(1ms);
     }
-    // The other lanes are back as well.
+    // The other lanes recover as well.
     for (int i = 0; i < 200 && !client.connected(); ++i) {
       co_await loop.Sleep(10ms);
     }
@@ -187,7 +188,7 @@ TEST(RecoveryTest, CallsFailAtOnceWhileTheServerIsAway) {
   });
 }
 
-// A server that takes connections and says nothing.
+// A server that accepts connections and sends nothing.
 class BlackHole {
  public:
   Settings settings() const {
@@ -225,7 +226,7 @@ TEST(RecoveryTest, ABlackHoleFailsCallsWithinTheirDeadline) {
   }
 }
 
-// Passes bytes between client and server until told to swallow them.
+// Forwards bytes between client and server, and drops them on request.
 class Proxy {
  public:
   Proxy(boost::asio::io_context& context, std::uint16_t server)
@@ -386,7 +387,7 @@ TEST(RecoveryTest, ACallerMayDestroyTheClientWhenItGoesOn) {
 TEST(RecoveryTest, AClientMayBeDestroyedBeforeItsLoopRuns) {
   TestLoop loop(PostgresCluster::Shared().Settings());
   loop.DestroyClient();
-  loop.context().run();  // Ends: nothing is left to do.
+  loop.context().run();  // Ends because nothing is left to do.
 }
 
 TEST(RecoveryTest, ALoopMayEndWithCallsWaiting) {

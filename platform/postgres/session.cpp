@@ -20,7 +20,7 @@ std::string Field(const PGresult* result, int field) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
-// Settings of the server's session, as command-line options of its process.
+// Returns settings of the session, in the form of command-line options of the server process.
 std::string SessionOptions(const ClientOptions& options, Lane lane) {
   // The server gives up before the client does, so that a slow statement fails alone.
   const auto statement_timeout =
@@ -29,7 +29,7 @@ std::string SessionOptions(const ClientOptions& options, Lane lane) {
                      lane == Lane::kWrite ? "" : " -c default_transaction_read_only=on");
 }
 
-// As libpq wants a list: one name for each address.
+// Returns a list for libpq, with one name for each address.
 std::string Repeat(const std::string& name, std::size_t times) {
   return fmt::format("{}", fmt::join(std::vector<std::string>(times, name), ","));
 }
@@ -86,7 +86,7 @@ Session StartConnecting(const Settings& settings, const std::vector<std::string>
                                         "3",
                                         user_timeout.c_str(),
                                         nullptr};
-  // Zero: the database's name is a name, never a connection string.
+  // Zero means that the database's name is never parsed as a connection string.
   return Session(PQconnectStartParams(keywords.data(), values.data(), 0));
 }
 
@@ -100,13 +100,13 @@ std::string LastError(const pg_conn* connection) {
 }
 
 QueryError ErrorOf(const pg_result* result, bool& fatal) {
-  // Not the detail: it may hold a row's values.
+  // The detail is left out, because it may contain a row's values.
   QueryError error{.kind = QueryError::Kind::kRejected,
                    .sqlstate = Field(result, PG_DIAG_SQLSTATE),
                    .constraint = Field(result, PG_DIAG_CONSTRAINT_NAME),
                    .message = Field(result, PG_DIAG_MESSAGE_PRIMARY)};
   const std::string severity = Field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-  // Without a SQLSTATE it is libpq that speaks: of a lost connection, or a broken protocol.
+  // An error without a SQLSTATE is libpq's: a lost connection or a protocol error.
   fatal = severity == "FATAL" || severity == "PANIC" || error.sqlstate.empty();
   if (error.message.empty()) {
     error.message = PQresultErrorMessage(result);

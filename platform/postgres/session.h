@@ -20,18 +20,19 @@ struct Finish {
 };
 using Session = std::unique_ptr<pg_conn, Finish>;
 
-// Whether the host of the settings is a name that has to be resolved first (libpq would block).
+// Returns whether the host is a name that must be resolved first, because libpq would block.
 bool NeedsResolving(const std::string& host);
 
-// Begins to connect without blocking; `addresses` are what the host resolved to, tried in order.
-// Only sessions of the write lane can write. Null when out of memory; else see PQstatus.
+// Starts to connect without blocking. `addresses` are the resolved addresses of the host, tried in
+// order. Only sessions of the write lane can write. Returns null if memory is short; otherwise see
+// PQstatus.
 Session StartConnecting(const Settings& settings, const std::vector<std::string>& addresses,
                         const ClientOptions& options, Lane lane);
 
-// libpq's last error on one line.
+// Returns libpq's last error on one line.
 std::string LastError(const pg_conn* connection);
 
-// What a failed result says; `fatal` is set where the server ended the session with it.
+// Returns the error of a failed result. Sets `fatal` if the server ended the session with it.
 QueryError ErrorOf(const pg_result* result, bool& fatal);
 
 }  // namespace platform::postgres::internal

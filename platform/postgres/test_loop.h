@@ -20,7 +20,7 @@ class TestLoop {
     client_.emplace(context_.get_executor(), std::move(settings), std::move(options));
   }
 
-  // Runs the task to its end, then leaves the loop where it is.
+  // Runs the loop until the task has ended.
   void Run(std::function<Task<void>(Client&)> task) {
     std::exception_ptr broken;
     boost::asio::co_spawn(
@@ -36,7 +36,7 @@ class TestLoop {
     }
   }
 
-  // Starts a task that goes on beside others while Run runs.
+  // Starts a task that runs beside others during Run().
   template <class F>
   void Spawn(F task) {
     boost::asio::co_spawn(context_, std::move(task), [](const std::exception_ptr& error) {

@@ -39,7 +39,7 @@ T Read(std::string_view bytes) {
   return value;
 }
 
-// Takes the first `count` bytes off `bytes`.
+// Removes the first `count` bytes from `bytes` and returns them.
 std::string_view Take(std::string_view& bytes, std::size_t count) {
   if (bytes.size() < count) {
     throw std::runtime_error("postgres: a truncated array");
@@ -88,8 +88,8 @@ Timestamp Codec<Timestamp>::Decode(std::string_view bytes) {
   return Timestamp(std::chrono::microseconds(value));
 }
 
-// The binary form of an array: dimensions, whether it has NULLs, the element type; for each
-// dimension its size and lower bound; then each element as length and bytes.
+// The binary form of an array consists of the number of dimensions, a flag for NULLs, the element
+// type, size and lower bound of each dimension, and the length and bytes of each element.
 void Codec<std::vector<std::int32_t>>::Encode(std::span<const std::int32_t> values,
                                               std::string& out) {
   out.reserve(out.size() + 20 + 8 * values.size());

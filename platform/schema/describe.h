@@ -15,22 +15,23 @@ namespace platform::schema {
 // Named schemas of a document, as OpenAPI's `components/schemas`.
 using Components = boost::json::object;
 
-// "#/components/schemas/<name>" as a reference object.
+// Returns a reference object to "#/components/schemas/<name>".
 boost::json::object Reference(std::string_view name);
 
-// The schema of a member, for a struct's Describe to add to.
+// Returns the schema of a member, so that a struct's Describe can extend it.
 boost::json::object& Property(boost::json::object& schema, std::string_view name);
 
-// The type's name without its namespaces.
+// Returns the type's name without its namespaces.
 template <class T>
 std::string NameOf() {
   const std::string name = boost::typeindex::type_id<T>().pretty_name();
   return name.substr(name.rfind(':') + 1);
 }
 
-// The JSON Schema (2020-12, as OpenAPI 3.1 uses it) of a type, made from the same declarations that
-// parse and write it. A struct becomes a component, added to `components` once, and a reference to
-// it. Parts with a `static void Describe(boost::json::object&)` add their own keywords.
+// Returns the JSON Schema (2020-12, as used by OpenAPI 3.1) of a type, made from the declarations
+// that also parse and write it. A struct becomes a component, which is added to `components` once,
+// and a reference to it. Types with a `static void Describe(boost::json::object&)` add their own
+// keywords.
 template <class T>
 boost::json::object Describe(Components& components) {
   if constexpr (std::same_as<T, bool>) {

@@ -8,7 +8,7 @@
 namespace platform::schema {
 namespace {
 
-// The words of the reference, which are marshmallow's `fields.Boolean.truthy` and `falsy`.
+// The words that the reference accepts: marshmallow's `fields.Boolean.truthy` and `falsy`.
 constexpr std::array kTrueWords{"t",  "T", "true", "True", "TRUE", "on",  "On",
                                 "ON", "y", "Y",    "yes",  "Yes",  "YES", "1"};
 constexpr std::array kFalseWords{"f",   "F", "false", "False", "FALSE", "off", "Off",

@@ -17,7 +17,7 @@
 
 namespace platform::schema {
 
-// A struct whose members are declared with BOOST_DESCRIBE_STRUCT: a JSON object.
+// A struct whose members are declared with BOOST_DESCRIBE_STRUCT; it stands for a JSON object.
 template <class T>
 concept IsObject = boost::describe::has_describe_members<T>::value;
 
@@ -28,8 +28,8 @@ constexpr void ForEachMember(Visit&& visit) {
   boost::mp11::mp_for_each<Members>([&](auto member) { visit(member.name, member.pointer); });
 }
 
-// What a JSON value is turned into, or the message that tells the client why it cannot be. Strict:
-// no number is read from a string and no integer from 1.5 or true.
+// The result of parsing a JSON value, or a message for the client if the value is bad. Parsing is
+// strict: no number is read from a string, and no integer from 1.5 or true.
 template <class T>
 using Parsed = std::expected<T, std::string_view>;
 
@@ -39,7 +39,7 @@ Parsed<std::string> ParseText(const boost::json::value& json);
 
 inline constexpr std::string_view kNotAnInteger = "Not a valid integer.";
 
-// An integer past int32 gets the type's own complaint (its range) where there is one.
+// An integer past int32 gets the message of the type's range, if the type has one.
 template <class T>
 Parsed<T> CheckInteger(const Parsed<std::int64_t>& integer) {
   if (!integer) return std::unexpected(integer.error());

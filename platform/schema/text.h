@@ -5,11 +5,11 @@
 
 namespace platform::schema {
 
-// Text as the services take it: well-formed UTF-8 (RFC 3629) without NUL, which PostgreSQL cannot
-// store.
+// Returns whether the services accept the bytes as text: well-formed UTF-8 (RFC 3629) without NUL,
+// which PostgreSQL cannot store.
 bool IsText(std::string_view bytes);
 
-// How many characters (code points, as Python's len) a well-formed UTF-8 text has.
+// Returns the number of characters (code points, like Python's len) of a well-formed UTF-8 text.
 std::size_t CountCharacters(std::string_view text);
 
 }  // namespace platform::schema

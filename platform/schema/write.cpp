@@ -9,7 +9,7 @@
 namespace platform::schema {
 namespace {
 
-// What RFC 8259 section 7 demands to be escaped.
+// Returns whether RFC 8259 section 7 requires the character to be escaped.
 bool NeedsEscape(char character) {
   return character == '"' || character == '\\' || static_cast<unsigned char>(character) < 0x20;
 }

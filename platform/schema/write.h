@@ -12,7 +12,8 @@ namespace platform::schema {
 
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
-// Append a value to `out` as JSON text, without an intermediate document. UTF-8 is not escaped.
+// These functions append a value to `out` as JSON text, without an intermediate document. UTF-8 is
+// not escaped.
 void WriteText(std::string_view text, std::string& out);
 // ISO 8601 with microseconds and offset: "2026-11-22T23:00:27.304648+00:00".
 void WriteTimestamp(Timestamp time, std::string& out);

@@ -6,7 +6,7 @@
 
 namespace platform::service {
 
-// The options of a service's database client: it logs when connections come and go.
+// Returns the options of a service's database client, which logs made and lost connections.
 postgres::ClientOptions MakeClientOptions(std::string application_name);
 
 }  // namespace platform::service

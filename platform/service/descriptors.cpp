@@ -10,11 +10,11 @@
 namespace platform::service {
 namespace {
 
-// What is open beside clients' connections: listeners, event loops, the database, gRPC, metrics.
+// Descriptors beside clients' connections: listeners, event loops, the database, gRPC, metrics.
 constexpr std::size_t kShared = 256;
 constexpr std::size_t kPerWorker = 8;
 
-// The limit of open files, raised to what the process may set.
+// Raises the limit of open files as far as permitted, and returns it.
 std::size_t RaiseLimit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);

@@ -4,8 +4,8 @@
 
 namespace platform::service {
 
-// Raises the process's limit of open files as far as it may, and lowers the connections in
-// `settings` to what then fits beside everything else, with a warning.
+// Raises the process's limit of open files as far as permitted. If all connections of `settings` do
+// not fit beside the other descriptors, lowers their number and logs a warning.
 void MakeRoomForConnections(Settings& settings);
 
 }  // namespace platform::service

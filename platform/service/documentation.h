@@ -14,23 +14,23 @@ namespace platform::service {
 inline constexpr std::string_view kDocumentPath = "/api/v1/docs/swagger.json";
 inline constexpr std::string_view kPagePath = "/api/v1/docs/";
 
-// The files of the documentation page: Swagger UI, as the build embedded it. Nothing in it asks
-// another host for anything.
+// A file of the documentation page: Swagger UI, which the build embeds. No file requests anything
+// from another host.
 struct PageFile {
-  std::string path;  // Its address.
+  std::string path;
   StaticFile file;
 };
-// The same for all, made at the first call; lives as long as the program.
+// Returns the files, which are made at the first call and live as long as the program.
 const std::vector<PageFile>& PageFiles();
 
-// What `GET /` answers: where the documentation is.
+// Returns the answer to `GET /`, which names the address of the documentation.
 http::Response AnswerToRoot();
-// Leads from the address without the slash at its end.
+// Redirects from the address without the slash at its end.
 http::Response RedirectToPage();
-// The OpenAPI document as a file.
+// Returns the OpenAPI document as a file.
 StaticFile DocumentFile(std::string_view document);
 
-// Adds the pages that tell people and programs about the routes added so far.
+// Adds the pages that document the routes added so far, for people and for programs.
 template <class App>
 void AddDocumentationRoutes(http::Router<App>& routes, const http::ApiDescription& description) {
   const auto add = [&](std::string_view path, const auto& answer) {

@@ -18,7 +18,7 @@ constexpr telemetry::Metric kDependencyReady{
 constexpr postgres::Statement<std::int32_t> kSchemaVersion{
     "schema_version", migrations::kSchemaVersionSql, postgres::Lane::kKeyRead};
 
-// Each dependency once; ready where all workers that have reported it found it so.
+// Returns each dependency once. It is ready if all workers that have reported it found it ready.
 std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& reports) {
   std::vector<Dependency> combined;
   for (const Dependency& reported : reports | std::views::join) {

@@ -21,38 +21,39 @@
 
 namespace platform::service {
 
-// Something a service cannot answer without.
+// A part without which a service cannot work, such as its database.
 struct Dependency {
   std::string_view name;
   bool is_ready = false;
 };
 
-// Whether the database answers, has taken a connection of each lane, and is at the schema version
-// that this program was built for. With so many statements waiting that no more may be asked, it
-// counts as answering: a loaded replica stays in service.
+// Returns whether the database answers, has accepted a connection of each lane, and is at the
+// schema version that this program was built for. A full queue of statements counts as an answer,
+// so that a loaded replica stays in service.
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version);
 
-// What the workers of a service have found out about its dependencies. From any thread.
+// Collects the findings of a service's workers about its dependencies. Any thread.
 class Readiness {
  public:
   explicit Readiness(std::size_t workers) : reports_(workers) {}
 
-  // A worker's latest findings. Logs when the service becomes ready, and when it waits for
-  // something else than before.
+  // Sets a worker's latest findings. Logs when the service becomes ready, and when the missing
+  // dependencies change.
   void Report(std::size_t worker, std::vector<Dependency> dependencies);
 
-  // The service is stopping: not ready from now on.
+  // Makes the service not ready from now on, because it is stopping.
   void Stop();
 
-  // Calls `tell` with whether the service is ready: now, and whenever that changes, one call at a
-  // time. It must not call the Readiness. None comes after Stop() has returned. Before the first
-  // Report.
+  // Calls `tell` with the current state, and again whenever the state changes, one call at a time.
+  // `tell` must not call the Readiness. It is not called after Stop() has returned. Call OnChange
+  // before the first Report.
   void OnChange(std::function<void(bool is_ready)> tell);
 
-  // 200 where every worker found every dependency ready, else 503; the body names each of them.
+  // Returns 200 if every worker found every dependency ready, otherwise 503. The body names each
+  // dependency.
   http::Response ToResponse() const;
 
-  // The same as gauges.
+  // Reports the same as gauges.
   void ReportTo(telemetry::Report& report) const;
 
  private:
@@ -61,7 +62,7 @@ class Readiness {
     std::vector<Dependency> dependencies;  // Each once.
   };
   Finding Find() const;
-  // The following two with the lock held.
+  // Call these two with the lock held.
   bool IsReady() const;
   void TellChange();
 
@@ -73,12 +74,13 @@ class Readiness {
   bool told_ready_ = false;
 };
 
-// How long a finding holds: shorter while something is missing, so that its return counts at once.
+// Time between two checks. It is shorter while a dependency is missing, so that its return is
+// noticed at once.
 inline constexpr std::chrono::milliseconds kReadyPeriod{1000};
 inline constexpr std::chrono::milliseconds kUnreadyPeriod{100};
 
-// Checks one worker's dependencies for ever. Where the check itself throws, "check" is what the
-// service waits for. App has
+// Checks one worker's dependencies for ever. If the check itself throws, it reports a missing
+// dependency "check". App has
 //
 //   Task<std::vector<Dependency>> CheckReadiness();
 template <class App>
@@ -99,8 +101,8 @@ Task<void> WatchReadiness(App& app, Readiness& readiness, std::size_t worker) {
   }
 }
 
-// Adds GET /healthz, which tells that the process is alive, and GET /readyz, which tells whether it
-// can do its work, as `App::readiness`, a Readiness&, knows it.
+// Adds GET /healthz, which reports that the process is alive, and GET /readyz, which reports the
+// state of `App::readiness`, a Readiness&.
 template <class App>
 void AddHealthRoutes(http::Router<App>& routes) {
   routes.AddRaw(http::Method::kGet, "/healthz",

@@ -15,7 +15,7 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
-// Where a server that listens on `address` is reached from its own machine.
+// Returns the address at which a server that listens on `address` is reached from its own machine.
 asio::ip::address Reachable(const asio::ip::address& address) {
   if (!address.is_unspecified()) return address;
   if (address.is_v6()) return asio::ip::address_v6::loopback();

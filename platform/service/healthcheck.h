@@ -7,8 +7,8 @@
 
 namespace platform::service {
 
-// Asks GET /readyz of a service on this machine that listens on `address`. Blocks, for
-// `timeout` at most. The error says why it is not ready.
+// Calls GET /readyz of a service on this machine that listens on `address`. Blocks for `timeout` at
+// most. The error is the reason why the service is not ready.
 std::expected<void, std::string> AskReadiness(
     const std::string& address, std::uint16_t port,
     std::chrono::milliseconds timeout = std::chrono::seconds(5));

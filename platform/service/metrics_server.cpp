@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
 constexpr http::Limits kLimits{.body_bytes = 0, .connections = 64};
 
-// What the routes work with.
+// The App of the routes.
 struct Page {
   std::string service;
   telemetry::Source source;

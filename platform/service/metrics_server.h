@@ -9,13 +9,14 @@
 
 namespace platform::service {
 
-// Serves `GET /metrics`, in Prometheus' text format, on a port of its own and from a thread of its
-// own: no client of the API sees it, and no worker is held up by it.
+// Serves `GET /metrics` in Prometheus' text format, on its own port and thread, so that clients of
+// the API cannot read it and it does not delay workers.
 class MetricsServer {
  public:
-  // Listens on `address` (port 0 takes any free one) until it is destroyed. Beside what `source`
-  // reports, it tells of the process and of the build, which `service` names. The error names the
-  // address, the port and the reason. What `source` refers to outlives the server.
+  // Listens on `address` until it is destroyed; port 0 takes any free port. Beside the metrics of
+  // `source`, it reports the process and the build; `service` is a label of the build. The error
+  // names the address, the port and the reason. Objects to which `source` refers must outlive the
+  // server.
   static std::expected<MetricsServer, std::string> Start(const std::string& address,
                                                          std::uint16_t port, std::string service,
                                                          telemetry::Source source);

@@ -21,28 +21,28 @@ struct Program {
   std::string description;
   std::uint16_t default_port = 0;
   const migrations::MigrationSet& migrations;
-  // Reads the whole configuration, for its mistakes and for the table in --help.
+  // Reads the whole configuration, to find its mistakes and to make the table in --help.
   std::function<void(config::Environment&)> describe_configuration;
-  // Serves until told to stop; the process's exit code. Mistakes in the configuration are its to
-  // report. See ServeConfigured.
+  // Serves until it is stopped, and returns the process's exit code. It also reports mistakes in
+  // the configuration. See ServeConfigured.
   std::function<int()> serve;
-  // The OpenAPI document.
+  // Returns the OpenAPI document.
   std::function<std::string()> openapi;
   // Adds commands that only this service has; they set `exit_code`.
   std::function<void(CLI::App& app, int& exit_code)> add_commands = {};
 };
 
-// Runs the command that `argv` names; the process's exit code.
+// Runs the command that `argv` names, and returns the process's exit code.
 int RunProgram(int argc, char** argv, const Program& program);
 
-// The exit code for it.
+// The exit code for a configuration with mistakes.
 inline constexpr int kMistakenConfiguration = 2;
 
-// Prints all mistakes in the configuration to stderr. True if there are any.
+// Prints all mistakes in the configuration to stderr. Returns whether there are any.
 bool ReportMistakes(const config::Environment& environment);
 
-// A Program's `serve`: reads the configuration, whose member `service` is a Settings, and serves
-// with it where it has no mistakes. `Serve` throws what keeps it from starting.
+// The `serve` of a Program. It reads the configuration, whose member `service` is a Settings, and
+// serves with it unless it has mistakes. `Serve` throws if it cannot start.
 template <auto Read, auto Serve>
 int ServeConfigured() {
   config::Environment environment;

@@ -25,13 +25,13 @@
 
 namespace platform::service {
 
-// The log's line of a port that is listened on.
+// Logs a port on which the service listens.
 inline void LogListening(std::string_view protocol, std::string_view address, std::uint16_t port) {
   log::Info("listening", {{"protocol", protocol}, {"address", address}, {"port", port}});
 }
 
-// A service as its process runs it: worker threads, each with an App, an HTTP server and a watch
-// over the App's readiness; a port for metrics. App has
+// A service in its process: worker threads, each with an App, an HTTP server and checks of the
+// App's readiness, and a port for metrics. App has
 //
 //   Task<std::vector<Dependency>> CheckReadiness();  // On its worker's thread.
 //   void ReportTo(telemetry::Report&) const;         // Its metrics. Any thread.
@@ -42,7 +42,7 @@ class RestService {
   // Makes the App of one worker, whose thread does not run yet.
   using MakeApp = std::function<std::unique_ptr<App>(const Executor& executor, Readiness&)>;
 
-  // Listens, but serves nothing before Run. Throws std::runtime_error where it cannot listen.
+  // Listens, but serves nothing before Run(). Throws std::runtime_error if it cannot listen.
   RestService(std::string name, const Settings& settings, http::Router<App> routes,
               const MakeApp& make_app)
       : name_(std::move(name)),
@@ -69,10 +69,10 @@ class RestService {
   App& app(std::size_t worker) { return *apps_[worker]; }
   Readiness& readiness() { return readiness_; }
 
-  // Serves until SIGTERM or SIGINT; then is no longer ready, ends what is in progress, and calls
-  // `finish`, while the workers still run, with what is left of the time for stopping. `report`
-  // adds metrics of things that belong to no worker; it is called on any thread. Call it once.
-  // Throws std::runtime_error where the metrics' port cannot be listened on.
+  // Serves until SIGTERM or SIGINT. Then it is no longer ready, finishes the requests in progress,
+  // and calls `finish` with the rest of the time for stopping while the workers still run. `report`
+  // adds metrics that belong to no worker; it is called on any thread. Call Run() once. Throws
+  // std::runtime_error if it cannot listen on the metrics' port.
   void Run(
       const std::function<void(telemetry::Report&)>& report = [](telemetry::Report&) {},
       const std::function<void(std::chrono::milliseconds left)>& finish =
@@ -103,7 +103,8 @@ class RestService {
   }
 
  private:
-  // What ends a watch ends the process: without it the service would seem ready for ever.
+  // An exception that ends the readiness checks ends the process, because without them the service
+  // would seem ready for ever.
   static void RethrowOnLoop(const std::exception_ptr& exception) {
     if (exception) std::rethrow_exception(exception);
   }

@@ -12,20 +12,20 @@ std::string_view Trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// The elements of a list header (RFC 9110 section 5.6.1) whose elements hold no quoted commas.
+// Splits a list header (RFC 9110 section 5.6.1) whose elements contain no quoted commas.
 auto Elements(std::string_view list) {
   return list | std::views::split(',') |
          std::views::transform([](auto element) { return Trim(std::string_view(element)); });
 }
 
-// A weight (RFC 9110 section 12.4.2) that says "never": "q=0", "q=0.000".
+// Returns whether the weight (RFC 9110 section 12.4.2) means "never": "q=0", "q=0.000".
 bool IsZeroWeight(std::string_view parameters) {
   const std::string_view weight = Trim(parameters);
   return weight.size() >= 3 && (weight.front() == 'q' || weight.front() == 'Q') &&
          weight[1] == '=' && weight.find_first_not_of("0.", 2) == std::string_view::npos;
 }
 
-// Whether the client takes gzip; `*` speaks for codings that are not named.
+// Returns whether the client accepts gzip; `*` stands for codings that are not named.
 bool AcceptsGzip(const http::Request& request) {
   bool accepted = false;
   for (const std::string_view element : Elements(request.Header("Accept-Encoding").value_or(""))) {
@@ -39,7 +39,7 @@ bool AcceptsGzip(const http::Request& request) {
   return accepted;
 }
 
-// Whether the client's copy is `etag`, by weak comparison.
+// Returns whether the client's copy has this `etag`, by weak comparison.
 bool HasAlready(const http::Request& request, std::string_view etag) {
   for (std::string_view known : Elements(request.Header("If-None-Match").value_or(""))) {
     if (known.starts_with("W/")) known.remove_prefix(2);
@@ -52,7 +52,7 @@ bool HasAlready(const http::Request& request, std::string_view etag) {
 
 http::Response Answer(const StaticFile& file, const http::Request& request) {
   const bool is_compressed = !file.gzip.empty() && AcceptsGzip(request);
-  // Each coding is a representation of its own, with a tag of its own.
+  // Each coding is a separate representation with its own tag.
   const std::string etag = '"' + file.version + (is_compressed ? "-gzip\"" : "\"");
   http::Response response{.content_type = file.content_type};
   response.headers = {

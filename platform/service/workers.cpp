@@ -33,7 +33,7 @@ void Workers::RunUntilSignal(const std::function<Task<void>(std::size_t worker)>
     guards.emplace_back(loop->get_executor());
     threads.emplace_back([&loop] { loop->run(); });
   }
-  // Before the threads are joined, also if something throws.
+  // Stops the loops before the threads are joined, also if an exception is thrown.
   struct StopLoops {
     const decltype(loops_)& loops;
     ~StopLoops() {
