@@ -9,10 +9,11 @@ from pathlib import Path
 
 from harness.stage import Stage
 from harness.statements import Statement
+from microcart import wrk
 from microcart.postgres import BIN
 from microcart.processes import Failure
+from microcart.wrk import Chain, Request
 
-LOAD = Path(__file__).resolve().parents[1] / "load"
 PGBENCH_CLIENTS = 16
 CONNECT_MILLISECONDS = 8
 # With a larger share of failures, the load was not the intended one.
@@ -31,20 +32,6 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Request:
-    method: str
-    path: str
-    token: str = ""
-    body: str = ""
-
-    def line(self) -> str:
-        return "\t".join((self.method, self.path, self.token, self.body))
-
-
-Chain = tuple[Request, ...]
-
-
-@dataclass(frozen=True)
 class HttpLoad:
     """Chains of requests, sent in turn to a service or to nginx."""
 
@@ -54,11 +41,7 @@ class HttpLoad:
     restore: str = ""  # SQL that removes what chains leave that are cut off at the end.
 
     def write(self, stage: Stage) -> Path:
-        path = stage.run / "requests"
-        path.write_text("".join(
-            "+" * (number > 0) + request.line() + "\n"
-            for chain in self.chains for number, request in enumerate(chain)))
-        return path
+        return wrk.write(stage.run / "requests", self.chains)
 
     def measure(self, stage: Stage, seconds: int, under: Sequence = ()) -> Outcome:
         """Measures the highest throughput with wrk; the command `under`, if any, runs it.
@@ -67,13 +50,13 @@ class HttpLoad:
         """
         self._clean_up(stage)
         threads = 1 if self._requests() > 1 else min(stage.workers, self.connections)
-        output = stage.output(
-            [*under, "wrk", f"-t{threads}", f"-c{self.connections}", f"-d{seconds}s", "--timeout",
-             "30s", "-s", LOAD / "requests.lua", stage.url(self.service), "--", self.write(stage)])
+        output = stage.output([*under, *wrk.command(
+            stage.url(self.service), self.write(stage), connections=self.connections,
+            seconds=seconds, threads=threads, timeout=30)])
         self._clean_up(stage)
-        result = json.loads(_find(r"^RESULT (.*)$", output, "wrk"))
-        outcome = Outcome(result["requests"] / result["seconds"], result["requests"],
-                          result["errors"], result["p50_ms"], result["p99_ms"])
+        result = wrk.result(output)
+        outcome = Outcome(result.requests / result.seconds, result.requests, result.errors,
+                          result.p50_ms, result.p99_ms)
         if outcome.errors > outcome.requests * MAX_ERROR_SHARE:
             raise Failure(f"{outcome.errors} of {outcome.requests} requests to {self.service} "
                           f"failed:\n{output}")

@@ -5,12 +5,13 @@ import json
 import math
 
 from harness import scenarios
-from harness.generators import HttpLoad, Outcome, PgBench, Request
+from harness.generators import HttpLoad, Outcome, PgBench
 from harness.measure import Pace, Progress, alternate, spread
 from harness.report import Table, number, verdict, with_spread
 from harness.scenarios import PAGE
 from harness.stage import Size, Stage, quoted
 from harness.statements import statement
+from microcart.wrk import Request
 
 ROWS = (1_000, 100_000, 1_000_000)
 ITEMS = (1, 50, 500)

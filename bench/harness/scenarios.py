@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.generators import (PGBENCH_CLIENTS, HttpLoad, Nginx, PasswordHashes, PgBench, Request,
+from harness.generators import (PGBENCH_CLIENTS, HttpLoad, Nginx, PasswordHashes, PgBench,
                                 Validation)
 from harness.stage import PASSWORD, SPARE_PRODUCTS, TOKEN_USERS, Stage, quoted, shuffled
 from harness.statements import statement
+from microcart.wrk import Request
 
 PAGE = 20
 # Tokens of a user in many_tokens_load: with 10,000 users, six times as many as TokenCache holds.

@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
-from support import tokens
-from support.client import FORBIDDEN, Client
-from support.service import run
+from microcart import ROOT
+from microcart.testing import tokens
+from microcart.testing.client import FORBIDDEN, Client
+from microcart.testing.service import run
 
 DUMPS = ROOT / "tests/fixtures/reference"
 PASSWORD = "testPass123"

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
-from support.cluster import ROLE
-from support.client import Client
+from microcart import ROOT
+from microcart.testing.cluster import ROLE
+from microcart.testing.client import Client
 
 
 def commands(name: str) -> str:

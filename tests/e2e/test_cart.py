@@ -2,8 +2,8 @@
 
 import pytest
 
-from support import tokens
-from support.client import FORBIDDEN, NOT_FOUND, TIMESTAMP
+from microcart.testing import tokens
+from microcart.testing.client import FORBIDDEN, NOT_FOUND, TIMESTAMP
 
 
 def path(account) -> str:

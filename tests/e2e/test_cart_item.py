@@ -2,8 +2,8 @@
 
 import pytest
 
-from support import bodies
-from support.client import NOT_FOUND
+from microcart.testing import bodies
+from microcart.testing.client import NOT_FOUND
 
 IN_CART = {"product_id": ["The product is already in cart. Please change the product or just "
                           "update it's quantity."]}

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import bodies
-from support.accounts import PASSWORD
-from support.waiting import eventually
+from microcart.testing import bodies
+from microcart.testing.accounts import PASSWORD
+from microcart.waiting import eventually
 
 NEW = "quite another password"
 MISMATCH = {"confirm_new_password": ["The two password fields didn't match."]}

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from support import tokens
-from support.client import Client
-from support.service import run
+from microcart.testing import tokens
+from microcart.testing.client import Client
+from microcart.testing.service import run
 
 SHOP, DESK = "https://shop.example", "http://localhost:3000"
 EVIL = "https://shop.example.evil.example"

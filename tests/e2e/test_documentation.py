@@ -3,13 +3,13 @@ the page does in a browser is tested in tests/browser."""
 
 import gzip
 import json
-import pathlib
 import re
 
 import httpx
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from microcart import ROOT
+
 PAGE = "/api/v1/docs/"
 DOCUMENT = "/api/v1/docs/swagger.json"
 

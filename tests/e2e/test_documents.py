@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from support import documents
+from microcart.testing import documents
 
 LIST = "/api/v1/products/list/"
 CART = "/api/v1/cart/3/"

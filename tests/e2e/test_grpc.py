@@ -8,11 +8,11 @@ import pytest
 
 from microcart import certificates
 from microcart.services import SERVICES
-from support import tokens
-from support.auth_rpc import UserAuth
-from support.client import Client
-from support.service import Service
-from support.waiting import eventually
+from microcart.testing import tokens
+from microcart.testing.auth_rpc import UserAuth
+from microcart.testing.client import Client
+from microcart.testing.service import Service
+from microcart.waiting import eventually
 
 REFUSED = grpc.StatusCode.INVALID_ARGUMENT
 

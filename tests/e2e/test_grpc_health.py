@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from support.health_rpc import NOT_SERVING, SERVING, health
-from support.service import Service
-from support.waiting import eventually
+from microcart.testing.health_rpc import NOT_SERVING, SERVING, health
+from microcart.testing.service import Service
+from microcart.waiting import eventually
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import time
 import grpc
 import pytest
 
-from support import tokens
-from support.auth_rpc import UserAuth
-from support.certificates import Peer
-from support.client import Client
-from support.waiting import eventually
+from microcart.testing import tokens
+from microcart.testing.auth_rpc import UserAuth
+from microcart.certificates import Peer
+from microcart.testing.client import Client
+from microcart.waiting import eventually
 
 HANDSHAKE_TIME = 5  # platform/grpc/server.h
 SLACK = 3

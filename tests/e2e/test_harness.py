@@ -9,8 +9,8 @@ import httpx
 import jwt
 import pytest
 
-from support import tokens, tour
-from support.client import Client, check
+from microcart.testing import tokens, tour
+from microcart.testing.client import Client, check
 
 
 def answer(status: int, body: bytes = b"", method: str = "GET", **headers: str) -> httpx.Response:

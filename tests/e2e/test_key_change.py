@@ -3,10 +3,10 @@
 import jwt
 import pytest
 
-from support import tokens
-from support.accounts import Accounts
-from support.client import Client
-from support.service import run
+from microcart.testing import tokens
+from microcart.testing.accounts import Accounts
+from microcart.testing.client import Client
+from microcart.testing.service import run
 
 OLD, NEW = tokens.SECRET, "the-new-secret-0123456789abcdef-0123456789"
 

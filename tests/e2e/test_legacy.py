@@ -3,9 +3,9 @@ docs/api-differences.md)."""
 
 import pytest
 
-from support import bodies, tokens
-from support.accounts import PASSWORD, Accounts, fresh_email
-from support.client import FORBIDDEN, Client
+from microcart.testing import bodies, tokens
+from microcart.testing.accounts import PASSWORD, Accounts, fresh_email
+from microcart.testing.client import FORBIDDEN, Client
 
 NEW = "quite another password"
 

@@ -9,8 +9,8 @@ import time
 import httpx
 import pytest
 
-from support.service import run
-from support.waiting import eventually
+from microcart.testing.service import run
+from microcart.waiting import eventually
 
 SMALL = {
     "WORKERS": "1",

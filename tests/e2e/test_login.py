@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from support import bodies
-from support.accounts import DEMO_PASSWORD
-from support.client import TIMESTAMP
+from microcart.testing import bodies
+from microcart.testing.accounts import DEMO_PASSWORD
+from microcart.testing.client import TIMESTAMP
 
 LOGIN = "/api/v1/auth/login/"
 WRONG_PAIR = {"non_field_errors": ["Unable to log in with provided credentials."]}

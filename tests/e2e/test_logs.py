@@ -1,20 +1,19 @@
 """What the services write down: JSON lines, request ids, and never a secret."""
 
 import json
-import pathlib
 import re
 import socket
 
 import pytest
 
-from support import tokens
-from support.auth_rpc import UserAuth
-from support.cluster import PASSWORD as DATABASE_PASSWORD, ROLE
-from support.client import FORBIDDEN, Client
-from support.service import Service
-from support.waiting import eventually
+from microcart import ROOT
+from microcart.testing import tokens
+from microcart.testing.auth_rpc import UserAuth
+from microcart.testing.cluster import PASSWORD as DATABASE_PASSWORD, ROLE
+from microcart.testing.client import FORBIDDEN, Client
+from microcart.testing.service import Service
+from microcart.waiting import eventually
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 EMAIL = "marked-email@example.com"
 PREVIOUS_SECRET = "marked-previous-secret-0123456789abcdef"
 TAKEN = {"email": ["User with this email already exists."]}

@@ -10,14 +10,14 @@ import subprocess
 import httpx
 import pytest
 
-from conftest import ROOT
-from support import tokens
-from support.accounts import PASSWORD, Accounts, fresh_email
-from support.client import Client
-from support.cluster import free_port
-from support.metrics import Growth, Scrape
-from support.service import run
-from support.waiting import eventually
+from microcart import ROOT
+from microcart.testing import tokens
+from microcart.testing.accounts import PASSWORD, Accounts, fresh_email
+from microcart.testing.client import Client
+from microcart.network import free_port
+from microcart.testing.metrics import Growth, Scrape
+from microcart.testing.service import run
+from microcart.waiting import eventually
 
 REQUESTS = "http_server_requests_total"
 DURATION = "http_server_request_duration_seconds"

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.accounts import DEMO_PASSWORD
-from support.service import run
+from microcart.testing.accounts import DEMO_PASSWORD
+from microcart.testing.service import run
 
 _numbers = itertools.count(1)
 

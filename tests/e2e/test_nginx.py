@@ -12,10 +12,10 @@ import threading
 import httpx
 import pytest
 
-from conftest import ROOT
-from support.accounts import DEMO_PASSWORD
-from support.cluster import free_port
-from support.waiting import eventually
+from microcart import ROOT
+from microcart.testing.accounts import DEMO_PASSWORD
+from microcart.network import free_port
+from microcart.waiting import eventually
 
 CUSTOMERS = "customers.store.example.com"
 CART = "cart.store.example.com"

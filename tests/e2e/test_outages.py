@@ -2,9 +2,9 @@
 
 import pytest
 
-from support import tokens
-from support.client import Client
-from support.waiting import eventually
+from microcart.testing import tokens
+from microcart.testing.client import Client
+from microcart.waiting import eventually
 
 UNAVAILABLE = "503: Service Unavailable"
 SIGNED_IN = {

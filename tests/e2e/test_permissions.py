@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from support.accounts import PASSWORD, fresh_email
-from support.client import FORBIDDEN, Client
-from support.metrics import Scrape
+from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.client import FORBIDDEN, Client
+from microcart.testing.metrics import Scrape
 
 ROLES = ("anonymous", "owner", "stranger", "admin", "promoted", "demoted", "deleted")
 ADMINS = ("admin", "promoted")

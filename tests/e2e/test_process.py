@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import pathlib
 import pty
 import re
 import signal
@@ -16,14 +15,14 @@ import time
 import httpx
 import pytest
 
-from support import tokens
-from support.client import Client
-from support.cluster import PASSWORD as DATABASE_PASSWORD
-from support.health_rpc import health
-from support.service import Service, run
-from support.waiting import eventually
+from microcart import ROOT
+from microcart.testing import tokens
+from microcart.testing.client import Client
+from microcart.testing.cluster import PASSWORD as DATABASE_PASSWORD
+from microcart.testing.health_rpc import health
+from microcart.testing.service import Service, run
+from microcart.waiting import eventually
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Settings that are wrong, for each service. No database is asked before they are right.
 WRONG = {

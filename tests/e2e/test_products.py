@@ -7,10 +7,10 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from support import bodies
-from support.client import MONEY, TIMESTAMP, Client, at_once
-from support.metrics import Scrape
-from support.waiting import eventually
+from microcart.testing import bodies
+from microcart.testing.client import MONEY, TIMESTAMP, Client, at_once
+from microcart.testing.metrics import Scrape
+from microcart.waiting import eventually
 
 LIST = "/api/v1/products/list/"
 SEARCH_QUEUE = 256  # Searches that may wait in each worker.

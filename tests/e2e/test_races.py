@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.accounts import PASSWORD, fresh_email
-from support.client import at_once
-from support.waiting import eventually
+from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.client import at_once
+from microcart.waiting import eventually
 
 
 def statuses(answers) -> Counter:

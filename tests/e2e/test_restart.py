@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from support.accounts import PASSWORD, fresh_email
-from support.client import Client
-from support.waiting import eventually
+from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.client import Client
+from microcart.waiting import eventually
 
 THREADS = 8
 

@@ -6,8 +6,8 @@ from threading import Barrier
 
 import pytest
 
-from support.accounts import PASSWORD, Accounts, fresh_email
-from support.client import Client
+from microcart.testing.accounts import PASSWORD, Accounts, fresh_email
+from microcart.testing.client import Client
 
 LOGIN = "/api/v1/auth/login/"
 PER_ACCOUNT, PER_ADDRESS, WINDOW = 4, 12, 900

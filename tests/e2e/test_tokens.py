@@ -5,24 +5,13 @@ import time
 import jwt
 import pytest
 
-from support import tokens
-from support.accounts import DEMO_ADMIN, fresh_email
-from support.client import FORBIDDEN, Client
+from microcart.testing import tokens
+from microcart.testing.accounts import DEMO_ADMIN, fresh_email
+from microcart.testing.client import FORBIDDEN, Client
+from microcart.testing.documents import Endpoint, documents, fill
 
-CUSTOMERS = {
-    "list": ("GET", "/api/v1/users/list/"),
-    "get": ("GET", "/api/v1/users/{id}/"),
-    "patch": ("PATCH", "/api/v1/users/{id}/"),
-    "delete": ("DELETE", "/api/v1/users/{id}/"),
-    "change password": ("PATCH", "/api/v1/users/{id}/change-password/"),
-}
-CART = {
-    "get cart": ("GET", "/api/v1/cart/{id}/"),
-    "delete cart": ("DELETE", "/api/v1/cart/{id}/"),
-    "create item": ("POST", "/api/v1/cart-item/{id}/create"),
-    "patch item": ("PATCH", "/api/v1/cart-item/{id}/"),
-    "delete item": ("DELETE", "/api/v1/cart-item/{id}/"),
-}
+CUSTOMERS, CART = ({name: endpoint for name, endpoint in documents()[service].endpoints().items()
+                    if endpoint.needs_token} for service in ("customers", "cart"))
 
 # Authorization header → message; of both services, with the status of customers in front.
 HEADERS = {
@@ -34,6 +23,10 @@ HEADERS = {
     "Basic": ("Basic dXNlcjpwYXNz", "403: Invalid token scheme", "403: Invalid token scheme"),
     "Token": ("Token a.b.c", "403: Invalid token scheme", "403: Invalid token scheme"),
 }
+
+
+def call(client: Client, endpoint: Endpoint, people, header: str | None):
+    return client.call(endpoint.method, fill(endpoint.path, people.owner.id), header, {})
 
 
 def assert_refused(answer, status: int, reason: str, open_words: bool = False):
@@ -48,51 +41,43 @@ def assert_refused(answer, status: int, reason: str, open_words: bool = False):
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("endpoint", CUSTOMERS)
 def test_customers_header(customers, people, endpoint, header):
-    method, path = CUSTOMERS[endpoint]
     value, message, _ = HEADERS[header]
-    answer = customers.call(method, path.format(id=people.owner.id), value, {})
+    answer = call(customers, CUSTOMERS[endpoint], people, value)
     answer.refused(int(message[:3]), message)
 
 
 @pytest.mark.parametrize("why", tokens.REFUSED)
 @pytest.mark.parametrize("endpoint", CUSTOMERS)
 def test_customers_token(customers, people, endpoint, why):
-    method, path = CUSTOMERS[endpoint]
     make, words = tokens.REFUSED[why]
-    answer = customers.call(method, path.format(id=people.owner.id),
-                            f"Bearer {make(people.owner.id)}", {})
+    answer = call(customers, CUSTOMERS[endpoint], people, f"Bearer {make(people.owner.id)}")
     assert_refused(answer, 401, f"Invalid authorization token, {words}", not words)
 
 
 @pytest.mark.parametrize("endpoint", CUSTOMERS)
 def test_customers_deleted_user(customers, people, endpoint):
-    method, path = CUSTOMERS[endpoint]
-    answer = customers.call(method, path.format(id=people.owner.id), people.deleted.token, {})
+    answer = call(customers, CUSTOMERS[endpoint], people, people.deleted.token)
     answer.refused(403, "403: Token is revoked")
 
 
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("endpoint", CART)
 def test_cart_header(cart, people, endpoint, header):
-    method, path = CART[endpoint]
     value, _, message = HEADERS[header]
-    cart.call(method, path.format(id=people.owner.id), value, {}).refused(403, message)
+    call(cart, CART[endpoint], people, value).refused(403, message)
 
 
 @pytest.mark.parametrize("why", tokens.REFUSED)
 @pytest.mark.parametrize("endpoint", CART)
 def test_cart_token(cart, people, endpoint, why):
-    method, path = CART[endpoint]
     make, words = tokens.REFUSED[why]
-    answer = cart.call(method, path.format(id=people.owner.id),
-                       f"Bearer {make(people.owner.id)}", {})
+    answer = call(cart, CART[endpoint], people, f"Bearer {make(people.owner.id)}")
     assert_refused(answer, 403, f"Invalid authorization token, {words}", not words)
 
 
 @pytest.mark.parametrize("endpoint", CART)
 def test_cart_deleted_user(cart, people, endpoint):
-    method, path = CART[endpoint]
-    answer = cart.call(method, path.format(id=people.owner.id), people.deleted.token, {})
+    answer = call(cart, CART[endpoint], people, people.deleted.token)
     answer.refused(403, "403: Token is revoked")
 
 

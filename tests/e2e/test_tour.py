@@ -2,8 +2,8 @@
 
 import pytest
 
-from conftest import ROOT
-from support import tour
+from microcart import ROOT
+from microcart.testing import tour
 
 
 def test_tour(customers_service, cart_service):

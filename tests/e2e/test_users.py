@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from support import bodies
-from support.accounts import PASSWORD, fresh_email
-from support.client import FORBIDDEN, NOT_FOUND, TIMESTAMP
+from microcart.testing import bodies
+from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.client import FORBIDDEN, NOT_FOUND, TIMESTAMP
 
 TAKEN = {"email": ["User with this email already exists."]}
 NEW = "quite another password"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from support import bodies, tokens
-from support.accounts import PASSWORD, fresh_email
-from support.client import FORBIDDEN, TIMESTAMP
+from microcart.testing import bodies, tokens
+from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.client import FORBIDDEN, TIMESTAMP
 
 CREATE = "/api/v1/users/create/"
 TAKEN = {"email": ["User with this email already exists."]}

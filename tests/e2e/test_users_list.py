@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from support import bodies
-from support.client import FORBIDDEN
+from microcart.testing import bodies
+from microcart.testing.client import FORBIDDEN
 
 LIST = "/api/v1/users/list/"
 

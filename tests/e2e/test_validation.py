@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import tokens
-from support.client import Client
+from microcart.testing import tokens
+from microcart.testing.client import Client
 
 OWNERS = 8
 

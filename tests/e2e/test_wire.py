@@ -7,24 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.client import NOT_ALLOWED, NOT_FOUND, Client, check
+from microcart.testing.client import NOT_ALLOWED, NOT_FOUND, Client, check
+from microcart.testing.documents import documents, fill
 
-# Every known path → the methods it has.
-CUSTOMERS = {
-    "/api/v1/auth/login/": {"POST"},
-    "/api/v1/users/create/": {"POST"},
-    "/api/v1/users/list/": {"GET"},
-    "/api/v1/users/1/": {"GET", "PATCH", "DELETE"},
-    "/api/v1/users/1/change-password/": {"PATCH"},
-}
-CART = {
-    "/api/v1/products/list/": {"GET"},
-    "/api/v1/cart/1/": {"GET", "DELETE"},
-    "/api/v1/cart-item/1/create": {"POST"},
-    "/api/v1/cart-item/1/": {"PATCH", "DELETE"},
-}
-PATHS = [("customers", *row) for row in CUSTOMERS.items()] + [
-    ("cart", *row) for row in CART.items()]
+# Service, path, the methods that it has.
+PATHS = [(service, fill(path, 1), methods) for service, document in documents().items()
+         for path, methods in document.methods().items()]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 UNKNOWN = {

@@ -8,7 +8,7 @@ import pytest
 _HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD, _HARD))
 
-pytest_plugins = ["e2e.conftest"]
+pytest_plugins = ["microcart.testing.fixtures"]
 
 from harness.background import Background  # noqa: E402
 

@@ -10,7 +10,7 @@ import pytest
 from harness.http import Pool, Reply, request
 from harness.load import Load, Request, summary
 from harness.traffic import STATEMENT, VALIDATION
-from support.accounts import PASSWORD, fresh_email
+from microcart.testing.accounts import PASSWORD, fresh_email
 
 RECOVERY = 2.0
 RATE = 80

@@ -6,8 +6,8 @@ import statistics
 from collections import Counter
 
 from harness.http import Pool, request
-from support.accounts import fresh_email
-from support.metrics import Scrape
+from microcart.testing.accounts import fresh_email
+from microcart.testing.metrics import Scrape
 
 SECONDS = 6
 # More than may be hashed or wait (kHashQueuePerThread in services/customers/src/service.cpp).

@@ -18,9 +18,9 @@ from harness.load import Load, summary
 from harness.proxy import (BlackHole, Corrupt, Cut, CutMidMessage, Delay, Direction, Drip, Fault,
                            Flapping, HalfClose, NoAnswer, Proxy, Refuse)
 from harness.traffic import STATEMENT, Traffic
-from support.accounts import Accounts
-from support.carts import Carts
-from support.client import Client
+from microcart.testing.accounts import Accounts
+from microcart.testing.carts import Carts
+from microcart.testing.client import Client
 
 RECOVERY = 2.0
 RATE = 120

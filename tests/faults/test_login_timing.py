@@ -6,7 +6,7 @@ import statistics
 import httpx
 import pytest
 
-from support.accounts import fresh_email
+from microcart.testing.accounts import fresh_email
 
 TOLERANCE = 0.05
 SAMPLES = 150  # Of each kind of email, in a batch.

@@ -4,6 +4,7 @@ and need no more memory for it."""
 import concurrent.futures
 import dataclasses
 import http.client
+import json
 import re
 import socket
 import statistics
@@ -12,9 +13,9 @@ import time
 
 import pytest
 
-from harness import wrk
 from harness.http import request
-from support.service import Service
+from microcart import wrk
+from microcart.testing.service import Service
 
 # What both workers of a service take on before they refuse (platform/postgres/client.h); a little
 # less, since the kernel does not share connections out evenly.
@@ -114,24 +115,28 @@ def items(carts):
 
 # The service, and a request for an item or its owner.
 CASES = {
-    "read a profile": ("customers", lambda item: request(
+    "read a profile": ("customers", lambda item: (
         "GET", f"/api/v1/users/{item.owner.id}/", item.owner.token)),
-    "read a cart": ("cart", lambda item: request(
+    "read a cart": ("cart", lambda item: (
         "GET", f"/api/v1/cart/{item.owner.id}/", item.owner.token)),
-    "change an item": ("cart", lambda item: request(
+    "change an item": ("cart", lambda item: (
         "PATCH", f"/api/v1/cart-item/{item.id}/", item.owner.token, {"quantity": 2})),
 }
+
+
+def load_request(method: str, path: str, token: str, body=None) -> wrk.Request:
+    return wrk.Request(method, path, token, json.dumps(body) if body else "")
 
 
 @pytest.mark.parametrize(("name", "make"), CASES.values(), ids=CASES)
 def test_three_times_too_much(customers_service, cart_service, items, tmp_path, name, make):
     service = {"customers": customers_service, "cart": cart_service}[name]
-    messages = [make(item) for item in items]
-    newcomers = Newcomers(service.port, messages[0])
+    requests = [load_request(*make(item)) for item in items]
+    newcomers = Newcomers(service.port, request(*make(items[0])))
 
-    def load(connections: int) -> wrk.Result:
-        return wrk.run(tmp_path, service.port, messages, connections=connections,
-                       seconds=LOAD_SECONDS)
+    def load(connections: int, seconds: int = LOAD_SECONDS) -> wrk.Result:
+        return wrk.run(tmp_path / "requests", service.port, requests, connections=connections,
+                       seconds=seconds)
 
     def full_load() -> wrk.Result:
         """Once more if some were refused: one worker may have been given too many connections."""
@@ -143,8 +148,7 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
 
     def overload() -> wrk.Result:
         with newcomers:
-            return wrk.run(tmp_path, service.port, messages, connections=OVERLOAD,
-                           seconds=OVERLOAD_SECONDS)
+            return load(OVERLOAD, OVERLOAD_SECONDS)
 
     def refusals() -> list[float]:
         return [seconds for status, _, seconds in newcomers.answers if status == 503]

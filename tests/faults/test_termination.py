@@ -13,7 +13,7 @@ import pytest
 from harness.background import Background
 from harness.http import Reply, read_reply, request
 from harness.proxy import Delay, Proxy
-from support.accounts import PASSWORD, fresh_email
+from microcart.testing.accounts import PASSWORD, fresh_email
 
 GRACE = 30
 CLIENTS = 40

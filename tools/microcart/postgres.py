@@ -181,7 +181,8 @@ class Cluster:
 
 
 class TemporaryCluster(Cluster):
-    """A cluster for tests: fast, unsafe if the machine fails, and deleted by `close`.
+    """A cluster for tests, deleted by `close`. Commits survive a crash of the server, not of the
+    machine.
 
     The superuser also gets in without a password, over a socket in `data`, which nobody else can
     enter. Where `trusting`, everybody does so over TCP as well. With `tls`, clients may use TLS.
@@ -194,8 +195,8 @@ class TemporaryCluster(Cluster):
         super().__init__(
             self._directory,
             ("--no-sync", "--auth-local=trust", *["--auth-host=trust"] * trusting),
-            {"unix_socket_directories": str(data), "fsync": "off", "synchronous_commit": "off",
-             "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": "200"})
+            {"unix_socket_directories": str(data), "fsync": "off", "full_page_writes": "off",
+             "shared_buffers": "32MB", "max_connections": "200"})
         self._server = None
         self._log = self._directory / "server.log"
         try:

@@ -1,1 +1,1 @@
-"""What the tests of faults add to the end-to-end tests' support: proxies that misbehave, steady load."""
+"""What only the tests of faults need: proxies that misbehave, steady load."""

@@ -5,7 +5,7 @@ import random
 
 from harness.http import Pool, Reply, request
 from harness.load import Request
-from support import tokens
+from microcart.testing import tokens
 
 # How long one step may take: platform/postgres/client.h, services/customers/client.
 STATEMENT = 3

@@ -1,7 +1,7 @@
 """A deployment that runs already, tested in place of services that the tests start.
 
-MICROCART_CUSTOMERS_URL and MICROCART_CART_URL name it, MICROCART_JWT_SECRET is its secret, and it
-has the demo data. Tests that need a database or a process of their own are skipped.
+MICROCART_<SERVICE>_URL is the URL of each service, MICROCART_JWT_SECRET is the secret of the tokens,
+and it has the demo data. Tests that need a database or a process of their own are skipped.
 """
 
 import os
@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from microcart.services import SERVICES
+
 JWT_SECRET = os.environ.get("MICROCART_JWT_SECRET")
 
-_URLS = {"customers": os.environ.get("MICROCART_CUSTOMERS_URL"),
-         "cart": os.environ.get("MICROCART_CART_URL")}
+_URLS = {name: os.environ.get(f"MICROCART_{spec.variable('URL')}")
+         for name, spec in SERVICES.items()}
 
 
 class ExternalService:
-    """What the tests use of `support.service.Service`, of a service that others run."""
+    """What the tests use of `microcart.testing.service.Service`, of a service that others run."""
 
     def __init__(self, name: str):
         self.name = name

@@ -1,11 +1,11 @@
 -- A script for wrk: sends the requests of a file in random order, and prints the results as JSON.
 --
---   wrk -t1 ... -s requests.lua URL -- FILE
+--   wrk -t1 ... -s wrk.lua URL -- FILE
 --
--- FILE is described in open_loop.cpp. If it has a single request, wrk sends that without calling
--- Lua, and may have several threads. Several chains run at once over the connections of one wrk
--- thread, and wrk does not report which connection an answer belongs to. So the answers of a chain
--- carry its user's id, and no user has two chains.
+-- FILE is described in bench/load/open_loop.cpp. If it has a single request, wrk sends that
+-- without calling Lua, and may have several threads. Several chains run at once over the
+-- connections of one wrk thread, and wrk does not report which connection an answer belongs to. So
+-- the answers of a chain carry its user's id, and no user has two chains.
 
 local chains = {}   -- each a list of steps
 local running = {}  -- by user id: {chain, step}
@@ -84,9 +84,8 @@ end
 function done(summary, latency, requests)
   local errors, refusal = summary.errors, thread:get("refusal")
   if refusal then io.write("\nfirst refusal: ", refusal, "\n") end
-  io.write(string.format(
-    '\nRESULT {"requests": %d, "seconds": %.6f, "errors": %d, "p50_ms": %.3f, "p99_ms": %.3f}\n',
-    summary.requests, summary.duration / 1e6,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+  io.write(string.format('\nRESULT {"requests": %d, "seconds": %.6f, "refusals": %d, '
+    .. '"timeouts": %d, "connect_errors": %d, "broken": %d, "p50_ms": %.3f, "p99_ms": %.3f}\n',
+    summary.requests, summary.duration / 1e6, errors.status, errors.timeout, errors.connect,
+    errors.read + errors.write, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

@@ -3,8 +3,8 @@
 import dataclasses
 import itertools
 
-from support import tokens
-from support.client import Client
+from microcart.testing import tokens
+from microcart.testing.client import Client
 
 PASSWORD = "correct horse battery"
 DEMO_PASSWORD = "testPass123"

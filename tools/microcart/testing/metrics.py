@@ -2,7 +2,7 @@
 
 import re
 
-import httpx
+from microcart.network import request
 
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -12,8 +12,8 @@ class Scrape:
     """What one scrape of a service brought."""
 
     def __init__(self, service):
-        response = httpx.get(f"http://127.0.0.1:{service.metrics_port}/metrics")
-        assert response.status_code == 200, response.text
+        response = request("GET", f"http://127.0.0.1:{service.metrics_port}/metrics")
+        assert response.status == 200, response
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         self.text = response.text
         self.types: dict[str, str] = {}

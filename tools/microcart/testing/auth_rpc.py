@@ -7,7 +7,9 @@ import sys
 
 import grpc
 
-_PROTO = pathlib.Path(__file__).resolve().parents[3] / "proto"
+from microcart import ROOT
+
+_PROTO = ROOT / "proto"
 _METHOD = "/UserAuth/ValidateToken"
 
 

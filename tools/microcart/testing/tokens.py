@@ -8,7 +8,7 @@ import time
 
 import jwt
 
-from support.external import JWT_SECRET
+from microcart.testing.external import JWT_SECRET
 
 SECRET = JWT_SECRET or "marked-jwt-secret-0123456789abcdef-0123456789"
 OTHER_SECRET = "another-secret-0123456789abcdef-0123456789"

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from support.accounts import Account, Accounts
-from support.client import Client
+from microcart.testing.accounts import Account, Accounts
+from microcart.testing.client import Client
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The two binaries as running processes."""
+"""The services' binaries as running processes."""
 
 import json
 import os
@@ -8,9 +8,10 @@ import signal
 import subprocess
 import threading
 
-import httpx
-
-from support.waiting import eventually
+from microcart.network import request
+from microcart.processes import Command
+from microcart.services import SERVICES
+from microcart.waiting import eventually
 
 # What a sanitizer or coverage build reads; nothing else of the caller's environment is passed on.
 _PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS",
@@ -55,10 +56,8 @@ class Service:
 
     def start(self, *, until_ready: bool = True) -> "Service":
         first_line = len(self.stdout)
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "--", str(self.binary), "serve"],
-            env=_environment(self.environment), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = Command([self.binary, "serve"]).spawn(
+            _environment(self.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._readers = [
             threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
             for pipe, lines in ((self.process.stdout, self.stdout),
@@ -68,7 +67,7 @@ class Service:
         Service.running.append(self)
         self.port = self._listening(first_line, "http")
         self.environment["SERVICE_PORT"] = str(self.port)
-        if "GRPC_PORT" in self.environment and "CUSTOMERS_HOST" not in self.environment:
+        if SERVICES[self.name].serves_grpc:
             self.grpc_port = self._listening(first_line, "grpc")
             self.environment["GRPC_PORT"] = str(self.grpc_port)
         self.metrics_port = self._listening(first_line, "metrics")
@@ -76,7 +75,7 @@ class Service:
         if until_ready:
             try:
                 self.wait_ready()
-            except AssertionError:
+            except BaseException:
                 self.kill()
                 raise
         return self
@@ -122,10 +121,7 @@ class Service:
 
     def readiness(self) -> int:
         """The status of /readyz, 0 where nothing answers."""
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=10).status_code
-        except httpx.TransportError:
-            return 0
+        return request("GET", f"{self.url}/readyz").status
 
     def wait_ready(self, status: int = 200, seconds: float = 30) -> None:
         def as_asked() -> bool:

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import httpx
 
-from support import documents
+from microcart.testing import documents
 
 NOTHING = object()
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")

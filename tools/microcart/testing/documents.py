@@ -1,16 +1,18 @@
 """Checks answers against the OpenAPI documents of docs/openapi/."""
 
+import dataclasses
 import datetime
 import functools
 import json
-import pathlib
 import re
 
 import httpx
 import jsonschema
 
-_DIRECTORY = pathlib.Path(__file__).resolve().parents[3] / "docs/openapi"
-_SERVICES = ("customers", "cart")
+from microcart import ROOT
+from microcart.services import SERVICES
+
+_DIRECTORY = ROOT / "docs/openapi"
 # Headers that an answer has only where its description says so.
 _SPECIAL_HEADERS = ("Retry-After", "WWW-Authenticate", "Allow", "Location")
 
@@ -32,6 +34,23 @@ def _is_email(value) -> bool:
     return "@" in value
 
 
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    method: str
+    path: str
+    needs_token: bool
+
+
+def fill(path: str, identifier: int) -> str:
+    """The path with `identifier` for each of its parameters."""
+    return re.sub(r"\{\w+\}", str(identifier), path)
+
+
+def _needs_token(operation: dict) -> bool:
+    """Whether it names an authorization, and none of its alternatives is to do without."""
+    return bool(operation["security"]) and {} not in operation["security"]
+
+
 class Document:
     """The OpenAPI document of one service."""
 
@@ -39,6 +58,17 @@ class Document:
         self._document = document
         self._paths = [(re.compile(re.sub(r"\\\{\w+\\\}", r"[0-9]+", re.escape(path))), operations)
                        for path, operations in document["paths"].items()]
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """Every endpoint, by its method and path."""
+        return {f"{method.upper()} {path}": Endpoint(method.upper(), path, _needs_token(operation))
+                for path, operations in self._document["paths"].items()
+                for method, operation in operations.items()}
+
+    def methods(self) -> dict[str, set[str]]:
+        """The methods of each path."""
+        return {path: set(map(str.upper, operations))
+                for path, operations in self._document["paths"].items()}
 
     def operations(self, path: str) -> dict | None:
         """The operations of a path, by method. A `{parameter}` matches digits only."""
@@ -87,9 +117,10 @@ class Document:
 
 
 @functools.cache
-def _documents() -> list[Document]:
-    return [Document(json.loads((_DIRECTORY / f"{service}.json").read_text()))
-            for service in _SERVICES]
+def documents() -> dict[str, Document]:
+    """Returns each service's document."""
+    return {service: Document(json.loads((_DIRECTORY / f"{service}.json").read_text()))
+            for service in SERVICES}
 
 
 def check(response: httpx.Response) -> None:
@@ -100,7 +131,7 @@ def check(response: httpx.Response) -> None:
     """
     path = response.request.url.raw_path.split(b"?")[0].decode("latin-1")
     method = response.request.method.lower().replace("head", "get")
-    for document in _documents():
+    for document in documents().values():
         operations = document.operations(path)
         if operations is None or response.status_code == 404 and method not in operations:
             continue  # A path of the other service.
