@@ -11,38 +11,38 @@
 
 namespace platform {
 
-// What went wrong for a client, whatever the transport. platform/http has the table of its
-// statuses.
+// The kind of a failure that a client can receive, independent of the transport. platform/http maps
+// each to a status.
 enum class ErrorCode {
-  kInvalidArgument,  // Understood, but not acceptable as things stand: wrong password, taken email.
-  kUnprocessable,    // Breaks the request's schema; `fields` says where.
-  kUnauthenticated,  // No usable credentials.
+  kInvalidArgument,   // Well-formed, but not acceptable now: wrong password, taken email.
+  kUnprocessable,     // Violates the request's schema; see `fields`.
+  kUnauthenticated,   // No usable credentials.
   kPermissionDenied,  // Known caller, not allowed.
   kNotFound,          // No such object or path.
-  kTooManyRequests,   // Throttled; `retry_after` says for how long.
-  kUnavailable,       // Something we depend on is away or too busy; the request may be repeated.
-  kInternal,          // A fault of ours. Details are in the log, never on the wire.
+  kTooManyRequests,   // Throttled for the time in `retry_after`.
+  kUnavailable,       // A dependency is away or too busy; the request may be repeated.
+  kInternal,          // A bug. Details are in the log, never on the wire.
 };
 
 // Messages per field, as the wire's `fields` object.
 using FieldErrors = std::map<std::string, std::vector<std::string>, std::less<>>;
 
-// An expected failure, as a value. Its texts are shown to the client: never put a secret, an
+// An expected failure, as a value. Its texts are shown to the client, so never put a secret, an
 // address or SQL into them.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  // The wire's reason; empty means the standard phrase of the code.
+  // The reason on the wire; empty means the standard phrase of the code.
   std::string reason;
-  // Not empty only for validation failures.
+  // Empty except for validation failures.
   FieldErrors fields;
-  // When to try again, for kTooManyRequests and kUnavailable.
+  // Time until the request may be repeated, for kTooManyRequests and kUnavailable.
   std::optional<std::chrono::seconds> retry_after;
 
   static Error NotFound() { return {.code = ErrorCode::kNotFound}; }
   static Error PermissionDenied(std::string reason) {
     return {.code = ErrorCode::kPermissionDenied, .reason = std::move(reason)};
   }
-  // Away or overloaded, `retry_after` from now.
+  // A dependency is away or overloaded; repeat the request after `retry_after`.
   static Error Unavailable(std::chrono::seconds retry_after = std::chrono::seconds{1}) {
     return {.code = ErrorCode::kUnavailable, .retry_after = retry_after};
   }
@@ -67,8 +67,8 @@ using Result = std::expected<T, Error>;
 //   CO_RETURN_IF_ERROR(co_await app.users.Delete(user.id));
 //
 // ASSIGN_OR_CO_RETURN moves the value into `declaration`, which is the left side of an
-// initialization or of an assignment. It expands to several statements: give an `if` around it
-// braces. Errors that are handled and not returned need neither macro.
+// initialization or of an assignment. It expands to several statements, so an `if` around it needs
+// braces. Code that handles an error itself needs neither macro.
 #define ASSIGN_OR_CO_RETURN(declaration, ...) \
   PLATFORM_ASSIGN_OR_CO_RETURN(PLATFORM_CONCATENATE(result_, __LINE__), declaration, __VA_ARGS__)
 

@@ -21,7 +21,7 @@
 
 namespace platform::http {
 
-// What a handler answers. A plain T becomes 200 and {"data": T}; a schema::Page 200 and
+// The results of handlers. A plain T becomes 200 and {"data": T}; a schema::Page becomes 200 and
 // {"data": [T…], "next": …}.
 template <class T>
 struct Created {  // 201 and {"data": T}.
@@ -29,8 +29,8 @@ struct Created {  // 201 and {"data": T}.
 };
 struct NoContent {};  // 204.
 
-// The described struct that a handler reads from the body itself, because what it demands depends
-// on the caller. The documentation describes a T. See schema::Parse.
+// Input of a handler that parses the body itself, because the required members depend on the
+// caller. The documentation describes a T. See schema::Parse.
 template <class T>
 struct Unparsed {
   std::string_view body;
@@ -39,16 +39,16 @@ struct Unparsed {
 // An access rule is an object that decides who may call an endpoint, before its body is parsed:
 //
 //   struct SelfOrAdmin {
-//     using Grant = Subject;  // What the handler may ask for.
+//     using Grant = Subject;  // A handler may take it as a parameter.
 //     static AccessDescription Describe();
 //     Task<Result<Grant>> operator()(App& app, const Request& request, UserId id) const;
 //   };
 //
-// It authenticates the caller, finds the object and checks permission, in this order. It may ask
-// for the app, the request and the path's id, by type like a handler. Its call operator is neither
-// overloaded nor a template.
+// It authenticates the caller, finds the object and checks permission, in this order. It may take
+// the app, the request and the path's id as parameters, by type like a handler. Its call operator
+// is neither overloaded nor a template.
 
-// Lets everybody in.
+// Permits every request.
 struct Anyone {
   struct Grant {};
   static AccessDescription Describe() { return {}; }
@@ -62,17 +62,17 @@ class RouteGroup;
 template <class App>
 class Router {
  public:
-  // Begins a group of documented endpoints, whose paths all start with `prefix`. The texts must
-  // outlive the router, and the router the group.
+  // Starts a group of documented endpoints whose paths all begin with `prefix`. The texts must
+  // outlive the router, and the router must outlive the group.
   RouteGroup<App> Group(std::string_view prefix, const Tag& tag);
 
-  // An endpoint outside of the documented API, which anybody may call and which answers as it
-  // likes.
+  // Adds an endpoint outside of the documented API. Anybody may call it, and its handler makes the
+  // whole response.
   using RawHandler = std::function<Task<Response>(App&, const Request&)>;
   void AddRaw(Method method, std::string_view pattern, RawHandler handler);
 
-  // Answers any request: routes it, or says why not. An exception is logged with the request's id
-  // and answered 500.
+  // Answers any request, by its route or with an error. An exception is logged with the request's
+  // id and answered with 500.
   Task<Response> Dispatch(App& app, const Request& request) const;
 
   const RouteTable& table() const { return table_; }
@@ -90,9 +90,9 @@ class Router {
 //
 //   Task<Result<Answer>> CreateItem(App& app, CartId cart, NewItem item);
 //
-// and gets by type what it asks for: the app, the access rule's grant, the path's id (any ValueType
-// of an int32, the same as the rule's), the request itself, and one described struct, which is read
-// from the body of a POST, PUT or PATCH and from the query string otherwise.
+// Each argument is chosen by its type: the app, the access rule's grant, the path's id (any
+// ValueType of an int32, the same as the rule's), the request itself, or one described struct. The
+// struct is parsed from the body of a POST, PUT or PATCH, and otherwise from the query string.
 template <class App>
 class RouteGroup {
  public:
@@ -111,16 +111,16 @@ class RouteGroup {
   std::string_view tag_;
 };
 
-// Logs the exception in flight with the request's id and gives the answer for it.
+// Logs the current exception with the request's id and returns the answer for it.
 Response AnswerToException(const Request& request);
-// 404, 405 or the answer to OPTIONS.
+// Returns 404, 405 or the answer to OPTIONS.
 Response AnswerToMismatch(const Request& request, const Match& match);
-// The parameter objects of a query struct.
+// Returns the parameter objects of a query struct.
 boost::json::array DescribeQuery(const boost::json::object& query_schema);
 
 namespace detail {
 
-// Stands for an input or an id that nobody asks for.
+// Stands for an input or id that is not used.
 struct None {};
 
 template <class T>
@@ -175,7 +175,7 @@ decltype(auto) Pick(App& app, const Request& request, std::int32_t id, Grant& gr
   }
 }
 
-// An access rule's call, by the type of its operator.
+// Calls an access rule; its parameters follow from the type of its operator.
 template <class Rule, class Operator = decltype(&Rule::operator())>
 struct RuleCall;
 template <class Rule, class Grant, class... Args>
@@ -200,7 +200,7 @@ inline schema::Source SourceOf(Method method) {
              : schema::Source::kQuery;
 }
 
-// How an answer looks on the wire and in the documentation.
+// The form of an answer on the wire and in the documentation.
 template <class T>
 struct Rendering {
   static constexpr unsigned kStatus = 200;

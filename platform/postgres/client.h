@@ -24,81 +24,82 @@ namespace platform::postgres {
 
 struct LaneOptions {
   std::size_t connections = 1;  // At least one.
-  // Statements sent or waiting per connection; one more is kOverloaded.
+  // Maximum number of statements of one connection that wait or are sent; one more is kOverloaded.
   std::size_t max_in_flight = 1024;
 };
 
 struct ClientOptions {
   LaneOptions key_reads;
   LaneOptions writes{.connections = 2};
-  // Each may take long, so what waits behind many would only time out.
+  // Each search may take long, so statements behind many of them would only time out.
   LaneOptions searches{.max_in_flight = 256};
-  // From the call to the answer. The server's own statement_timeout is set a little below, so that
-  // a slow statement usually fails alone; a connection silent for that long is given up.
+  // Time from the call to the answer. The server's own statement_timeout is a little shorter, so
+  // that a slow statement usually fails alone. A connection that brings nothing for this long is
+  // given up.
   std::chrono::milliseconds deadline{3000};
-  // For one attempt: resolving the host's name, connecting, TLS, logging in.
+  // Time for one attempt to connect: resolving the host's name, TCP, TLS, login.
   std::chrono::milliseconds connect_timeout{1000};
-  // Between attempts to connect; doubles up to the maximum, with jitter. An attempt that leads
-  // nowhere and the pause after it are the longest that calls fail once the server is back.
+  // Pause between attempts to connect. It doubles up to the maximum, with jitter. After the server
+  // has returned, calls fail at most for one attempt that leads nowhere and the pause after it.
   std::chrono::milliseconds initial_backoff{50};
   std::chrono::milliseconds max_backoff{500};
   std::string application_name = "microcart";
-  // For the log, called on the loop's thread; the texts hold no secret and no parameter's value.
-  // They must not destroy the client, nor throw.
-  // `on_connection` tells that a connection came up (true), was lost, or could not be made.
+  // Callbacks for the log, called on the loop's thread. The texts contain no secret and no
+  // parameter's value. They must not destroy the client or throw.
+  // `on_connection` reports that a connection came up (true), was lost, or could not be made.
   std::function<void(bool up, std::string_view message)> on_connection;
-  // The server's notices and warnings.
+  // Reports the server's notices and warnings.
   std::function<void(std::string_view message)> on_notice;
 };
 
 // A pipelined, asynchronous PostgreSQL client. It belongs to one event loop: construct it, call it
-// and destroy it on that loop's thread. Many calls share few connections, and reads by key of one
-// turn of the loop a sync (see Lane); each call is a statement whose error hurts only its own
-// caller.
+// and destroy it on that loop's thread. Many calls share few connections, and reads by key within
+// one turn of the loop share a sync (see Lane). Each call is one statement, whose error affects
+// only its own caller.
 //
-// It connects by itself in the background and reconnects for ever. A call made while a connection
-// is being made waits for it, within its deadline; when an attempt fails, all calls that wait fail
-// with kUnavailable, and so do new ones, at once, until the next attempt.
+// It connects by itself in the background and reconnects for ever. A call waits for a connection
+// that is being made, within its deadline. When an attempt fails, all waiting calls fail with
+// kUnavailable; new calls also fail, at once, until the next attempt.
 //
 // Arguments are read before the call returns its task, so they need not outlive it. A call is not
-// cancelled, but it ends by its deadline. An answer that does not fit `Row` (number of columns,
-// their types, a NULL) throws std::runtime_error: the statement's declaration is wrong.
+// cancelled, but it ends by its deadline. An answer that does not match `Row` (number of columns,
+// their types, a NULL) throws std::runtime_error, because the statement's declaration is wrong.
 //
-// A deadline that passes fails its own call only; the connection stays as long as it answers at
-// all. A statement that timed out may still run on the server, at most until its statement_timeout.
+// A call that misses its deadline fails alone; the connection stays as long as it brings any
+// answers. A statement that timed out may still run on the server until its statement_timeout.
 class Client {
  public:
   Client(const boost::asio::any_io_executor& executor, Settings settings,
          ClientOptions options = {});
-  ~Client();  // Fails what is waiting with kUnavailable.
+  ~Client();  // Waiting calls fail with kUnavailable.
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // All rows of the statement's answer.
+  // Returns all rows of the statement's answer.
   template <class Row, class... Params, class... Args>
   Task<std::expected<std::vector<Row>, QueryError>> Query(
       const Statement<Row, Params...>& statement, const Args&... args) {
     return FetchAll<Row>(internal::MakeOperation(statement, args...));
   }
 
-  // The first row, or nothing where there is none.
+  // Returns the first row, or nothing if there are no rows.
   template <class Row, class... Params, class... Args>
   Task<std::expected<std::optional<Row>, QueryError>> QueryOne(
       const Statement<Row, Params...>& statement, const Args&... args) {
     return FetchOne<Row>(internal::MakeOperation(statement, args...));
   }
 
-  // For a statement without rows: how many it changed.
+  // Runs a statement that returns no rows. Returns the number of rows that it changed.
   template <class... Params, class... Args>
   Task<std::expected<std::size_t, QueryError>> Execute(const Statement<void, Params...>& statement,
                                                        const Args&... args) {
     return Count(internal::MakeOperation(statement, args...));
   }
 
-  // At least one connection of each lane is up.
+  // Returns whether at least one connection of each lane is up.
   bool connected() const;
 
-  // As long as the client. Its ReportTo may be called from any thread.
+  // Returns metrics that live as long as the client. Call ReportTo on any thread.
   const ClientMetrics& metrics() const;
 
  private:
@@ -124,7 +125,7 @@ class Client {
 
   Task<std::expected<std::size_t, QueryError>> Count(internal::Operation operation);
 
-  // Ends when operation.result is there.
+  // Ends when operation.result is set.
   Task<void> Run(internal::Operation& operation);
 
   std::unique_ptr<Impl> impl_;

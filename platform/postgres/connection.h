@@ -22,7 +22,7 @@
 
 namespace platform::postgres::internal {
 
-// What all connections of a client share.
+// The configuration that all connections of a client share.
 struct Configuration {
   Settings settings;
   ClientOptions options;
@@ -41,11 +41,11 @@ struct Configuration {
   }
 };
 
-// One connection to the server in pipeline mode, made and made again by itself until Close. Calls
-// are sent and answered in order. All on the loop's thread.
+// One connection to the server in pipeline mode, which connects and reconnects by itself until
+// Close(). Calls are sent and answered in order. Everything runs on the loop's thread.
 //
-// Connecting is a coroutine (Maintain); from there on libpq's socket drives callbacks. Each
-// callback carries the generation of the session it was meant for, and ends where that has passed.
+// Connecting is a coroutine (Maintain). After that, libpq's socket drives callbacks. Each callback
+// carries the generation of its session, and does nothing if that session is over.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   enum class State { kConnecting, kUp, kBackingOff, kClosed };
@@ -53,10 +53,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(boost::asio::any_io_executor executor, std::shared_ptr<const Configuration> shared,
              Lane lane);
 
-  void Open();   // Starts to connect. Once.
-  void Close();  // Fails what waits; nothing happens afterwards.
+  void Open();   // Starts to connect.
+  void Close();  // Waiting calls fail. The connection does nothing afterwards.
 
-  // Takes the operation over until its `resume` is called, never from within this function.
+  // Takes the operation until its `resume` is called, which is never done from this function.
   void Start(Operation& operation);
 
   State state() const { return state_; }
@@ -65,25 +65,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // A statement as the server knows it, by its name. Once unknown, it is prepared by the next call.
+  // The state of a named statement on the server. An unknown one is prepared by the next call.
   struct Prepared {
     enum class State { kUnknown, kSent, kConfirmed } state = State::kUnknown;
-    std::string server_name;  // Of its own for each preparation.
+    std::string server_name;  // Unique for each preparation.
     std::string sql;
     std::vector<unsigned> types;
   };
 
-  // One operation's place in the order of answers.
+  // The place of one operation in the order of answers.
   struct Entry {
-    Operation* operation;  // Null once its caller has been told that it is overdue.
+    Operation* operation;  // Null after it has failed because it was overdue.
     Clock::time_point deadline;
-    Prepared* prepared = nullptr;  // What it runs; null when it was sent as plain text.
-    bool preparing = false;        // Its statement's preparation is to be answered first.
+    Prepared* prepared = nullptr;  // The prepared statement; null if it was sent as plain text.
+    bool preparing = false;        // The answer to the statement's preparation comes first.
     bool failed = false;
-    // Has done nothing and may be sent again: the server lost or outdated its statement, or another
-    // statement before the same sync failed.
+    // It has had no effect and may be sent again: the server has lost or outdated its statement, or
+    // another statement before the same sync has failed.
     bool skipped = false;
-    bool retried = false;  // Sent again: as plain text, with a sync of its own.
+    bool retried = false;  // Sent again, as plain text and with its own sync.
   };
 
   // Connecting.
@@ -92,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<bool> Connect();
   Task<bool> Resolve(std::vector<std::string>& addresses);
   void GiveUpAttempt();
-  bool Watch();  // Points descriptor_ at libpq's present socket.
+  bool Watch();  // Sets descriptor_ to libpq's current socket.
   void EnterPipeline();
 
   // Serving.
@@ -109,7 +109,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void TakeEnd();
   void CompleteSettled();
   void ResumeCompleted();
-  void Break(std::string_view reason = {});  // By default libpq's.
+  void Break(std::string_view reason = {});  // The default is libpq's last error.
 
   // Deadlines.
   void WatchDeadlines();
@@ -124,7 +124,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<const Configuration> shared_;
   Lane lane_;
   ClientMetrics::LaneMetrics& metrics_;
-  bool is_counted_ = false;  // Among the lane's connections.
+  bool is_counted_ = false;  // Counted among the lane's connections.
   State state_ = State::kConnecting;
   std::uint64_t generation_ = 0;  // Counts attempts to connect.
 
@@ -132,16 +132,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // A duplicate of libpq's socket, so that either may be closed first.
   boost::asio::posix::stream_descriptor descriptor_;
   boost::asio::ip::tcp::resolver resolver_;
-  boost::asio::steady_timer timer_;  // Of the attempt to connect, and between attempts.
-  std::string failure_;              // Why the last attempt failed.
+  boost::asio::steady_timer timer_;  // For an attempt to connect, and the pause after it.
+  std::string failure_;              // The reason why the last attempt failed.
   std::chrono::milliseconds backoff_;
   bool answered_ = false;  // The session has answered a statement.
   std::minstd_rand random_{std::random_device{}()};
 
   std::deque<Entry> pending_;    // Not sent.
   std::deque<Entry> in_flight_;  // Sent, to be answered in this order.
-  std::vector<Entry> settled_;   // Answered, but for their sync.
-  std::size_t syncs_due_ = 0;    // Sent and not answered.
+  std::vector<Entry> settled_;   // Answered, but their sync is not.
+  std::size_t syncs_due_ = 0;    // Syncs that are sent and not answered.
   std::vector<Operation*> completed_;
   std::unordered_map<std::string_view, Prepared> prepared_;  // By Statement::name.
   std::uint64_t prepare_count_ = 0;
@@ -150,7 +150,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   boost::asio::steady_timer deadline_timer_;
   bool watching_deadlines_ = false;
-  Clock::time_point last_answer_;  // Or when something was sent with nothing in flight.
+  Clock::time_point last_answer_;  // Or the time of the first statement sent with none in flight.
 };
 
 }  // namespace platform::postgres::internal

@@ -9,9 +9,9 @@ namespace platform::postgres {
 
 namespace {
 
-// Whether the same statement may well succeed a moment later.
+// Returns whether the same statement may succeed a moment later.
 bool IsTransient(std::string_view sqlstate) {
-  // Connection trouble, out of resources, operator intervention (timeouts, shutdowns).
+  // Connection failures, lack of resources, operator intervention (timeouts, shutdowns).
   constexpr std::array<std::string_view, 3> kClasses{"08", "53", "57"};
   // Serialization failure, deadlock, lock not available, read-only (a standby before promotion).
   constexpr std::array<std::string_view, 4> kStates{"40001", "40P01", "55P03", "25006"};

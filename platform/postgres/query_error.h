@@ -21,18 +21,17 @@ struct QueryError {
     kOverloaded,   // Too many statements are waiting already; nothing was sent.
   };
   Kind kind = Kind::kUnavailable;
-  std::string_view statement;  // Its name, where the server refused it.
+  std::string_view statement;  // Its name, if the server refused it.
   std::string sqlstate;        // Five characters (PostgreSQL, appendix A); empty unless kRejected.
-  std::string constraint;      // The violated constraint's name, where the server named one.
+  std::string constraint;      // The violated constraint's name, if the server named one.
   std::string message;         // For the log only.
 
   bool Violates(std::string_view constraint_name) const { return constraint == constraint_name; }
 };
 
-// Returns the error for the client where the caller knows nothing better: kUnavailable with a
-// Retry-After, or kInternal for a statement that the server rejected (except for its own
-// cancellations, shutdowns, deadlocks and resource shortages, which are kUnavailable). Logs what
-// becomes kInternal.
+// Returns the error for the client if the caller has no better one: kInternal for a statement that
+// the server rejected, except for the server's own cancellations, shutdowns, deadlocks and resource
+// shortages; otherwise kUnavailable with a Retry-After. Logs an error that becomes kInternal.
 Error Logged(const QueryError& error);
 
 // Returns the answer of a statement, or its error as above.

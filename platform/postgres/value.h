@@ -15,25 +15,24 @@ namespace platform::postgres {
 // 'infinity' and '-infinity'.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
-// How a C++ type travels as a PostgreSQL value, in its binary format. Specializations:
+// Converts a C++ type to and from PostgreSQL's binary format. A specialization has
 //
-//   static constexpr unsigned kOid;                        // of the PostgreSQL type
-//   static void Encode(const T& value, std::string& out);  // append the binary form
-//   static T Decode(std::string_view bytes);               // throws std::runtime_error if
-//   malformed
+//   static constexpr unsigned kOid;                        // Of the PostgreSQL type.
+//   static void Encode(const T& value, std::string& out);  // Appends the binary form.
+//   static T Decode(std::string_view bytes);  // Throws std::runtime_error if it is malformed.
 //
-// Provided: bool, int16_t, int32_t, int64_t, std::string (text, varchar), Timestamp,
-// std::vector<int32_t>. A domain type takes part by declaring
+// Supported types are bool, int16_t, int32_t, int64_t, std::string (text, varchar), Timestamp and
+// std::vector<int32_t>. A domain type is supported if it declares
 //
-//   using Base = <one of those>;
-//   const Base& value() const;        // for a parameter
-//   static T Unchecked(Base value);   // for a column
+//   using Base = <one of these types>;
+//   const Base& value() const;        // For a parameter.
+//   static T Unchecked(Base value);   // For a column.
 //
 // std::optional<T> stands for a value that may be NULL, as parameter and as column.
 template <class T>
 struct Codec;
 
-// Whether a column of PostgreSQL type `oid` can be read as a T.
+// Returns whether a column of PostgreSQL type `oid` can be read as a T.
 template <class T>
 constexpr bool Accepts(unsigned oid) {
   return oid == Codec<T>::kOid;
@@ -74,13 +73,13 @@ struct Codec<std::string> {
   static std::string Decode(std::string_view bytes) { return std::string(bytes); }
 };
 
-// PostgreSQL's character types have one binary form: text, varchar, char(n), name.
+// PostgreSQL's character types have the same binary form: text, varchar, char(n), name.
 template <>
 constexpr bool Accepts<std::string>(unsigned oid) {
   return oid == 25 || oid == 1043 || oid == 1042 || oid == 19;
 }
 
-// Throws std::out_of_range for a time that the other side cannot hold (past the year 294246).
+// Throws std::out_of_range for a time that PostgreSQL or C++ cannot hold (past the year 294246).
 template <>
 struct Codec<Timestamp> {
   static constexpr unsigned kOid = 1184;
@@ -96,7 +95,7 @@ struct Codec<std::vector<std::int32_t>> {
   static std::vector<std::int32_t> Decode(std::string_view bytes);
 };
 
-// A domain type that names the type it is made of.
+// A domain type that names its base type.
 template <class T>
 concept DomainValue = requires { typename T::Base; };
 

@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 32;
 
-// A query string as RFC 3986 has it. Browsers and others send some characters as they are that it
-// wants encoded: '|' and '[', for example, and whole texts in UTF-8.
+// Encodes a query string as RFC 3986 requires. Browsers and other clients send some characters
+// without encoding them, such as '|' and '[', and whole texts in UTF-8.
 std::string EncodeStrictly(std::string_view query) {
   static constexpr std::string_view kDigits = "0123456789ABCDEF";
-  // Those of section 3.4, the '%' of what is encoded already, and the '#' that ends a query and
-  // makes it malformed here.
+  // The characters of section 3.4, the '%' of text that is already encoded, and the '#' that ends a
+  // query and makes it malformed here.
   static constexpr std::string_view kPunctuation = "-._~!$&'()*+,;=:@/?%#";
   std::string encoded;
   encoded.reserve(query.size());

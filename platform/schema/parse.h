@@ -12,16 +12,16 @@
 
 namespace platform::schema {
 
-// Where the members of a struct come from.
+// The source of a struct's members.
 enum class Source {
   kBody,   // A JSON object; a member that the struct does not have is an error.
   kQuery,  // A query string; other parameters are ignored.
 };
 
-// The integer that a JSON string spells out in decimal.
+// Returns the integer that a JSON string holds in decimal.
 Parsed<std::int64_t> ReadInteger(const boost::json::value& text);
 
-// One field. In a query string everything is text, integers too.
+// Parses one field. In a query string all values are text, also integers.
 template <class T>
 Parsed<T> ParseField(const boost::json::value& json, Source source) {
   if constexpr (IsValueType<T>) {
@@ -37,7 +37,7 @@ Parsed<T> ParseField(const boost::json::value& json, Source source) {
 //
 //   void Check(FieldErrors& errors) const;
 //
-// it is called when all members are good, to add what is wrong with them together.
+// it is called when all members are good, to add errors of their combination.
 template <IsObject T>
 std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, Source source) {
   T parsed{};
@@ -83,14 +83,15 @@ std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, So
   return parsed;
 }
 
-// A request's body as an object; no body counts as {}. Nesting is limited to 32 levels.
+// Parses a request's body as an object; no body counts as {}. Nesting is limited to 32 levels.
 Result<boost::json::object> ParseJsonObject(std::string_view body);
 
-// A query string ("limit=10&search=a%20b") as an object of strings, which need not be UTF-8. Of a
-// repeated parameter the first counts.
+// Parses a query string ("limit=10&search=a%20b") as an object of strings, which need not be UTF-8.
+// The first value of a repeated parameter counts.
 Result<boost::json::object> ParseQueryObject(std::string_view text);
 
-// A request's body as a T: 400 when it is no JSON, 422 with all bad fields when it is no T.
+// Parses a request's body or query string as a T. A body that is not JSON is a 400; a body that is
+// not a T is a 422 with all bad fields.
 template <IsObject T>
 Result<T> Parse(std::string_view text, Source source) {
   Result<boost::json::object> object =
