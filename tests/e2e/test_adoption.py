@@ -15,7 +15,7 @@ from microcart.testing.service import run
 DUMPS = ROOT / "tests/fixtures/reference"
 PASSWORD = "testPass123"
 
-# The users whose passwords are known: id → email, whether admin.
+# The users with known passwords: id → email, whether admin.
 USERS = {
     1: ("admin1@email.com", True),
     2: ("admin2@email.com", True),
@@ -44,7 +44,7 @@ ITEM_COLUMNS = "id, created, cart_id, product_id, quantity"
 
 @pytest.fixture(scope="module")
 def customers_database(cluster, customers_binary):
-    """The reference's, taken over."""
+    """The reference's databases, taken over."""
     name = cluster.create("adopted_customers")
     cluster.restore(name, DUMPS / "customers.sql")
     before = contents(cluster, name, "users", f"{USER_COLUMNS}, password")
@@ -208,7 +208,7 @@ def test_emails_differing_in_case_stop_the_migration(cluster, customers_binary):
         assert conflicting in said
     assert "free@example.com" not in said and "nonadmin3@email.com" not in said
     assert cluster.dump(database) == before
-    # Once the rows are put right, it goes on.
+    # After the rows are corrected, it continues.
     cluster.query(database, "DELETE FROM users WHERE id > 6 AND email <> 'free@example.com'")
     done = run(customers_binary, "migrate", "up", environment=cluster.environment(database))
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from microcart.testing.client import Client
 
 
 def commands(name: str) -> str:
-    """The script of that name in the documentation."""
+    """Returns the script of this name in the documentation."""
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     return re.search(rf"<!-- {name}:begin -->\n```sh\n(.*?)```\n<!-- {name}:end -->", text,
                      re.DOTALL)[1]
@@ -20,7 +20,7 @@ def commands(name: str) -> str:
 
 @pytest.fixture
 def script(cluster, customers_database, cart_database, tmp_path):
-    """Runs a script as an administrator would."""
+    """Runs a script like an administrator."""
     names = {"CUSTOMERS_DB": customers_database, "CART_DB": cart_database, "ROLE": ROLE,
              "NEW_CUSTOMERS_DB": f"{customers_database}_restored",
              "NEW_CART_DB": f"{cart_database}_restored"}
@@ -51,7 +51,7 @@ def test_back_up_and_restore(script, cluster, customers_database, cart_database,
     client.get(f"/api/v1/users/{after.id}/", after.token).refused(403, "403: Token is revoked")
     login = client.post("/api/v1/auth/login/",
                         body={"email": owner.email, "password": owner.password}).ok()
-    # Ids go on where they were.
+    # Ids continue where they were.
     new = client.post("/api/v1/users/create/",
                       body={"email": "later@example.com", "password": owner.password}).ok(201)
     client.close()

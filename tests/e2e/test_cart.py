@@ -1,4 +1,4 @@
-"""GET and DELETE /api/v1/cart/{user_id}/, and who may do what in the whole of cart."""
+"""GET and DELETE /api/v1/cart/{user_id}/, and the permissions of the whole cart service."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""POST, PATCH and DELETE /api/v1/cart-item/…: what they answer and refuse."""
+"""POST, PATCH and DELETE /api/v1/cart-item/…: their answers and errors."""
 
 import pytest
 
@@ -20,13 +20,13 @@ def item_path(item) -> str:
 
 @pytest.fixture(scope="module")
 def owner(carts):
-    """Whose cart no test fills."""
+    """An account whose cart no test fills."""
     return carts.owner()
 
 
 @pytest.fixture(scope="module")
 def item(carts):
-    """Which no test changes."""
+    """An item that no test changes."""
     return carts.item(product=4, quantity=2)
 
 

@@ -30,7 +30,7 @@ def logs_in(customers, account, password: str) -> bool:
 
 @pytest.fixture(scope="module")
 def owner(accounts):
-    """Whose password no test changes."""
+    """An account whose password no test changes."""
     return accounts.create()
 
 
@@ -129,7 +129,7 @@ def test_the_stored_hash_changes(customers, accounts, cluster, customers_databas
     assert stored() != before and stored().startswith("$argon2id$")
 
 
-# Races: somebody else's statement holds the account's row when the change is about to be written.
+# Races: another statement holds the account's row when the change is about to be written.
 
 REHASH = "UPDATE users SET password = '$argon2id$another hash' WHERE id = %s"
 CHANGE = ("UPDATE users SET password = '$argon2id$another password', "
@@ -139,7 +139,7 @@ DELETE = "DELETE FROM users WHERE id = %s"
 
 @pytest.fixture
 def change_against(customers, cluster, customers_database):
-    """The answer to a change of the password that is overtaken by a statement."""
+    """Returns the answer to a password change that a statement overtakes."""
     def race(account, token, statement: str, **fields):
         with cluster.connect(customers_database, autocommit=False) as other, \
                 ThreadPoolExecutor(1) as executor:
@@ -156,7 +156,7 @@ def change_against(customers, cluster, customers_database):
 
 
 def test_a_better_hash_of_the_same_password_is_no_change(customers, accounts, change_against):
-    """As a login writes it meanwhile."""
+    """Does what a login writes meanwhile."""
     account = accounts.create()
     change_against(account, account.token, REHASH, current_password=PASSWORD, **both(NEW)).ok()
     assert logs_in(customers, account, NEW)

@@ -1,4 +1,4 @@
-"""CORS_ORIGINS: what the services tell browsers about pages of other origins."""
+"""CORS_ORIGINS: the headers that permit browsers to show answers to pages of other origins."""
 
 import socket
 
@@ -15,7 +15,7 @@ EVIL = "https://shop.example.evil.example"
 @pytest.fixture(scope="module")
 def services(customers_binary, customers_environment, customers_database, cart_binary,
              cart_environment, cart_database, start_service):
-    """Both, open to two origins."""
+    """Both services, open to two origins."""
     customers = start_service(customers_binary, customers_environment(
         customers_database, CORS_ORIGINS=f"{SHOP}, {DESK}"))
     return {"customers": customers, "cart": start_service(cart_binary, cart_environment(
@@ -28,7 +28,7 @@ def clients(services):
 
 
 def cors(answer) -> dict[str, str]:
-    """The headers that are about origins."""
+    """Returns the CORS headers."""
     return {name.lower(): value for name, value in answer.headers.items()
             if name.lower().startswith("access-control-")}
 
@@ -81,7 +81,7 @@ def test_every_answer_can_be_read_by_a_page(clients, service, method, path, toke
 
 
 def test_refusals_before_the_route_too(services):
-    """Of a head that could be read: a body that is too large."""
+    """The head is readable, but the body is too large."""
     with socket.create_connection(("127.0.0.1", services["customers"].port), timeout=10) as client:
         client.sendall(b"POST /api/v1/auth/login/ HTTP/1.1\r\nHost: x\r\nOrigin: "
                        + SHOP.encode() + b"\r\nContent-Length: 100000000\r\n\r\n")
@@ -100,7 +100,7 @@ def test_other_origins_are_told_nothing(clients, origin, method):
     answer = clients["cart"].call(method, "/api/v1/products/list/", headers=headers)
     assert answer.status in (200, 204)
     assert cors(answer) == {}
-    # So that no cache gives this answer to a page that may read it.
+    # This prevents a cache from serving this answer to a page that may read it.
     assert answer.headers["Vary"] == "Origin"
 
 

@@ -1,5 +1,5 @@
-"""The documentation of both services: the document, the page and its files, the ways there. What
-the page does in a browser is tested in tests/browser."""
+"""The documentation of both services: the document, the page and its files, the redirects. The
+page's behaviour in a browser is tested in tests/browser."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The checker of answers against the OpenAPI documents: it must fail when it should."""
+"""The checker of answers against the OpenAPI documents reports every fault."""
 
 import json
 

@@ -110,12 +110,12 @@ def test_many_at_once(auth, people):
     assert outcomes == ["Token is revoked", people.owner.id] * 500
 
 
-# cart's question, over the stream and by calls of UserAuth
+# The cart service's validation, over the stream and by calls of UserAuth
 
 @pytest.fixture(scope="module")
 def unary_cart(cart_binary, cart_environment, cart_database, certificates, customers_service,
                start_service):
-    """cart, whose customers has UserAuth alone, as the reference's."""
+    """A cart service whose customers service has only UserAuth, like the reference's."""
     def credentials(peer):
         return peer.ca.read_bytes(), peer.key.read_bytes(), peer.certificate.read_bytes()
 
@@ -177,7 +177,7 @@ def test_cart_asks_about_bytes_that_are_no_text(cart, unary_cart, people):
     path = f"/api/v1/cart/{people.owner.id}/"
     cart.get(path, b"\xe9").refused(403, "403: Invalid JWT token")
     cart.get(path, b"\xe9 x").refused(403, "403: Invalid token scheme")
-    # UserAuth's string cannot hold them.
+    # UserAuth's string cannot hold these bytes.
     unary_cart.get(path, b"\xe9").refused(403, "403: Invalid authorization header")
 
 

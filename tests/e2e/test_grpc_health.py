@@ -1,4 +1,4 @@
-"""customers' gRPC health service says what its readiness says."""
+"""The gRPC health service of the customers service reports the same as its readiness."""
 
 import signal
 import socket
@@ -63,7 +63,7 @@ def test_a_stopping_service_does_not(service, ask):
         eventually(lambda: service.readiness() == 200)
         service.process.send_signal(signal.SIGTERM)
         assert next(states) == NOT_SERVING
-        # It still waits for that request.
+        # The service still waits for that request.
         assert ask.check() == NOT_SERVING
         assert service.alive()
         slow.sendall(b"}")

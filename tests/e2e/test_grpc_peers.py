@@ -1,5 +1,5 @@
-"""Who may speak over the gRPC port: our own services, over mutual TLS of today; nobody else, neither
-as client of customers nor in its place."""
+"""Only our own services can use the gRPC port, over mutual TLS of today. Any other peer is refused,
+both as a client of the customers service and in its place."""
 
 import contextlib
 import socket
@@ -29,14 +29,14 @@ def test_every_bad_peer_has_its_test(certificates):
 
 @pytest.fixture(autouse=True)
 def still_served(auth_messages, customers_service, certificates):
-    """Whatever a bad peer does, a good one is answered afterwards."""
+    """After any bad peer, a good one is answered."""
     yield
     with UserAuth(auth_messages, customers_service.grpc_port, certificates.cart.ca,
                   certificates.cart) as auth:
         assert auth.validate(tokens.bearer(3)).user_id == 3
 
 
-# Clients of customers
+# Clients of the customers service
 
 @pytest.mark.parametrize("name", [None, *BAD_CLIENTS])
 def test_bad_client_gets_no_answer(auth_messages, certificates, customers_service, name):
@@ -75,7 +75,7 @@ def _connected(port: int, context: ssl.SSLContext | None = None):
 
 
 def _read_to_end(connection: socket.socket) -> bytes:
-    """What comes until the connection ends, in whatever way; fails where it does not end."""
+    """Returns the bytes until the connection ends in any way; fails if it does not end."""
     received = b""
     try:
         while data := connection.recv(65536):
@@ -86,7 +86,7 @@ def _read_to_end(connection: socket.socket) -> bytes:
 
 
 def test_our_own_way_to_connect_works(customers_service, certificates):
-    """So that the refusals below are not refusals of everybody."""
+    """A good peer is accepted, which gives the refusals below their meaning."""
     with _connected(customers_service.grpc_port, _context(certificates.cart, "h2")) as good:
         assert good.version() == "TLSv1.3" and good.selected_alpn_protocol() == "h2"
         good.sendall(PREFACE)
@@ -110,7 +110,7 @@ def test_old_tls_is_refused(customers_service, certificates, version):
 @pytest.mark.parametrize("protocols", [(), ("http/1.1",), ("h2c", "spdy/3")],
                          ids=["none", "HTTP/1.1", "unknown"])
 def test_other_protocols_over_tls_are_refused(customers_service, certificates, protocols):
-    """Even of a peer with a good certificate."""
+    """This holds even for a peer with a good certificate."""
     try:
         with _connected(customers_service.grpc_port,
                         _context(certificates.cart, *protocols)) as connection:
@@ -133,7 +133,7 @@ def test_garbage_ends_the_connection(customers_service, garbage):
         with contextlib.suppress(ConnectionError):
             connection.sendall(garbage)
         received = _read_to_end(connection)
-    assert len(received) <= 16, received  # An alert at most.
+    assert len(received) <= 16, received  # At most an alert.
     assert time.monotonic() - began < HANDSHAKE_TIME + SLACK
 
 
@@ -164,7 +164,7 @@ def test_a_handshake_that_goes_on_for_too_long_is_ended(customers_service, certi
     assert time.monotonic() - began < HANDSHAKE_TIME + SLACK
 
 
-# In the place of customers
+# In the place of the customers service
 
 @pytest.mark.parametrize("name", BAD_SERVERS)
 def test_bad_server_is_not_believed(

@@ -1,4 +1,4 @@
-"""The harness itself: what every other file relies on must fail when it should."""
+"""The harness itself, on which every other file relies, reports every fault."""
 
 import http.server
 import ssl
@@ -14,7 +14,7 @@ from microcart.testing.client import Client, check
 
 
 def answer(status: int, body: bytes = b"", method: str = "GET", **headers: str) -> httpx.Response:
-    """An answer as a service might give it; header names with _ for -."""
+    """Returns an answer like a service's; header names have _ for -."""
     given = {"Content-Type": "application/json", "X-Request-ID": "1",
              **{name.replace("_", "-"): value for name, value in headers.items()}}
     return httpx.Response(status, headers={name: value for name, value in given.items() if value},

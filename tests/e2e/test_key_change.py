@@ -12,14 +12,14 @@ OLD, NEW = tokens.SECRET, "the-new-secret-0123456789abcdef-0123456789"
 
 
 class Pair:
-    """Both services, customers with these keys."""
+    """Starts both services, the customers service with these keys."""
 
     def __init__(self, customers, cart):
         self.customers, self.cart = Client(customers.url), Client(cart.url)
         self.accounts = Accounts(self.customers)
 
     def verdicts(self, token: str, user_id: int) -> tuple[int, int]:
-        """The statuses of a profile and of a cart with this token."""
+        """Returns the statuses of a profile and of a cart with this token."""
         return (self.customers.get(f"/api/v1/users/{user_id}/", token).status,
                 self.cart.get(f"/api/v1/cart/{user_id}/", token).status)
 
@@ -27,7 +27,7 @@ class Pair:
 @pytest.fixture(scope="module")
 def start_pair(customers_binary, cart_binary, customers_environment, cart_environment,
                customers_database, cart_database, start_service):
-    """Starts both services, customers with these variables; all over the same two databases."""
+    """Starts both services over the same two databases; the variables are the customers service's."""
     def start(**keys: str) -> Pair:
         customers = start_service(customers_binary,
                                   {**customers_environment(customers_database), **keys})
@@ -68,7 +68,7 @@ def test_a_change_of_the_key_logs_nobody_out(start_pair, tmp_path):
 
 
 def test_keys_can_be_known_before_they_sign(start_pair):
-    """For replicas: first all verify both keys, then one after the other signs with the new one."""
+    """With replicas, first all verify both keys, then one after the other signs with the new one."""
     prepared = start_pair(JWT_SECRET=OLD, JWT_SECRET_PREVIOUS=NEW)
     changed = start_pair(JWT_SECRET=NEW, JWT_SECRET_PREVIOUS=OLD)
     user = prepared.accounts.create()
@@ -95,7 +95,7 @@ def user(two_keys):
 
 
 def test_the_reason_is_the_tokens_own(two_keys, user):
-    """Not that of whichever key was tried last."""
+    """The reason does not depend on the key that was tried last."""
     expired = f"Bearer {tokens.sign(tokens.claims(user.id, lifetime=-tokens.HOUR), OLD)}"
     two_keys.customers.get("/api/v1/users/list/", expired).refused(
         401, "401: Invalid authorization token, Signature has expired")

@@ -1,4 +1,4 @@
-"""LEGACY_API=true restores exactly two of the reference's ways (those marked * in
+"""LEGACY_API=true restores exactly two of the reference's behaviours (the rows marked * in
 docs/api-differences.md)."""
 
 import pytest

@@ -1,4 +1,4 @@
-"""What clients may cost (HTTP_MAX_*, HTTP_*_TIMEOUT), with small values."""
+"""Limits on clients (HTTP_MAX_*, HTTP_*_TIMEOUT), with small values."""
 
 import json
 import re
@@ -22,7 +22,7 @@ SMALL = {
     "HTTP_WRITE_TIMEOUT": "1",
     "HTTP_MAX_REQUESTS_PER_CONNECTION": "3",
 }
-# Deadlines are looked at a few times a second, by a machine that may be busy.
+# Deadlines are checked a few times a second, on a machine that may be busy.
 SLACK = 2
 HEAD = b"POST /api/v1/auth/login/ HTTP/1.1\r\nHost: x\r\n"
 ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -40,7 +40,7 @@ class Connection:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(("127.0.0.1", service.port))
-        self.used = time.monotonic()  # When something was sent last.
+        self.used = time.monotonic()  # Time of the last bytes sent.
 
     def __enter__(self):
         return self
@@ -55,7 +55,7 @@ class Connection:
         return self
 
     def rest(self) -> bytes:
-        """All that comes until the end; nothing where the connection is reset at once."""
+        """Returns all bytes until the end; nothing if the connection is reset at once."""
         received = b""
         try:
             while piece := self.socket.recv(65536):
@@ -118,7 +118,7 @@ def test_the_time_to_take_an_answer(service, connect):
     script = re.search(r"[\w.-]*bundle[\w.-]*\.js", page).group()
     file = f"GET /api/v1/docs/{script} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     with connect(receive_buffer=4096) as client:
-        client.send(file * 2)  # The kernel may take one of them.
+        client.send(file * 2)  # The kernel may buffer one of them.
         time.sleep(1 + SLACK)
         answer = client.rest()
         length = int(answer.split(b"Content-Length: ")[1].split(b"\r\n")[0])
@@ -127,14 +127,14 @@ def test_the_time_to_take_an_answer(service, connect):
 
 
 def test_requests_of_a_connection(connect):
-    with connect() as client:  # Which is one.
+    with connect() as client:  # This is one connection.
         answer = client.send(ASK * 4).rest()
         assert answer.count(b"HTTP/1.1 200") == 2
         assert answer.count(b"Connection: close") == 1
 
 
 def serves_at_most(service, count: int) -> None:
-    """So many connections and no more, and another where one of them has ended."""
+    """Exactly this many connections are accepted, and another one after one of them has ended."""
     kept = []
 
     def one_more() -> bool:
@@ -146,7 +146,7 @@ def serves_at_most(service, count: int) -> None:
         return False
 
     try:
-        # The service notices a moment later that others have closed theirs.
+        # The service may notice a moment later that other connections are closed.
         while len(kept) < count:
             eventually(one_more)
         assert not one_more()
@@ -166,7 +166,7 @@ def test_connections(customers_binary, customers_environment, customers_database
 
 @pytest.fixture
 def limited_binary(customers_binary, tmp_path):
-    """The binary, with limits of open files."""
+    """Runs the binary with limits on open files."""
     def limited(soft: int, hard: int):
         script = tmp_path / "customers"
         script.write_text(f'#!/bin/sh\nexec prlimit --nofile={soft}:{hard} {customers_binary} "$@"\n')

@@ -1,4 +1,4 @@
-"""What the services write down: JSON lines, request ids, and never a secret."""
+"""The services' logs: JSON lines, request ids, and never a secret."""
 
 import json
 import re
@@ -22,7 +22,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class Toured:
-    """Both services at the most talkative level, after a tour of all they do, and ended; and their
+    """The logs of both services at the lowest level, after a tour of all functions, and of their
     database server."""
 
     def __init__(self, customers: Service, cart: Service, cluster):
@@ -32,7 +32,7 @@ class Toured:
                         EMAIL.title(), "$argon2id$"]
 
     def token(self, header: str) -> str:
-        """Remembers a token: neither it nor its signature may be logged."""
+        """Records a token; neither it nor its signature may be logged."""
         self.secrets += [header.split()[-1], header.rsplit(".", 1)[-1]]
         return header
 
@@ -105,7 +105,7 @@ def toured(customers_binary, customers_environment, customers_database, cart_bin
     toured = Toured(customers_service, cart_service, cluster)
     customers, cart = Client(customers_service.url), Client(cart_service.url)
     _tour(toured, customers, cart)
-    # Failures are where details slip out.
+    # Failures are likely to reveal details.
     cluster.stop("immediate")
     customers.post("/api/v1/auth/login/", body={
         "email": EMAIL, "password": PASSWORDS[1]}).refused(
@@ -141,7 +141,7 @@ def test_nothing_is_written_elsewhere(toured):
 
 
 def entries(service: Service, message: str, **fields) -> list[dict]:
-    """The lines with this message and these fields."""
+    """Returns the lines with this message and these fields."""
     parsed = [json.loads(line) for line in service.stdout]
     return [entry for entry in parsed if entry["message"] == message
             and all(entry.get(name) == value for name, value in fields.items())]
@@ -162,7 +162,7 @@ def test_the_tour_leaves_no_endpoint_out(toured, service):
 
 
 def test_every_request_has_its_line(toured):
-    """As an operator reads it; the values are those of the tour."""
+    """The text format, with the values of the tour."""
     for service in toured.services:
         for entry in entries(service, "request"):
             assert list(entry) == ["time", "level", "message", "request_id", "method", "route",
@@ -179,7 +179,7 @@ def test_a_line_names_the_tokens_user(toured, service):
     with_user = [line for line in lines if line["user_id"] is not None]
     assert {line["status"] for line in with_user} >= {200}
     assert all(isinstance(line["user_id"], int) for line in with_user)
-    # A token that is refused names nobody.
+    # A refused token names no user.
     assert [line for line in with_user if line["status"] == 401] == []
 
 
@@ -191,14 +191,14 @@ TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 
 
 class Logged:
-    """Both services at level debug, and what they write."""
+    """Both services at level debug, and their logs."""
 
     def __init__(self, customers: Service, cart: Service):
         self.services = customers, cart
         self.customers, self.cart = Client(customers.url), Client(cart.url)
 
     def lines(self, service: int, message: str, **fields) -> list[dict]:
-        """At least one; they are written within moments."""
+        """Returns at least one line; lines are written within moments."""
         eventually(lambda: entries(self.services[service], message, **fields), 10)
         return entries(self.services[service], message, **fields)
 
@@ -239,7 +239,7 @@ def test_a_unary_call_tells_its_ids_too(logged, auth_messages, certificates):
                   certificates.cart) as auth:
         auth.validate(tokens.bearer(3), metadata=(
             ("x-request-id", "unary-one"), ("traceparent", TRACEPARENT)))
-        # What is no id is not written down, and harms nobody.
+        # A text that is not an id is not logged, and has no effect.
         auth.validate(tokens.bearer(4), metadata=(
             ("x-request-id", 'marked "id"'), ("traceparent", "marked-trace")))
     judged, = logged.lines(0, "token accepted", request_id="unary-one")
@@ -249,7 +249,7 @@ def test_a_unary_call_tells_its_ids_too(logged, auth_messages, certificates):
 
 
 def test_being_asked_whether_one_is_there_is_not_logged(logged):
-    """cart's readiness asks with no token, every second."""
+    """The cart service's readiness check sends an empty token every second."""
     logged.customers.get("/api/v1/nothing/")
     assert logged.services[1].readiness() == 200
     assert [entry for entry in entries(logged.services[0], "token refused")
@@ -324,7 +324,7 @@ def test_a_permission_denied_names_who_tried(logged):
         assert (entry["status"], entry["user_id"]) == (403, 3)
 
 
-# What might end a text, a line or an object, or begin another; as it goes over the wire.
+# Texts that might end a string, a line or an object, or begin another; as sent over the wire.
 FORGED = [b'"', b'\\', b'marked","level":"error', b'marked"}{"message":"forged"}', b"marked\tforged",
           b"marked\nforged: x", b"marked\rforged", b"marked\x01", b"marked\x1b[2Jforged", b"marked\x7f",
           b"marked\xff\xfe", "marked\u2028\u202eforged".encode(), b'203.0.113.9"', b'fe80::1%"']
@@ -339,7 +339,7 @@ FIELDS = {
 @pytest.mark.parametrize("header", ["X-Request-ID", "traceparent", "X-Forwarded-For"])
 @pytest.mark.parametrize("service", [0, 1], ids=["customers", "cart"])
 def test_a_line_cannot_be_forged(logged, service, header):
-    """By what is logged of a request: its ids, and the address that a trusted proxy tells."""
+    """Not by any logged part of a request: its ids, and the address from a trusted proxy."""
     logged.lines(service, "ready")
     first = len(logged.services[service].stdout)
     for text in FORGED:

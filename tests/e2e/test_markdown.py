@@ -1,4 +1,4 @@
-"""The documents: each link leads somewhere, and each test that SECURITY.md names is there."""
+"""The documents: each link has a target, and each test that SECURITY.md names exists."""
 
 import pathlib
 import re
@@ -20,12 +20,12 @@ def text_of(document: pathlib.Path) -> str:
 
 
 def links(document: str) -> list[tuple[str, str]]:
-    """What each link shows, and where it leads."""
+    """Returns text and target of each link."""
     return LINK.findall(text_of(ROOT / document))
 
 
 def anchors(document: pathlib.Path) -> set[str]:
-    """Of its headings, as GitHub makes them."""
+    """Returns the anchors of the headings, in GitHub's form."""
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
             for heading in HEADING.findall(text_of(document))}
 
@@ -37,7 +37,7 @@ def leads_somewhere(document: pathlib.Path, target: str) -> bool:
 
 
 def defines(file: pathlib.Path, test: str) -> bool:
-    """`test` is a function of Python, or GoogleTest's `Suite.Name`."""
+    """`test` is a Python function, or a GoogleTest `Suite.Name`."""
     if file.name == test:
         return True
     suite, _, name = test.rpartition(".")

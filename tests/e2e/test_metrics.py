@@ -1,5 +1,5 @@
-"""The metrics (docs/operations.md): each figure moves by exactly what was done, they are for
-Prometheus alone, and the alerts, the dashboard and the documentation speak of what there is."""
+"""The metrics (docs/operations.md): each figure grows by exactly the number of events, they are for
+Prometheus alone, and the alerts, the dashboard and the documentation name existing metrics."""
 
 import json
 import pathlib
@@ -127,7 +127,8 @@ def test_nothing_is_in_flight_afterwards(services, cart, carts):
     for service in services.values():
         scrape = Scrape(service)
         assert scrape.value("http_server_requests_in_flight") == 0
-        for lane in ("key_read", "write", "search"):  # But for the statement that asks for the schema's version.
+        # The statement that reads the schema's version may be in flight.
+        for lane in ("key_read", "write", "search"):
             assert 0 <= scrape.value("db_client_operations_in_flight", lane=lane) <= 2
 
 
@@ -151,7 +152,7 @@ def test_statements_and_their_errors(cart_service, cart, carts):
 def test_the_queue_has_a_limit_and_connections(services):
     for service in services.values():
         scrape = Scrape(service)
-        for lane, connections, queue in (  # Of two workers.
+        for lane, connections, queue in (  # For two workers.
                 ("key_read", 2, 1024), ("write", 4, 1024), ("search", 2, 256)):
             assert scrape.value("db_client_connections", lane=lane) == connections
             assert scrape.value("db_client_operations_limit", lane=lane) == connections * queue
@@ -174,7 +175,7 @@ def test_validation_on_both_sides(customers_service, cart_service, cart, carts):
         assert asked(verdicts, outcome=outcome) == count
     assert asked("token_validation_client_duration_seconds_count") == 8
     assert Scrape(cart_service).value("token_validation_client_in_flight") == 0
-    # cart's readiness checks ask as well, and are refused.
+    # The cart service's readiness checks are refused as well.
     verdicts = "token_validation_server_verdicts_total"
     assert answered(verdicts, outcome="accepted") == 6
     assert answered(verdicts, outcome="refused") >= 2
@@ -199,7 +200,7 @@ def test_password_hashes(customers_service, customers, accounts):
 
 
 def test_a_full_hash_pool(customers_service):
-    """More logins at once than may wait: the rest is refused, and counted."""
+    """Of more simultaneous logins than may wait, the excess is refused and counted."""
     def request() -> bytes:
         body = json.dumps({"email": fresh_email(), "password": PASSWORD})
         return (f"POST {LOGIN} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -239,7 +240,7 @@ def test_guesses(customers_binary, customers_environment, customers_database, st
 
 
 def test_without_customers(cart_binary, cart_environment, cart_database, start_service):
-    """What cannot be told about a token counts as failed, and the dependency is named."""
+    """A token without a verdict counts as failed, and the dependency is named."""
     service = start_service(cart_binary, cart_environment(cart_database, 1), until_ready=False)
     eventually(lambda: service.readiness() == 503)
     eventually(lambda: Scrape(service).value("service_dependency_ready", dependency="database"))
@@ -284,7 +285,7 @@ def test_start_time_is_steady_and_cpu_time_grows(cart_service, cart):
     assert first.value(cpu) < second.value(cpu) < first.value(cpu) + 60
 
 
-# Who can see them
+# Access
 
 def test_metrics_are_not_on_the_public_port(services, customers, cart):
     for client in (customers, cart):
@@ -314,11 +315,11 @@ def test_nothing_personal_in_them(services, customers, cart, carts):
         assert [value for value in values if re.search(rf"\b{owner.id}\b", value)] == []
 
 
-# What speaks of them
+# Alerts, dashboard and documentation
 
 @pytest.fixture(scope="module")
 def driven(services, customers, cart, carts, accounts):
-    """Both services' metrics, after something of everything."""
+    """The metrics of both services, after every kind of event."""
     owner = carts.owner()
     carts.add(owner)
     accounts.login(owner.email)
@@ -333,7 +334,7 @@ def test_names_follow_the_conventions(driven):
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-# In a query, what is no metric: strings, label matchers, durations, lists of labels, numbers.
+# The parts of a query that are not metrics: strings, matchers, durations, lists of labels, numbers.
 _OTHER = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|without|ignoring)\s*\([^)]*\)')
 _WORDS = {"and", "or", "unless", "bool", "offset"}
 
@@ -378,7 +379,7 @@ def test_queries_ask_for_what_is_exported(driven, queries, at_least):
 
 @pytest.fixture(scope="module")
 def prometheus(services, tmp_path_factory):
-    """A Prometheus with our configuration, but for the ports and quicker; its API."""
+    """The API of a Prometheus with our configuration, but other ports and shorter intervals."""
     directory = tmp_path_factory.mktemp("prometheus")
     configuration = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8")
     for default, service in ((9081, services["customers"]), (9082, services["cart"])):
@@ -424,7 +425,7 @@ def test_prometheus_takes_the_rules_and_the_dashboard(driven, prometheus):
         assert answer["status"] == "success", (query, answer)
         return answer["data"]["result"]
 
-    # A rate takes two scrapes. Of errors and restarts there are none.
+    # A rate needs two scrapes. There are no errors and no restarts.
     for query in dashboard_queries():
         assert result(query) == [] if "> 0" in query else eventually(lambda: result(query)), query
 

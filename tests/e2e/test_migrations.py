@@ -44,7 +44,7 @@ def migrate(cluster, customers_binary, cart_binary, service):
 
 
 def test_stairway(migrate):
-    """Every step up, down and up again ends in the same schema."""
+    """Every step up, down and up again results in the same schema."""
     migrate("up")
     top = migrate.schema()
     migrate("to", "0")

@@ -38,7 +38,7 @@ http {{
 
 
 class Nginx:
-    """nginx with the example's configuration, its ports, paths and upstreams replaced."""
+    """nginx with the example's configuration, with other ports, paths and upstreams."""
 
     def __init__(self, customers_port: int, cart_port: int):
         # Readable for nginx's workers, which are not root.
@@ -76,7 +76,7 @@ class Nginx:
         eventually(lambda: self._answers(), 10)
 
     def call(self, method: str, host: str, path: str, **options) -> httpx.Response:
-        """A request over TLS to one of the names."""
+        """Sends a request over TLS to one of the names."""
         headers = {"Host": host, **options.pop("headers", {})}
         with httpx.Client(verify=self.certificate, trust_env=False) as client:
             return client.request(method, f"https://127.0.0.1:{self.https}{path}", headers=headers,
@@ -104,7 +104,7 @@ def nginx(customers_service, cart_service):
 
 
 class Recorder:
-    """An upstream that answers with the headers it got, and counts its connections."""
+    """An upstream that answers with the headers that it received, and counts its connections."""
 
     def __init__(self):
         recorder = self

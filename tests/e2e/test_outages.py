@@ -1,4 +1,4 @@
-"""What the services depend on goes away: fails closed, says so, and recovers by itself."""
+"""Outages of dependencies: a service fails closed, reports it, and recovers by itself."""
 
 import pytest
 

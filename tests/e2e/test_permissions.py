@@ -1,6 +1,6 @@
-"""Who may do what: every endpoint for every role. The endpoints are those of the
-services' own route tables, which their metrics report whole, so that one without a row here
-fails."""
+"""Permissions of every endpoint for every role. The endpoints are taken from the services' own
+route tables, which their metrics report completely, so that an endpoint without a row here fails
+the test."""
 
 import re
 
@@ -16,7 +16,7 @@ REVOKED = "403: Token is revoked"
 NO_TOKEN = {"customers": "401: Missing authorization token",
             "cart": "403: Invalid authorization header"}
 
-# Who may, beside admins.
+# The roles that are permitted, beside admins.
 ANYONE, OWNER, NOBODY = "anyone", "owner", "nobody"
 
 NEW_PASSWORD = "quite another password"
@@ -30,7 +30,7 @@ def new_admin():
     return {**new_user(), "is_admin": True}
 
 
-# Service, method, path → who may, the status of success, what makes the body.
+# Service, method, path → permitted roles, status of success, function that makes the body.
 ROWS = {
     ("customers", "POST", "/api/v1/auth/login/"): (
         ANYONE, 200, lambda owner: {"email": owner.email, "password": PASSWORD}),
@@ -52,12 +52,12 @@ ROWS = {
     ("cart", "DELETE", "/api/v1/cart-item/{item_id}/"): (OWNER, 204, None),
 }
 
-# HEAD is GET without the body, for the same people.
+# HEAD is GET without the body, for the same roles.
 ENDPOINTS = {**ROWS, **{(service, "HEAD", path): row
                         for (service, method, path), row in ROWS.items() if method == "GET"}}
 
-# Beside the API, for anybody with or without a token: GET of a path → the status. What changes with
-# the content of a file is left out of its name.
+# Paths beside the API, for anybody with or without a token: GET of a path → the status. The names of
+# files lack the part that changes with their content.
 OPEN = {
     "/healthz": 200,
     "/readyz": 200,
@@ -71,7 +71,7 @@ OPEN = {
     "/api/v1/docs/swagger-ui.css": 200,
 }
 
-# What the body asks for decides too: making somebody an admin takes an admin.
+# The body matters too: making somebody an admin requires an admin.
 RIGHTS = {
     ("customers", "POST", "/api/v1/users/create/"): (201, lambda _: new_admin()),
     ("customers", "PATCH", "/api/v1/users/{user_id}/"): (200, lambda _: {"is_admin": True}),
@@ -83,7 +83,7 @@ def _label(endpoint) -> str:
 
 
 def _routes(service) -> set[tuple[str, str]]:
-    """Method and path of every route that a service has."""
+    """Returns method and path of every route of a service."""
     return {(labels["method"], labels["route"])
             for name, labels, _ in Scrape(service).samples
             if name == "http_server_requests_total" and labels["route"] != "unknown"}
@@ -166,7 +166,7 @@ def test_permission_to_make_an_admin(call, endpoint, role):
     status, make_body = RIGHTS[endpoint]
     answer, unchanged = call(endpoint, role, make_body)
     if role == "anonymous" and "create" in endpoint[2]:
-        # Registering takes no token, so none is missing.
+        # Registering requires no token, so a missing one is no error.
         answer.refused(403, FORBIDDEN)
     else:
         _expect(endpoint, role, role in ADMINS, status, answer, unchanged)

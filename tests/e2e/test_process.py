@@ -1,4 +1,4 @@
-"""The binaries as programs: configuration, commands, ports, the end."""
+"""The binaries as programs: configuration, commands, ports, shutdown."""
 
 import fcntl
 import json
@@ -24,7 +24,7 @@ from microcart.testing.service import Service, run
 from microcart.waiting import eventually
 
 
-# Settings that are wrong, for each service. No database is asked before they are right.
+# Wrong settings of each service. They are reported before any connection to a database.
 WRONG = {
     "SERVICE_PORT": "eighty",
     "METRICS_PORT": "ninety",
@@ -57,7 +57,7 @@ def binaries(customers_binary, cart_binary):
 
 
 def fails(binary, environment: dict[str, str], *arguments: str) -> str:
-    """What a start that must fail says; it fails at once."""
+    """Returns the error of a start that must fail at once."""
     began = time.monotonic()
     done = run(binary, *(arguments or ("serve",)), environment=environment, seconds=20)
     assert done.returncode > 0, done.stdout + done.stderr

@@ -13,9 +13,9 @@ from microcart.testing.metrics import Scrape
 from microcart.waiting import eventually
 
 LIST = "/api/v1/products/list/"
-SEARCH_QUEUE = 256  # Searches that may wait in each worker.
+SEARCH_QUEUE = 256  # Maximum number of waiting searches in each worker.
 
-# Names beside the demo data's Product_0 … Product_3, with prices as stored and as shown.
+# Names beside the demo data's Product_0 … Product_3, with stored and shown prices.
 PRODUCTS = [
     ("100% Wool", "10", "10.00"),
     ("snake_case mug", "0.5", "0.50"),
@@ -130,7 +130,7 @@ def test_bad_query(cart, query, fields):
 
 @pytest.fixture
 def slow_searches(cluster, cart_database):
-    """ILIKE on a product's name takes longer than any statement may."""
+    """Makes ILIKE on a product's name take longer than any statement may."""
     cluster.query(cart_database, """
         CREATE FUNCTION slow_match(varchar, text) RETURNS boolean LANGUAGE sql
             AS 'SELECT pg_sleep(60) IS NULL';
@@ -141,7 +141,7 @@ def slow_searches(cluster, cart_database):
 
 
 def ask(port: int, target: str) -> socket.socket:
-    """Sends a request, for whose answer nobody waits."""
+    """Sends a request without waiting for the answer."""
     client = socket.create_connection(("127.0.0.1", port), timeout=10)
     client.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode())
     return client
@@ -174,10 +174,10 @@ def test_searches_hold_up_nobody_else(carts, start_service, cart_binary, cart_en
         "db_client_operations_in_flight", lane="search") == SEARCH_QUEUE
     assert service.readiness() == 200
 
-    for search in searches:  # Each within its deadline.
+    for search in searches:  # Each ends within its deadline.
         assert search.recv(12) == b"HTTP/1.1 503"
         search.close()
-    # Of those the database was sent only the first few, and it goes through them.
+    # Only the first few were sent to the database, which executes them one by one.
     eventually(lambda: client.get(f"{LIST}?limit=101").status == 200, 20)
     client.close()
 

@@ -1,4 +1,4 @@
-"""Real races: requests at the same moment, each on a connection of its own."""
+"""Real races: simultaneous requests, each on its own connection."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -141,7 +141,7 @@ def test_password_changes(customers, accounts):
         ("PATCH", f"/api/v1/users/{account.id}/change-password/", account.token,
          {"current_password": PASSWORD, "new_password": f"password {number}",
           "confirm_new_password": f"password {number}"}) for number in range(8)])
-    # Who comes too late finds his token revoked, or the current password no longer right.
+    # A late request finds its token revoked, or the current password changed.
     assert {answer.status for answer in answers} <= {200, 400, 403}, statuses(answers)
     changed = [number for number, answer in enumerate(answers) if answer.status == 200]
     assert changed

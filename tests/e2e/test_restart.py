@@ -15,7 +15,7 @@ THREADS = 8
 
 
 class Traffic:
-    """Requests without pause until `end`; remembers statuses, failures and acknowledged writes."""
+    """Sends requests without pause until `end`; records statuses, failures and acknowledged writes."""
 
     def __init__(self, customers_url: str, cart_url: str, owners):
         self._urls = (customers_url, cart_url)
@@ -40,7 +40,7 @@ class Traffic:
             self.successes_now = 0
 
     def _note(self, answer) -> bool:
-        """Whether it was a success. Anything but a success or a 503 fails the test."""
+        """Returns whether it was a success. Any other answer except a 503 fails the test."""
         with self._lock:
             self.statuses[answer.status] += 1
             self.successes_now += answer.status < 300
@@ -66,7 +66,7 @@ class Traffic:
         cart.close()
 
     def _write(self, cart: Client, owner) -> None:
-        """Adds an item, unless an unacknowledged write did so before."""
+        """Adds an item, unless an unacknowledged write has already done so."""
         answer = cart.get(f"/api/v1/cart/{owner.id}/", owner.token)
         if not self._note(answer):
             return
@@ -89,7 +89,7 @@ def owners(carts):
 
 
 def test_slow_statements_hold_up_nobody_else(cluster, customers, customers_database, owners):
-    """A locked row is its own request's trouble."""
+    """A locked row delays only its own request."""
     locked, free = owners[0], owners[1]
     with cluster.connect(customers_database, autocommit=False) as holder:
         holder.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (locked.id,))
@@ -124,7 +124,7 @@ def test_restart(cluster, customers, cart, customers_service, cart_service, cust
         eventually(lambda: traffic.successes_now > 200, 30)
     finally:
         traffic.end()
-    # After the recovery there is no straggler: every request succeeds.
+    # After the recovery every request succeeds.
     for owner in owners * 5:
         customers.get(f"/api/v1/users/{owner.id}/", owner.token).ok()
         cart.get(f"/api/v1/cart/{owner.id}/", owner.token).ok()
@@ -136,7 +136,7 @@ def test_restart(cluster, customers, cart, customers_service, cart_service, cust
 
 
 def test_backends_terminated(cluster, customers, cart, owners):
-    """As a failover or an administrator does it; the next requests find new connections."""
+    """Sessions end as in a failover or by an administrator; the next requests use new connections."""
     for _ in range(5):
         cluster.query("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                       "WHERE usename = 'microcart'")

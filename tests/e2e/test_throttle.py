@@ -1,4 +1,4 @@
-"""Guessing passwords is slow: limits per account and address, and per address."""
+"""Throttled password guesses: limits per account and address, and per address."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +46,7 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def address() -> str:
-    """An address of its own for every test."""
+    """A separate address for every test."""
     return f"198.51.100.{next(_NUMBERS)}"
 
 
@@ -66,7 +66,7 @@ def test_an_account_from_one_address(throttled, new_accounts, address, known):
     for _ in range(PER_ACCOUNT):
         assert login(throttled, address, email).status == 400
     assert_throttled(login(throttled, address, email))
-    # In another case it is the same account, and even the right password is not looked at.
+    # An email in another case is the same account, and even the right password is not checked.
     assert_throttled(login(throttled, address, email.upper(), PASSWORD))
 
 
@@ -143,7 +143,7 @@ def test_is_forgotten_after_the_window(cluster, customers_database, throttled, n
 
 
 def guess_current(client, address, account):
-    """Asks for a change of the password, and does not know the current one."""
+    """Requests a password change with a wrong current password."""
     return client.patch(f"/api/v1/users/{account.id}/change-password/", account.token, {
         "current_password": "wrong password", "new_password": "quite another password",
         "confirm_new_password": "quite another password"}, headers={"X-Forwarded-For": address})
@@ -171,7 +171,7 @@ def test_another_email_gives_no_more_guesses(throttled, new_accounts, address):
         assert_throttled(guess())
 
 
-# Some of what the table of failures shows of itself; `xmin` is another after any write.
+# A fingerprint of the table of failures; `xmin` changes with any write.
 ROWS = "SELECT key, xmin::text, times FROM login_failures ORDER BY key"
 
 
@@ -186,8 +186,8 @@ def test_an_attempt_that_is_refused_writes_nothing(cluster, customers_database, 
 
 
 def test_the_clean_up_blocks_nobody_for_ever(cluster, customers_database):
-    """Those whose rows are due come back at once, and each cleans up some of the others'. Without the
-    service, whose hashing would keep them apart."""
+    """Clients whose rows are due return at the same time, and each removes some rows of the others.
+    The test does not use the service, whose hashing would keep the clients apart."""
     owners = [(fresh_email(), f"10.1.1.{number}") for number in range(16)]
     together = Barrier(len(owners))
 
@@ -213,7 +213,7 @@ def test_the_clean_up_blocks_nobody_for_ever(cluster, customers_database):
 
 
 def test_a_clients_own_header_is_not_believed(throttled, new_accounts, address):
-    """Only what the trusted proxy added counts, not what came before it."""
+    """Only the entry that the trusted proxy added counts, not the entries before it."""
     account = new_accounts.create()
     for turn in range(PER_ACCOUNT):
         login(throttled, f"203.0.113.{turn}, {address}", account.email)

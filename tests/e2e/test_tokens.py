@@ -1,4 +1,4 @@
-"""Tokens on every endpoint of both services that asks for one."""
+"""Tokens on every endpoint of both services that requires one."""
 
 import time
 
@@ -13,7 +13,7 @@ from microcart.testing.documents import Endpoint, documents, fill
 CUSTOMERS, CART = ({name: endpoint for name, endpoint in documents()[service].endpoints().items()
                     if endpoint.needs_token} for service in ("customers", "cart"))
 
-# Authorization header → message; of both services, with the status of customers in front.
+# Authorization header → the customers service's status, and the message of both services.
 HEADERS = {
     "none": (None, "401: Missing authorization token", "403: Invalid authorization header"),
     "one word": ("Bearer", "403: Invalid authorization header", "403: Invalid JWT token"),
@@ -144,7 +144,7 @@ def test_extra_claims_do_no_harm(customers, accounts):
 
 
 def test_of_a_claim_given_twice_the_last_counts(customers, cart, accounts):
-    """As RFC 7519 section 4 has it; and both services agree on whose token it is."""
+    """As required by RFC 7519 section 4; and both services find the same user."""
     account = accounts.create()
     token = "Bearer " + tokens.forge(
         {"alg": "HS256"},

@@ -1,4 +1,4 @@
-"""The README's tour does what it says, on the demo data."""
+"""The README's tour prints the output that it shows, on the demo data."""
 
 import pytest
 

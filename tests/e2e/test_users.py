@@ -1,4 +1,4 @@
-"""GET, PATCH and DELETE /api/v1/users/{user_id}/, and who may do what."""
+"""GET, PATCH and DELETE /api/v1/users/{user_id}/, and their permissions."""
 
 import json
 
@@ -25,7 +25,7 @@ ENDPOINTS = {
     "delete": ("DELETE", "/api/v1/users/{id}/", None, 204),
 }
 
-# Role → what it meets on another's account; None is success.
+# Role → the error on another user's account; None is success.
 ROLES = {
     "anonymous": (401, "401: Missing authorization token"),
     "stranger": (403, FORBIDDEN),

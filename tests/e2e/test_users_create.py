@@ -121,7 +121,7 @@ def test_missing(customers, left_out):
 
 
 def content(**raw: str) -> bytes:
-    """A body whose values are given as JSON text."""
+    """Returns a body whose values are JSON texts."""
     texts = {name: json.dumps(value) for name, value in body().items()} | raw
     return ("{" + ", ".join(f'"{name}": {text}' for name, text in texts.items()) + "}").encode()
 
@@ -181,7 +181,7 @@ def test_a_repeated_key_smuggles_no_right(customers):
     customers.post(CREATE, content=sent).refused(403, FORBIDDEN)
 
 
-# Who may create an admin: role → status, message.
+# Creating an admin: role → status, message.
 ADMIN_BY = {
     "anonymous": (403, FORBIDDEN),
     "owner": (403, FORBIDDEN),

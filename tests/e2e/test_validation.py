@@ -1,5 +1,5 @@
-"""cart's stream to customers: each request gets the verdict on its own token, whatever becomes of
-customers meanwhile."""
+"""The cart service's stream to the customers service: each request gets the verdict on its own
+token, even if the customers service is stopped or killed meanwhile."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ def _refused_tokens(owner) -> dict[str, str]:
 
 
 def _ask(url: str, owner, ended: threading.Event) -> Counter:
-    """Reads one's cart with good tokens, and now and then with bad ones."""
+    """Reads a user's own cart with good tokens, and sometimes with bad ones."""
     client = Client(url)
     statuses: Counter = Counter()
     path = f"/api/v1/cart/{owner.id}/"
@@ -80,7 +80,7 @@ def test_an_open_stream_does_not_hold_customers_up(customers_service, cart_servi
 
 def test_cart_stops_cleanly_with_open_streams(cart_binary, cart_environment, cart_database,
                                               customers_service, start_service):
-    """Whatever gRPC's threads are doing at that moment."""
+    """At any moment in the work of gRPC's threads."""
     for _ in range(10):
         service = start_service(
             cart_binary, cart_environment(cart_database, customers_service.grpc_port))

@@ -1,5 +1,5 @@
-"""What holds for every endpoint of both services: paths, methods, status codes, headers. What holds for
-every answer is checked by the client itself, in every file."""
+"""Rules for every endpoint of both services: paths, methods, status codes, headers. The client
+itself checks the rules for every answer, in every file."""
 
 import re
 from http.client import HTTPConnection

@@ -1,4 +1,4 @@
-"""Load from wrk, where it has to be more than Python can make."""
+"""Load from wrk, for rates that Python cannot achieve."""
 
 import dataclasses
 import json
@@ -48,12 +48,12 @@ class Result:
 
     @property
     def served(self) -> float:
-        """Answers below 400, per second."""
+        """Returns the number of answers below 400 per second."""
         return (self.requests - self.refusals) / self.seconds
 
     @property
     def refused(self) -> float:
-        """Refusals per second."""
+        """Returns the number of refusals per second."""
         return self.refusals / self.seconds
 
     @property
@@ -63,13 +63,13 @@ class Result:
 
 def command(url: str, file: Path, *, connections: int, seconds: int, threads: int = 1,
             timeout: int = 10) -> list:
-    """Sends the requests of a file over that many connections, each as fast as it is answered."""
+    """Sends the requests of a file over this many connections, each as fast as it is answered."""
     return ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{timeout}s",
             "-s", _SCRIPT, url, "--", file]
 
 
 def result(output: str) -> Result:
-    """Reads what wrk has printed."""
+    """Parses wrk's output."""
     found = re.search(r"^RESULT (.*)$", output, re.MULTILINE)
     if not found:
         raise Failure(f"wrk printed no result:\n{output}")

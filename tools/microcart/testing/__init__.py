@@ -1,4 +1,4 @@
-"""What the tests in pytest share: clusters, certificates, running services, a checking client, accounts.
+"""Support of the tests in pytest: clusters, certificates, services, a checking client, accounts.
 
 A suite gets its fixtures with `pytest_plugins = ["microcart.testing.fixtures"]`.
 """

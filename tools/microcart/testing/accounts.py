@@ -19,7 +19,7 @@ def fresh_email(prefix: str = "user") -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """A user that exists. `token` is an Authorization header signed as the reference signs."""
+    """An existing user. `token` is an Authorization header, signed as by the reference."""
 
     id: int
     email: str
@@ -28,7 +28,7 @@ class Account:
 
 
 class Accounts:
-    """Makes accounts through the API of customers."""
+    """Makes accounts through the API of the customers service."""
 
     def __init__(self, customers: Client):
         self._customers = customers
@@ -42,7 +42,7 @@ class Accounts:
                        tokens.bearer(user["id"], email=email, is_admin=is_admin))
 
     def login(self, email: str, password: str = PASSWORD) -> str:
-        """The token of a real login."""
+        """Logs in and returns the token."""
         body = {"email": email, "password": password}
         return self._customers.post("/api/v1/auth/login/", body=body).ok()["token"]
 
@@ -57,8 +57,8 @@ class Accounts:
 
 
 class People:
-    """One account of every role. The claims of `demoted` and `promoted` say the opposite of what
-    the database says now; `deleted` is gone."""
+    """One account of every role. The claims of `demoted` and `promoted` contradict the present
+    state of the database; `deleted` no longer exists."""
 
     def __init__(self, accounts: Accounts):
         self.owner = accounts.create()

@@ -14,7 +14,7 @@ _METHOD = "/UserAuth/ValidateToken"
 
 
 def generate(directory: pathlib.Path):
-    """Compiles auth.proto into `directory` and gives its module."""
+    """Compiles auth.proto into `directory` and returns its module."""
     subprocess.run(["protoc", f"--proto_path={_PROTO}", f"--python_out={directory}", "auth.proto"],
                    check=True, capture_output=True)
     sys.path.insert(0, str(directory))
@@ -48,7 +48,7 @@ class UserAuth:
         self._channel.close()
 
     def validate(self, header: str, seconds: float = 10, metadata: tuple = ()):
-        """The payload for an Authorization header's value; raises grpc.RpcError."""
+        """Returns the payload for an Authorization header's value. Raises grpc.RpcError."""
         request = self._messages.AuthRequest(token=self._messages.JwtToken(value=header))
         return self._call(request, timeout=seconds, metadata=metadata).payload
 
@@ -56,7 +56,7 @@ class UserAuth:
         return self._call(request, timeout=seconds)
 
     def refusal(self, header: str) -> tuple[grpc.StatusCode, str]:
-        """Status and message of a call that must fail."""
+        """Returns status and message of a call that must fail."""
         try:
             payload = self.validate(header)
         except grpc.RpcError as error:

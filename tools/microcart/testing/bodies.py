@@ -18,7 +18,7 @@ NEGATIVE = "Must be greater than or equal to 0."
 NO_OBJECT = {"_schema": ["Invalid input type."]}
 NO_JSON = {"json": ["Invalid JSON body."]}
 
-# Bodies that fit no endpoint: what was sent → status, fields.
+# Bodies that match no endpoint: body → status, fields.
 MALFORMED = {
     "array": (b"[]", 422, NO_OBJECT),
     "array of an object": (b'[{"email": "a@example.com"}]', 422, NO_OBJECT),
@@ -48,11 +48,11 @@ MALFORMED = {
     "33 objects": (b'{"a":' * 33 + b"1" + b"}" * 33, 400, NO_JSON),
 }
 
-# Values that are no string, as JSON text.
+# Values that are not strings, as JSON text.
 NO_STRINGS = {"number": "1", "fraction": "1.5", "boolean": "true", "array": "[]", "object": "{}",
               "huge number": "1" * 400, "array of strings": '["a"]'}
 
-# Values that are no integer, as JSON text.
+# Values that are not integers, as JSON text.
 NO_INTEGERS = {"string": '"1"', "fraction": "1.5", "whole fraction": "1.0", "true": "true",
                "false": "false", "array": "[1]", "object": "{}", "empty string": '""',
                "exponent": "1e400", "past int64": "9223372036854775808",

@@ -1,4 +1,4 @@
-"""An HTTP client that checks the wire conventions of every answer it gets."""
+"""An HTTP client that checks the wire conventions of every answer that it receives."""
 
 import http
 import json
@@ -25,7 +25,7 @@ _NAMES = {413: "payload_too_large"}
 
 
 class Answer:
-    """One checked answer: its status, headers and parsed body."""
+    """A checked answer: its status, headers and parsed body."""
 
     def __init__(self, response: httpx.Response):
         self.response = response
@@ -47,7 +47,7 @@ class Answer:
         return self.body["error"]["fields"]
 
     def ok(self, status: int = 200):
-        """The data of a success."""
+        """Returns the data of a success."""
         assert self.status == status, self
         return self.body["data"] if self.body else None
 
@@ -55,12 +55,12 @@ class Answer:
         assert (self.status, self.body["error"]["message"]) == (status, message), self
 
     def invalid(self, fields: dict, status: int = 422) -> None:
-        """A validation failure with exactly these messages."""
+        """Expects a validation failure with exactly these messages."""
         assert (self.status, self.body["error"].get("fields")) == (status, fields), self
 
 
 def check(response: httpx.Response) -> Answer:
-    """Every answer of either service has to pass here, whatever its test is about."""
+    """Checks an answer. Every answer of either service passes through this function."""
     assert response.headers.get("Content-Type", "").split(";")[0] == "application/json", (
         response.request.url, response.status_code, response.headers)
     assert response.headers.get("X-Request-ID"), response.headers
@@ -103,7 +103,7 @@ def _check_error(answer: Answer) -> None:
 
 
 def keys(value) -> set[str]:
-    """Every key of every object within a JSON value."""
+    """Returns every key of every object within a JSON value."""
     if isinstance(value, dict):
         return set(value).union(*map(keys, value.values()))
     if isinstance(value, list):
@@ -119,7 +119,7 @@ def _send_at_once(event: str, details: dict) -> None:
 
 
 class Client:
-    """Speaks to one service. Thread-safe; connections are kept and shared."""
+    """A client of one service. Thread-safe; connections are kept and shared."""
 
     def __init__(self, url: str, checker=check):
         self.url = url
@@ -133,7 +133,7 @@ class Client:
 
     def call(self, method: str, path: str, token: str | None = None, body=NOTHING, *,
              content: bytes | None = None, headers: dict | None = None) -> Answer:
-        """`token` is the whole Authorization header; `body` is sent as JSON, `content` as it is."""
+        """`token` is the whole Authorization header; `body` is sent as JSON, `content` unchanged."""
         if body is not NOTHING:
             content = json.dumps(body, ensure_ascii=False).encode()
         headers = dict(headers or {})

@@ -1,4 +1,4 @@
-"""A temporary PostgreSQL cluster with the role of the services, and what tests do in its databases."""
+"""A temporary PostgreSQL cluster with the role of the services, and helpers for its databases."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ import psycopg
 from microcart.certificates import Peer
 from microcart.postgres import BIN, SUPERUSER, TemporaryCluster
 
-# The role of the services: owns its databases, is no superuser, and logs in with a password.
+# The role of the services. It owns its databases, is not a superuser, and logs in with a password.
 ROLE = "microcart"
 PASSWORD = "marked-database-password-5b1f"
 
@@ -23,13 +23,13 @@ class Cluster(TemporaryCluster):
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
 
     def connect(self, database: str, **options) -> psycopg.Connection:
-        """A superuser's connection; autocommits unless told otherwise."""
+        """Opens a superuser's connection, which autocommits by default."""
         options.setdefault("autocommit", True)
         return psycopg.connect(host=str(self.data), port=self.port, user=SUPERUSER,
                                dbname=database, **options)
 
     def query(self, database: str, statement: str, *arguments) -> list[tuple]:
-        """Returns the rows of one statement, or nothing where it has none."""
+        """Returns the rows of one statement, or nothing if it returns none."""
         with self.connect(database) as connection:
             cursor = connection.execute(statement, arguments)
             return cursor.fetchall() if cursor.description else []
@@ -59,11 +59,11 @@ class Cluster(TemporaryCluster):
         return done.stdout
 
     def administrator(self) -> dict[str, str]:
-        """The variables with which PostgreSQL's own programs log in as a superuser."""
+        """Returns the variables with which PostgreSQL's own programs log in as a superuser."""
         return {"PGHOST": str(self.data), "PGPORT": str(self.port), "PGUSER": SUPERUSER}
 
     def environment(self, database: str) -> dict[str, str]:
-        """The variables with which a service reaches `database`."""
+        """Returns the variables with which a service connects to `database`."""
         return {
             "POSTGRES_HOST": "127.0.0.1",
             "POSTGRES_PORT": str(self.port),

@@ -13,7 +13,7 @@ from microcart import ROOT
 from microcart.services import SERVICES
 
 _DIRECTORY = ROOT / "docs/openapi"
-# Headers that an answer has only where its description says so.
+# Headers that an answer may have only if its description names them.
 _SPECIAL_HEADERS = ("Retry-After", "WWW-Authenticate", "Allow", "Location")
 
 _formats = jsonschema.FormatChecker(formats=())
@@ -42,12 +42,12 @@ class Endpoint:
 
 
 def fill(path: str, identifier: int) -> str:
-    """The path with `identifier` for each of its parameters."""
+    """Returns the path with `identifier` for each of its parameters."""
     return re.sub(r"\{\w+\}", str(identifier), path)
 
 
 def _needs_token(operation: dict) -> bool:
-    """Whether it names an authorization, and none of its alternatives is to do without."""
+    """Returns whether the operation requires an authorization."""
     return bool(operation["security"]) and {} not in operation["security"]
 
 
@@ -60,23 +60,23 @@ class Document:
                        for path, operations in document["paths"].items()]
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """Every endpoint, by its method and path."""
+        """Returns every endpoint, by its method and path."""
         return {f"{method.upper()} {path}": Endpoint(method.upper(), path, _needs_token(operation))
                 for path, operations in self._document["paths"].items()
                 for method, operation in operations.items()}
 
     def methods(self) -> dict[str, set[str]]:
-        """The methods of each path."""
+        """Returns the methods of each path."""
         return {path: set(map(str.upper, operations))
                 for path, operations in self._document["paths"].items()}
 
     def operations(self, path: str) -> dict | None:
-        """The operations of a path, by method. A `{parameter}` matches digits only."""
+        """Returns the operations of a path, by method. A `{parameter}` matches digits only."""
         found = [operations for pattern, operations in self._paths if pattern.fullmatch(path)]
         return found[0] if found else None
 
     def check(self, response: httpx.Response, answers: dict) -> None:
-        """Raises where the answer is not one of those described."""
+        """Raises AssertionError if the answer is not one of the described answers."""
         status = str(response.status_code)
         told = f"{response.request.method} {response.request.url} → {status} {response.text[:500]}"
         assert status in answers, f"this status is not documented: {told}"
@@ -124,10 +124,10 @@ def documents() -> dict[str, Document]:
 
 
 def check(response: httpx.Response) -> None:
-    """Raises AssertionError where an answer is not what its service's document says.
+    """Raises AssertionError if an answer does not match its service's document.
 
-    Two things are outside of the documents: a path that they do not name, which is a 404 (or the
-    other service's), and OPTIONS.
+    Two kinds of requests are outside of the documents: a path that they do not name, which is a 404
+    (or the other service's), and OPTIONS.
     """
     path = response.request.url.raw_path.split(b"?")[0].decode("latin-1")
     method = response.request.method.lower().replace("head", "get")
@@ -136,7 +136,7 @@ def check(response: httpx.Response) -> None:
         if operations is None or response.status_code == 404 and method not in operations:
             continue  # A path of the other service.
         if method in operations:
-            # Asked of the wrong service, the path is unknown.
+            # For the wrong service, the path is unknown.
             document.check(response, operations[method]["responses"] | {
                 "404": {"$ref": "#/components/responses/not_found"}})
         elif method != "options":

@@ -1,4 +1,4 @@
-"""A deployment that runs already, tested in place of services that the tests start.
+"""A running deployment, which is tested instead of services that the tests start.
 
 MICROCART_<SERVICE>_URL is the URL of each service, MICROCART_JWT_SECRET is the secret of the tokens,
 and it has the demo data. Tests that need a database or a process of their own are skipped.
@@ -18,7 +18,7 @@ _URLS = {name: os.environ.get(f"MICROCART_{spec.variable('URL')}")
 
 
 class ExternalService:
-    """What the tests use of `microcart.testing.service.Service`, of a service that others run."""
+    """The part of `microcart.testing.service.Service` that a running deployment can offer."""
 
     def __init__(self, name: str):
         self.name = name

@@ -1,5 +1,5 @@
-"""Fixtures: one PostgreSQL cluster a session; databases, services and clients of its own for every
-test file, so that files can run in parallel and in any order."""
+"""Fixtures: one PostgreSQL cluster for a session; separate databases, services and clients for
+every test file, so that files can run in parallel and in any order."""
 
 import itertools
 import pathlib
@@ -19,18 +19,18 @@ from microcart.testing.external import ExternalService, is_external, skip_if_ext
 from microcart.testing.peers import Certificates  # noqa: E402
 from microcart.testing.service import Service, run  # noqa: E402
 
-# Settings that the tests need where a service's own defaults would be in their way.
+# Settings for the tests that differ from the services' defaults.
 _TEST_SETTINGS = {
     "customers": {
         "JWT_SECRET": tokens.SECRET,
-        # All tests come from one address; test_throttle.py has limits of its own.
+        # Raised because all tests come from one address; test_throttle.py has its own limits.
         "LOGIN_FAILURES_PER_ADDRESS": "1000000"},
 }
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what the services wrote."""
+    """Adds the services' output to the report of a failed test."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:
@@ -59,7 +59,7 @@ def auth_messages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service_class() -> type[Service]:
-    """What runs the services of a test file."""
+    """The supervisor of a test file's services."""
     return Service
 
 
@@ -94,8 +94,8 @@ def _fixtures(spec: ServiceSpec) -> list:
 
     @pytest.fixture(scope="session", name=f"{name}_environment")
     def environment(cluster, certificates):
-        """Makes the service's variables, over a database. `grpc_port` is the port of its gRPC
-        server, or of the one that it calls."""
+        """Makes the service's variables for a database. `grpc_port` is the port of its gRPC server,
+        or of the one that it calls."""
         def make(database: str, grpc_port: int = 0, **more: str) -> dict[str, str]:
             return {**cluster.environment(database), **getattr(certificates, name).environment(),
                     **spec.grpc_environment(grpc_port), **_TEST_SETTINGS.get(name, {}), **more}
@@ -114,7 +114,7 @@ def _fixtures(spec: ServiceSpec) -> list:
 
     @pytest.fixture(scope="module", name=f"{name}_service")
     def service(request):
-        """The service under test: one of our own, or of a deployment (microcart.testing.external)."""
+        """The service under test: one that we start, or an external one (microcart.testing.external)."""
         if is_external():
             return ExternalService(name)
         return request.getfixturevalue(f"own_{name}_service")
@@ -135,7 +135,7 @@ for _spec in SERVICES.values():
 
 @pytest.fixture(scope="module")
 def start_service():
-    """Starts a service that the test file needs beside the usual ones; stopped at its end."""
+    """Starts an additional service, which is stopped at the end of the test file."""
     started = []
 
     def start(binary: pathlib.Path, environment: dict[str, str], **options) -> Service:
@@ -165,5 +165,5 @@ def people(accounts) -> People:
 
 @pytest.fixture(scope="module")
 def admin(accounts) -> str:
-    """An admin's token."""
+    """The token of an admin."""
     return accounts.demo_admin_token

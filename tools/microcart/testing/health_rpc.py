@@ -1,16 +1,16 @@
-"""A client of gRPC's standard health service, whose messages are short enough to be read as they are."""
+"""A client of gRPC's standard health service, whose short messages are decoded by hand."""
 
 import contextlib
 
 import grpc
 
-# HealthCheckResponse, on the wire: field 1, a number.
+# HealthCheckResponse on the wire: field 1, a number.
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 
 
 @contextlib.contextmanager
 def health(port: int, ca, peer):
-    """The channel's Check and Watch, of the server as a whole."""
+    """Check and Watch of a channel, for the server as a whole."""
     credentials = grpc.ssl_channel_credentials(
         ca.read_bytes(), peer.key.read_bytes(), peer.certificate.read_bytes())
     with grpc.secure_channel(f"127.0.0.1:{port}", credentials,
@@ -27,5 +27,5 @@ class Health:
         return self._check(b"", timeout=10)
 
     def watch(self):
-        """The state now, and each that follows."""
+        """Returns the current state and every later one."""
         return self._watch(b"", timeout=60)

@@ -9,7 +9,7 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class Scrape:
-    """What one scrape of a service brought."""
+    """The samples of one scrape of a service."""
 
     def __init__(self, service):
         response = request("GET", f"http://127.0.0.1:{service.metrics_port}/metrics")
@@ -28,12 +28,12 @@ class Scrape:
                 self.samples.append((name, dict(_LABEL.findall(labels or "")), float(value)))
 
     def value(self, name: str, **labels: str) -> float:
-        """The sum of all samples of that name that have these labels."""
+        """Returns the sum of all samples of this name with these labels."""
         return sum(value for sample, found, value in self.samples
                    if sample == name and labels.items() <= found.items())
 
     def family(self, sample: str) -> str:
-        """The metric that a sample's name belongs to."""
+        """Returns the metric of a sample's name."""
         for suffix in ("_bucket", "_count", "_sum"):
             base = sample.removesuffix(suffix)
             if sample.endswith(suffix) and self.types.get(base) == "histogram":
@@ -41,7 +41,7 @@ class Scrape:
         return sample
 
     def labels(self) -> dict[str, set[str]]:
-        """The names of each metric's labels."""
+        """Returns the names of each metric's labels."""
         names: dict[str, set[str]] = {name: set() for name in self.types}
         for sample, labels, _ in self.samples:
             names[self.family(sample)] |= labels.keys() - {"le"}
@@ -49,7 +49,7 @@ class Scrape:
 
 
 class Growth:
-    """How much the figures have grown since this was made."""
+    """Returns the growth of the figures since the object was made."""
 
     def __init__(self, service):
         self._service = service

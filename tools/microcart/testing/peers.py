@@ -1,4 +1,4 @@
-"""Certificates for mutual TLS: those of the services, and those of peers that must be refused."""
+"""Certificates for mutual TLS, of the services and of peers that must be refused."""
 
 import dataclasses
 import datetime

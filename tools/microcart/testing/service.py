@@ -13,7 +13,7 @@ from microcart.processes import Command
 from microcart.services import SERVICES
 from microcart.waiting import eventually
 
-# What a sanitizer or coverage build reads; nothing else of the caller's environment is passed on.
+# Variables of sanitizer and coverage builds, the only ones of the caller's that are passed on.
 _PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS",
               "LLVM_PROFILE_FILE")
 
@@ -31,9 +31,9 @@ def _environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 class Service:
-    """`<binary> serve`. Its ports are free ones, and stay the same over restarts."""
+    """`<binary> serve` on free ports, which stay the same over restarts."""
 
-    # Those not stopped yet, for the report of a failed test.
+    # The running ones, for the report of a failed test.
     running: list["Service"] = []
 
     def __init__(self, binary: pathlib.Path, environment: dict[str, str]):
@@ -81,13 +81,13 @@ class Service:
         return self
 
     def stop(self, seconds: float = 20) -> None:
-        """SIGTERM, and a clean end."""
+        """Stops the process with SIGTERM, and expects a clean end."""
         self.process.send_signal(signal.SIGTERM)
         code = self.wait(seconds)
         assert code == 0, f"{self.name} ended with {code}:\n{self.report()}"
 
     def wait(self, seconds: float = 20) -> int:
-        """The exit code of a process that ends by itself; one that does not is killed."""
+        """Returns the exit code of a process that ends by itself; kills one that does not."""
         try:
             return self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired as still_running:
@@ -102,7 +102,7 @@ class Service:
                 Service.running.remove(self)
 
     def kill(self) -> None:
-        """Ends it at once, if it has not ended."""
+        """Kills the process, if it has not ended."""
         self.process.kill()
         self.wait()
 
@@ -110,7 +110,7 @@ class Service:
         return self.process is not None and self.process.poll() is None
 
     def pause(self) -> None:
-        """Stops the process as it is: connections stay open, nothing answers."""
+        """Freezes the process: connections stay open, and nothing answers."""
         self.process.send_signal(signal.SIGSTOP)
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
         eventually(lambda: all(re.search(r"\) T ", (task / "stat").read_text())
@@ -120,7 +120,7 @@ class Service:
         self.process.send_signal(signal.SIGCONT)
 
     def readiness(self) -> int:
-        """The status of /readyz, 0 where nothing answers."""
+        """Returns the status of /readyz, 0 if nothing answers."""
         return request("GET", f"{self.url}/readyz").status
 
     def wait_ready(self, status: int = 200, seconds: float = 30) -> None:
@@ -143,7 +143,7 @@ class Service:
                 self._changed.notify_all()
 
     def _listening(self, first_line: int, protocol: str) -> int:
-        """The port of the log's "listening" line for `protocol`."""
+        """Returns the port in the log's "listening" line for `protocol`."""
         def port() -> int:
             for line in self.stdout[first_line:]:
                 if '"listening"' in line:

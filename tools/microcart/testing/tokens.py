@@ -1,4 +1,4 @@
-"""Tokens signed here, as the reference signs them, and in every wrong way."""
+"""Tokens signed in the way of the reference, and in every wrong way."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def sign(payload: dict, secret: str = SECRET, algorithm: str = "HS256",
 
 
 def bearer(user_id: int, **options) -> str:
-    """The whole Authorization header of a valid token."""
+    """Returns the whole Authorization header of a valid token."""
     return f"Bearer {sign(claims(user_id, **options))}"
 
 
@@ -36,19 +36,19 @@ def _without(payload: dict, name: str) -> dict:
 
 
 def _altered(token: str) -> str:
-    """The token with another user's claims under the old signature."""
+    """Returns the token with another user's claims under the old signature."""
     header, _, signature = token.split(".")
     return ".".join([header, sign(claims(1, is_admin=True)).split(".")[1], signature])
 
 
 def _encode(part) -> str:
-    """base64url of bytes, or of the JSON of anything else."""
+    """Encodes bytes, or the JSON of any other value, as base64url."""
     content = part if isinstance(part, bytes) else json.dumps(part).encode()
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def forge(header, payload, secret: str = SECRET) -> str:
-    """A token with any header and payload (see _encode), and a true HS256 signature over them."""
+    """Returns a token with any header and payload (see _encode) and a valid HS256 signature."""
     text = f"{_encode(header)}.{_encode(payload)}"
     return f"{text}.{_encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))}"
 
@@ -57,17 +57,17 @@ _HS256 = {"alg": "HS256", "typ": "JWT"}
 
 
 def _headed(user: int, secret: str = SECRET, **header) -> str:
-    """A token that would be right, but for its header."""
+    """Returns a token that is valid except for its header."""
     return forge({**_HS256, **header}, claims(user), secret)
 
 
 def _claiming(user: int, **changed) -> str:
-    """A token that would be right, but for its claims."""
+    """Returns a token that is valid except for its claims."""
     return forge(_HS256, {**claims(user), **changed})
 
 
 def _flipped(token: str, segment: int) -> str:
-    """The token with one bit flipped in the middle of a segment."""
+    """Returns the token with one bit flipped in the middle of a segment."""
     parts = token.split(".")
     content = bytearray(base64.urlsafe_b64decode(parts[segment] + "=="))
     content[len(content) // 2] ^= 1
@@ -79,8 +79,8 @@ def _valid(user: int) -> str:
     return sign(claims(user))
 
 
-# What is wrong with a token → how to make it for the id of a user that exists, and the reason given
-# after "Invalid authorization token, ", which is empty where the words are not fixed.
+# The fault of a token → a function that makes it for the id of an existing user, and the reason
+# after "Invalid authorization token, ", which is empty if the words are not fixed.
 REFUSED = {
     "no segments": (lambda user: "garbage", "Not enough segments"),
     "two segments": (lambda user: "a.b", "Not enough segments"),

@@ -1,11 +1,11 @@
 """The README's tour: shell blocks, each perhaps followed by the output it is said to print.
 
-    <!-- tour:begin -->        Only what stands between these two lines is run.
+    <!-- tour:begin -->        Only blocks between these two lines are run.
     ```sh                      Runs with bash; variables last over the blocks.
-    ```json or ```text         The printed output of the block before it; json compares as JSON.
+    ```json or ```text         The output of the block before it; json compares as JSON.
     <!-- tour:end -->
 
-What differs from run to run (tokens, timestamps, request ids) compares equal.
+Values that differ from run to run (tokens, timestamps, request ids) compare equal.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ _VOLATILE = (
 @dataclasses.dataclass
 class Step:
     script: str
-    language: str | None = None  # Of `expected`: json or text; None where the step prints nothing.
+    language: str | None = None  # Of `expected`: json or text; None if the step prints nothing.
     expected: str = ""
 
 
@@ -47,7 +47,7 @@ def parse(readme: str) -> list[Step]:
 
 
 def run(steps: list[Step], environment: dict[str, str]) -> list[str]:
-    """What each step prints, all run in one shell that stops at the first failure."""
+    """Runs all steps in one shell that stops at the first failure, and returns their output."""
     script = "set -euo pipefail\n" + "".join(
         f"{step.script}\necho '{_END_OF_STEP}'\n" for step in steps)
     done = subprocess.run(["bash", "-c", script], env={**os.environ, **environment},
@@ -57,7 +57,7 @@ def run(steps: list[Step], environment: dict[str, str]) -> list[str]:
 
 
 def same(step: Step, output: str) -> bool:
-    """Whether a step printed what the README says."""
+    """Returns whether a step printed the output that the README shows."""
     expected, printed = _normalise(step.expected), _normalise(output)
     if step.language == "json":
         return json.loads(expected) == json.loads(printed)
