@@ -1,4 +1,4 @@
-"""Fixtures: those of the end-to-end tests, and a loop that goes on beside a test."""
+"""Fixtures: those of the end-to-end tests, and an event loop that runs beside a test."""
 
 import resource
 

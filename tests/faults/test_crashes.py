@@ -1,5 +1,5 @@
-"""PostgreSQL restarts, and each service is killed, under load: what was acknowledged is there, none of
-it twice, and all goes on by itself."""
+"""PostgreSQL restarts, and each service is killed, under load. Afterwards every acknowledged write
+is stored, exactly once, and everything recovers by itself."""
 
 import asyncio
 import itertools
@@ -21,8 +21,8 @@ KILLS = 4
 
 
 class Writes:
-    """Registrations and additions to carts, each of its own kind and asked for once, so that one that
-    a service sent twice would be answered 400; and what was acknowledged of them."""
+    """Registrations and additions to carts, and the acknowledged ones among them. Each is unique and
+    requested once, so that a repetition by a service would be answered with 400."""
 
     def __init__(self, customers: Pool, cart: Pool, owners):
         self._customers = customers
@@ -30,7 +30,7 @@ class Writes:
         self._owners = owners
         self._items = ((owner, product) for product in range(1, PRODUCTS) for owner in owners)
         self._kinds = itertools.cycle([self._register, *[self._add_item] * 5, self._get_cart])
-        self.users: dict[str, int | None] = {}  # Email → the id, if acknowledged.
+        self.users: dict[str, int | None] = {}  # Email → id, if acknowledged.
         self.items: dict[tuple[int, int], int | None] = {}  # Cart, product → the item's id.
 
     def __call__(self) -> Request:
@@ -71,7 +71,7 @@ class Writes:
 
 
 class Running:
-    """Both services under load, and what they are to have stored."""
+    """Both services under load, and the state that they must have stored."""
 
     def __init__(self, cluster, databases, services, pools: tuple[Pool, Pool], load: Load,
                  writes: Writes):
@@ -83,8 +83,8 @@ class Running:
         self._databases = databases
 
     def assert_stored(self) -> None:
-        """Each acknowledged write, as acknowledged, and once. Acknowledged ones are taken first: what
-        is written meanwhile comes on top."""
+        """Checks that each acknowledged write is stored as acknowledged, exactly once. Acknowledged
+        writes are taken first, because the load continues to write."""
         customers, cart = self._databases
         users, items = dict(self.writes.users), dict(self.writes.items)
         stored_users = self.cluster.query(
@@ -113,8 +113,8 @@ def running(background, cluster, customers_database, cart_database, customers_se
 
 
 def _assert_recovered(background, running, began: float, killed: Pool | None = None) -> None:
-    """Within two seconds from now; then what is stored is right. Only who was asking what was
-    `killed` may see the connection end; all others are answered."""
+    """Expects recovery within two seconds from now, and then the right data. Only requests to the
+    `killed` part may see their connection end; all others are answered."""
     load, now = running.load, time.monotonic()
     well = background.run(load.well_since(now, RECOVERY))
     background.run(load.settled(before=well or now))
@@ -143,7 +143,7 @@ def test_kill(background, running, name, number):
     background.run(asyncio.sleep(0.3))
     began = time.monotonic()
     service.kill()
-    # Else a start may be so quick that nobody has missed the service.
+    # Otherwise a start may be so quick that no request has failed.
     background.run(running.load.hindered_since(began))
     background.run(asyncio.sleep(0.1 * number))
     service.start(until_ready=False)

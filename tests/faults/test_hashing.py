@@ -1,4 +1,4 @@
-"""More passwords than the machine can hash: the rest is refused at once, and all else goes on."""
+"""More passwords than the machine can hash: the excess is refused at once, other requests work."""
 
 import asyncio
 import os

@@ -1,10 +1,10 @@
 """Every link between the parts, with every fault, in both directions, under steady load.
 
-While a fault lasts, each request is answered within its deadline: rightly, or with a 503. Once it
-has ended, all is well again within two seconds, by itself.
+While a fault lasts, each request is answered within its deadline, correctly or with a 503. After it
+has ended, everything recovers by itself within two seconds.
 
-The links to PostgreSQL use TLS, as they should where a network may alter what it carries: without
-it, an altered byte of a value cannot be told from a right one. test_altered_plain_text asks less.
+The links to PostgreSQL use TLS, which is necessary if a network may alter data: without it, an
+altered value cannot be distinguished from a correct one. test_altered_plain_text demands less.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ RECOVERY = 2.0
 RATE = 120
 LINKS = ("cart to customers", "cart to PostgreSQL", "customers to PostgreSQL")
 MOMENT = 0.6
-# Long enough for every time-out to have passed.
+# Long enough for every time-out to pass.
 LONG = STATEMENT + 0.4
-# Fault → how long it lasts. Those of the second table act on one direction.
+# Fault → its duration. The faults of the second table act on one direction.
 WHOLE = {Refuse: MOMENT, NoAnswer: LONG, Flapping: MOMENT}
 DIRECTED = {Delay: MOMENT, Cut: MOMENT, CutMidMessage: MOMENT, Corrupt: MOMENT, Drip: MOMENT,
             HalfClose: MOMENT, BlackHole: LONG}
@@ -105,7 +105,7 @@ def system(background, start_system):
 
 
 async def _inflict(system: System, link: str, fault: Fault, seconds: float):
-    """What was asked during the fault and the recovery, and when all was well again after its end."""
+    """Returns the requests during fault and recovery, and the time of recovery after its end."""
     proxy, load = system.proxies[link], system.load
     began = time.monotonic()
     await proxy.begin(fault)
@@ -125,7 +125,7 @@ def test_link(background, system, link, case):
     assert [str(outcome) for outcome in outcomes if outcome.problem] == []
     assert recovery is not None, summary(outcomes)
     assert all(service.alive() for service in system.services())
-    # The load has met the fault.
+    # The fault has affected the load.
     unavailable = [outcome for outcome in outcomes if outcome.status == 503]
     slow = [outcome for outcome in outcomes if outcome.seconds and outcome.seconds > Delay.SECONDS]
     assert unavailable or fault in (Delay, Drip) and slow, summary(outcomes)
@@ -141,8 +141,8 @@ def plain_system(background, start_system):
 @pytest.mark.parametrize("direction", Direction, ids=lambda direction: direction.value)
 @pytest.mark.parametrize("link", LINKS[1:])
 def test_altered_plain_text(background, plain_system, link, direction):
-    """Nobody can tell a wrong value from a right one then, so an answer may be wrong, or a 500. But
-    there is one, in time; nothing ends or hangs; and with new connections all is well."""
+    """Without TLS a wrong value cannot be recognised, so an answer may be wrong, or a 500. However,
+    there is an answer in time, nothing ends or hangs, and with new connections everything works."""
     proxy, load = plain_system.proxies[link], plain_system.load
 
     async def alter():
@@ -151,7 +151,7 @@ def test_altered_plain_text(background, plain_system, link, direction):
         await asyncio.sleep(2 * MOMENT)
         await proxy.end()
         await load.settled(before=time.monotonic())
-        proxy.cut_all()  # What a session has been told it may remember.
+        proxy.cut_all()  # A session may remember altered values.
         well = await load.well_since(time.monotonic(), RECOVERY)
         return load.since(began), well
 

@@ -1,4 +1,4 @@
-"""How long a refused login takes tells nobody whether the email has an account, nor which kind of hash."""
+"""The time of a refused login reveals neither whether the email has an account nor its hash's kind."""
 
 import random
 import statistics
@@ -9,7 +9,7 @@ import pytest
 from microcart.testing.accounts import fresh_email
 
 TOLERANCE = 0.05
-SAMPLES = 150  # Of each kind of email, in a batch.
+SAMPLES = 150  # For each kind of email, in a batch.
 SLOW_SAMPLES = 20
 BATCHES = 6  # At most.
 REFERENCE_HASH = "$5$rounds=535000$ZyNumk0CX/piPWQj$dhprG6A4nC0NEIHkfPLiSD2TU/0DZmIc.KOwKgecZ7B"
@@ -23,13 +23,13 @@ def service(customers_binary, customers_environment, customers_database, start_s
 
 @pytest.fixture(scope="module")
 def known(accounts) -> str:
-    """With an argon2id hash, as all new ones."""
+    """An account with an argon2id hash, like all new ones."""
     return accounts.create().email
 
 
 def _assert_alike(url: str, samples: int, password: str, **emails) -> None:
-    """A wrong password takes the same time for each kind of email. The kinds take turns, in any order.
-    All samples count: more are taken only while the medians are not settled."""
+    """A wrong password takes the same time for each kind of email. The kinds alternate in random
+    order. All samples count; more are taken only while the medians are not settled."""
     times = {kind: [] for kind in emails}
     with httpx.Client(base_url=url) as client:
         for _ in range(BATCHES):

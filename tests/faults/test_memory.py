@@ -1,4 +1,4 @@
-"""What connections cost is bounded, whatever was asked on them."""
+"""The memory of connections is bounded, whatever was requested on them."""
 
 import contextlib
 import pathlib
@@ -12,7 +12,7 @@ from harness.http import request
 
 READERS = 300
 KEPT = 1000
-# What a connection costs, and all else.
+# Memory for each connection, and for everything else.
 BYTES_PER_CONNECTION = 16 * 1024
 BASE_BYTES = 64 * 1024 * 1024
 
@@ -58,7 +58,7 @@ def test_slow_readers_share_a_large_answer(fresh_service):
 
 
 def test_kept_connections_are_small_again(fresh_service, cluster, customers_database, accounts):
-    """Whatever was large: the request's head, the answer."""
+    """For a large request head and a large answer."""
     cluster.query(customers_database, """
         INSERT INTO users (email, password, first_name, last_name, is_admin)
         SELECT 'kept' || n || '@example.com', 'none', repeat('x', 100), repeat('y', 100), false

@@ -1,5 +1,5 @@
-"""More load than the services can take: they go on with as much as they can, refuse the rest at once,
-and need no more memory for it."""
+"""More load than the services can handle: they serve as much as they can, refuse the excess at once,
+and use no more memory for it."""
 
 import concurrent.futures
 import dataclasses
@@ -17,37 +17,37 @@ from harness.http import request
 from microcart import wrk
 from microcart.testing.service import Service
 
-# What both workers of a service take on before they refuse (platform/postgres/client.h); a little
-# less, since the kernel does not share connections out evenly.
+# The number of requests that both workers of a service accept before they refuse any
+# (platform/postgres/client.h), reduced because the kernel does not distribute connections evenly.
 IN_PROGRESS = 2 * 1024
 FULL_LOAD = IN_PROGRESS * 3 // 4
 OVERLOAD = 3 * IN_PROGRESS
-# Fewer connections cost less: these are served fastest.
+# Fewer connections cost less, so these are served fastest.
 MODERATE_LOADS = (64, 256)
 LOAD_SECONDS = 3
-OVERLOAD_SECONDS = 6  # Some of which thousands of connections take to be made.
+OVERLOAD_SECONDS = 6  # Includes the time to make thousands of connections.
 ROUNDS = 4  # At most.
-# What is still served: of full load, and of the most that any number of connections gets.
+# Share that is still served: of full load, and of the maximum for any number of connections.
 OF_FULL_LOAD = 0.8
 OF_PEAK = 0.4
-NEWCOMERS = 4  # At a time; more of them take the time of what is measured.
-# Answers to them in an overload, at least, and refusals in all.
+NEWCOMERS = 4  # At a time; more of them would disturb the measurement.
+# Minimum number of answers to them in an overload, and of refusals in all.
 ANSWERS = 40
 REFUSALS = 3
-# What those who have gone had asked for is still to be worked off.
+# Requests of clients that have disconnected are still being processed.
 DRAIN = 2
-# What a connection costs, and all else.
+# Memory for each connection, and for everything else.
 BYTES_PER_CONNECTION = 16 * 1024
 BASE_BYTES = 64 * 1024 * 1024
 
 
 @dataclasses.dataclass
 class Newcomers:
-    """Some who come now and then, each time on a new connection, while all that goes on."""
+    """Clients that send a request now and then, each on a new connection, during the overload."""
 
     port: int
     message: bytes
-    # Status, Retry-After, and how many seconds it took.
+    # Status, Retry-After, and duration in seconds.
     answers: list[tuple[int, str | None, float]] = dataclasses.field(default_factory=list)
 
     def __enter__(self):
@@ -60,7 +60,7 @@ class Newcomers:
         self._ended.set()
         self._executor.shutdown()
         for asking in self._asking:
-            asking.result()  # Raises what has ended it.
+            asking.result()  # Raises the exception that ended it.
 
     def _ask(self) -> None:
         while not self._ended.wait(0.1):
@@ -75,7 +75,7 @@ class Newcomers:
 
 
 class Quiet(Service):
-    """Its log is thrown away once it is ready: to keep it would take more time than to serve."""
+    """The log is discarded after the start, because keeping it would take more time than serving."""
 
     def _read(self, pipe, lines):
         def until_ready():
@@ -95,7 +95,7 @@ def service_class():
 
 
 def _memory(service) -> int:
-    """The most that the process has had in memory, in bytes."""
+    """Returns the peak of the process's memory, in bytes."""
     with open(f"/proc/{service.process.pid}/status", encoding="ascii") as status:
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) * 1024
 
@@ -139,7 +139,7 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
                        seconds=seconds)
 
     def full_load() -> wrk.Result:
-        """Once more if some were refused: one worker may have been given too many connections."""
+        """Repeats if some were refused, because one worker may have received too many connections."""
         for _ in range(ROUNDS):
             result = load(FULL_LOAD)
             if is_taken_on(result):
@@ -153,8 +153,7 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
     def refusals() -> list[float]:
         return [seconds for status, _, seconds in newcomers.answers if status == 503]
 
-    # One round is enough, unless the machine was busy with something else, or few newcomers came in
-    # where there was no room.
+    # One round is enough, unless the machine was busy otherwise, or few newcomers could connect.
     full_loads, peaks, overloads = [], [], []
     while True:
         time.sleep(DRAIN)
@@ -173,17 +172,17 @@ def test_three_times_too_much(customers_service, cart_service, items, tmp_path, 
     assert all(map(is_taken_on, (*peaks, *full_loads))), told
     assert all(result.refused > 0 for result in overloads), told
     assert is_served, told
-    # Everybody is answered.
+    # Every request is answered.
     assert all((result.timeouts, result.connect_errors, result.broken) == (0, 0, 0)
                for result in overloads), told
     assert {answer[:2] for answer in newcomers.answers} <= {(200, None), (503, "1")}, told
     assert len(newcomers.answers) >= ANSWERS * len(overloads), told
-    # Who is refused hears so at once.
+    # A refused request is answered at once.
     assert len(refusals()) >= REFUSALS, told
     assert statistics.median(refusals()) < 1, told
     for each in (customers_service, cart_service):
         assert _memory(each) < BASE_BYTES + OVERLOAD * BYTES_PER_CONNECTION
-    # And when it is over, all is as before.
+    # After the overload, everything works as before.
     time.sleep(DRAIN)
     after = full_load()
     assert is_taken_on(after), after

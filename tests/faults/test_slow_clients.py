@@ -1,4 +1,4 @@
-"""A thousand clients that are slow on purpose: they are sent away in time, and nobody else waits."""
+"""A thousand clients that are slow on purpose are closed in time, and no other client waits."""
 
 import asyncio
 import contextlib
@@ -13,17 +13,17 @@ import pytest
 from harness.background import Background
 from harness.http import read_reply, request
 
-SLOW = 334  # Of each of the three kinds.
+SLOW = 334  # Clients of each of the three kinds.
 HEAD_TIME, BODY_TIME = 10, 30  # platform/http/server.h; the time to write is that for a body.
-SLACK = 3  # After a connection was made, until its client hears of its end.
-LATE = 6  # After the first was made, until the last one is closed.
-BYSTANDERS = 4  # Of each service.
-# A p99 below this is the machine's, not the service's.
+SLACK = 3  # Seconds after the limit within which a client sees the end of its connection.
+LATE = 6  # Seconds after the first connection's limit within which the last one is closed.
+BYSTANDERS = 4  # For each service.
+# A p99 below this is caused by the machine, not by the service.
 FLOOR = 0.01
 
 
 class Bystander:
-    """Asks one thing after the other; remembers how long each took."""
+    """Sends one request after the other and records how long each takes."""
 
     def __init__(self, port: int, message: bytes):
         self._port = port
@@ -57,7 +57,7 @@ async def _read_to_end(reader) -> bytes:
 
 
 async def _slow_head(port: int) -> tuple[float, bytes]:
-    """Seconds until the connection was ended, and what came. A byte every second."""
+    """Sends a byte every second. Returns the seconds until the connection ended, and the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     began = time.monotonic()
     ended = asyncio.create_task(_read_to_end(reader))
@@ -89,7 +89,7 @@ async def _slow_body(port: int) -> tuple[float, bytes]:
 
 
 async def _slow_read(port: int) -> None:
-    """Asks for far more than any buffer holds, and reads none of it."""
+    """Requests far more data than any buffer holds, and reads none of it."""
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     plain.setblocking(False)
@@ -106,8 +106,8 @@ async def _slow_read(port: int) -> None:
 
 
 def _sockets(service) -> int:
-    """How many the service has open. What its clients see can come later: a connection whose client
-    reads nothing cannot be told of its end."""
+    """Returns the number of connections that the service has open. Clients may notice the end later,
+    because a client that reads nothing cannot receive it."""
     count = 0
     for descriptor in pathlib.Path(f"/proc/{service.process.pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -117,8 +117,8 @@ def _sockets(service) -> int:
 
 @pytest.fixture
 def bystanders(customers_service, accounts, start_service):
-    """Those of the service under test, and those of another that is left in peace. On a loop of
-    their own, so that they do not wait for the slow clients' loop."""
+    """Bystanders of the service under test, and of another service without slow clients. They run on
+    their own event loop, so that they do not wait for the slow clients' loop."""
     account = accounts.create()
     message = request("GET", f"/api/v1/users/{account.id}/", account.token)
     peaceful = start_service(customers_service.binary, {
@@ -145,7 +145,7 @@ def test_slow_clients(background, customers_service, bystanders):
             await asyncio.sleep(began + moment - time.monotonic())
             samples.append(_sockets(customers_service) - before)
             if len(samples) == 1:
-                # That a thousand come at once is not slowness: what it takes is not counted.
+                # The time of a thousand simultaneous connections is not counted.
                 for bystander in itertools.chain(*bystanders):
                     bystander.seconds.clear()
         while samples[-1] > 0 and time.monotonic() < began + BODY_TIME + LATE + SLACK:
@@ -159,7 +159,7 @@ def test_slow_clients(background, customers_service, bystanders):
     before = _sockets(customers_service)
     (there, without_heads, still, none), ended = background.run(beset(), 90)
 
-    # Each kind was there until its time was over, and not for longer.
+    # Each kind stayed connected until its limit, and not longer.
     assert there == 3 * SLOW
     assert without_heads == still == 2 * SLOW
     assert none <= 0
@@ -168,8 +168,8 @@ def test_slow_clients(background, customers_service, bystanders):
         assert limit - 1 < min(seconds) and max(seconds) < limit + SLACK, sorted(seconds)
         assert all(received.startswith(b"HTTP/1.1 408 ") for _, received in results)
 
-    # And nobody else has noticed: they waited as long as those of the other service in the same
-    # moments.
+    # The bystanders did not notice: they waited as long as those of the other service at the same
+    # time.
     p99 = [_p99(asking) for asking in bystanders]
     print(f"p99 {p99[0] * 1000:.1f} ms beside the slow clients, {p99[1] * 1000:.1f} ms in peace")
     assert p99[0] <= max(2 * p99[1], FLOOR)

@@ -1,5 +1,5 @@
-"""SIGTERM under load, behind a proxy that retries nothing: whoever has sent a request gets its answer,
-and what was acknowledged is stored."""
+"""SIGTERM under load, behind a proxy that retries nothing: every request that was sent is answered,
+and every acknowledged write is stored."""
 
 import asyncio
 import itertools
@@ -17,21 +17,21 @@ from microcart.testing.accounts import PASSWORD, fresh_email
 
 GRACE = 30
 CLIENTS = 40
-# After an answer, for a last request on the same connection (platform/http/connection.cpp).
+# Time after an answer for a last request on the same connection (platform/http/connection.cpp).
 LAST_REQUEST = 1.0
 OWNERS = 8
 PRODUCTS = 2000
 
 
 class Latency(Delay):
-    """Requests are on their way for long enough to cross with the end of a connection."""
+    """Delays requests so that some cross with the end of a connection."""
 
     SECONDS = 0.002
 
 
 class Writes:
-    """Requests for one service, some of which write, and what was acknowledged of those: what the
-    database must hold, and when the last one was."""
+    """Requests for one service, some of which write, and the acknowledged writes: the data that the
+    database must hold, and the time of the last one."""
 
     def __init__(self, owners):
         self._owners = owners
@@ -39,7 +39,7 @@ class Writes:
         self.last = 0.0
 
     def __call__(self, chance: random.Random) -> tuple[bytes, Callable[[Reply], None]]:
-        """A request, and what to do with its answer of success."""
+        """A request, and a function for its successful answer."""
         if chance.random() < 0.2:
             return self._write(chance)
         return self._read(chance.choice(self._owners)), lambda _: None
@@ -90,15 +90,15 @@ class CartWrites(Writes):
 
 
 class Clients:
-    """Each asks again and again, over a connection that it keeps for as long as it may, with pauses
-    now and then; until it is turned away."""
+    """Clients that each send requests over one connection for as long as the service permits, with
+    occasional pauses, until they are refused."""
 
     def __init__(self, port: int, make_request: Writes):
         self._port = port
         self._make_request = make_request
         self.answered = 0
-        self.turned_away = 0  # At their first request on a connection.
-        self.wrong: list[str] = []  # Lost, or not answered with a success.
+        self.turned_away = 0  # Clients refused at their first request on a connection.
+        self.wrong: list[str] = []  # Requests that were lost or failed.
 
     async def run(self) -> None:
         await asyncio.gather(*(self._run(number) for number in range(CLIENTS)))
@@ -109,7 +109,7 @@ class Clients:
             pass
 
     async def _converse(self, chance) -> bool:
-        """Whether to connect again."""
+        """Returns whether to connect again."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         count = 0
         answered = sent = time.monotonic()
@@ -133,7 +133,7 @@ class Clients:
             if count == 0:
                 self.turned_away += 1
                 return False
-            # A client that was held up by a busy machine may have asked too late.
+            # A client that was delayed by a busy machine may have sent its request too late.
             if sent - answered < LAST_REQUEST:
                 self.wrong.append(f"lost after {count} answers: {error!r}")
             return True
@@ -174,7 +174,7 @@ def test_sigterm(background, proxies, cluster, databases, customers_service, car
     clients = Clients(proxy.port, writes[name])
 
     async def under_load() -> float:
-        """When the service was told to end."""
+        """Returns the time at which the service received SIGTERM."""
         running = asyncio.create_task(clients.run())
         await asyncio.sleep(1)
         assert not running.done()
@@ -192,7 +192,7 @@ def test_sigterm(background, proxies, cluster, databases, customers_service, car
     assert clients.wrong == []
     assert clients.turned_away == proxy.turned_away == CLIENTS
     assert clients.answered > 2 * CLIENTS
-    # What was acknowledged is stored, also what was acknowledged after the signal.
+    # Every acknowledged write is stored, also after the signal.
     acknowledged = writes[name].acknowledged
     assert writes[name].last > told
     stored = writes[name].stored(cluster, databases)

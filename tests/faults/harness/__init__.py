@@ -1,1 +1,1 @@
-"""What only the tests of faults need: proxies that misbehave, steady load."""
+"""Support for the tests of faults alone: proxies that misbehave, steady load."""

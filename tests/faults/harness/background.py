@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, for what has to go on while a test waits."""
+"""An event loop on its own thread, for tasks that run while a test waits."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ class Background:
         self._thread.start()
 
     def run(self, coroutine, seconds: float = 60):
-        """The coroutine's result; it runs on the loop."""
+        """Runs a coroutine on the loop and returns its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds)
 
     def close(self) -> None:

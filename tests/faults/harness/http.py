@@ -1,5 +1,5 @@
-"""A small asynchronous HTTP client: thousands of requests at a cost that leaves the machine to what is
-tested. It reports what it got and judges nothing."""
+"""A small asynchronous HTTP client, cheap enough to send thousands of requests beside the tested
+programs. It reports answers and checks nothing."""
 
 import asyncio
 import collections
@@ -19,7 +19,7 @@ class Reply:
 
 def request(method: str, path: str, token: str | None = None, body=None,
             headers: tuple[str, ...] = ()) -> bytes:
-    """The bytes of a request."""
+    """Returns the bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
     if token is not None:
         lines.append(f"Authorization: {token}")
@@ -30,7 +30,7 @@ def request(method: str, path: str, token: str | None = None, body=None,
 
 
 async def read_reply(reader: asyncio.StreamReader) -> Reply:
-    """Raises IncompleteReadError or OSError where no whole answer comes."""
+    """Raises IncompleteReadError or OSError if no complete answer arrives."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
     body = await reader.readexactly(int(headers.get("content-length", 0)))
@@ -38,8 +38,8 @@ async def read_reply(reader: asyncio.StreamReader) -> Reply:
 
 
 class Pool:
-    """Connections to one port, used in turn, so that all workers of a service are asked. When all
-    are busy, there is one more."""
+    """Connections to one port, used in turn, so that all workers of a service get requests. When all
+    are busy, another one is opened."""
 
     def __init__(self, port: int):
         self._port = port
@@ -50,7 +50,7 @@ class Pool:
                            for _ in range(count)])
 
     async def exchange(self, message: bytes) -> tuple[Reply, float]:
-        """The reply and the seconds it took; OSError or IncompleteReadError where there is none."""
+        """Returns the reply and its seconds. Raises OSError or IncompleteReadError if there is none."""
         if self._idle:
             reader, writer = self._idle.popleft()
         else:

@@ -1,4 +1,4 @@
-"""Steady load: so many requests a second, whatever becomes of those before."""
+"""Steady load: a number of requests each second, whether or not earlier ones are answered."""
 
 import asyncio
 import dataclasses
@@ -12,8 +12,8 @@ from harness.http import Pool, Reply
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """`expected` are the statuses of success. `problem` says what is wrong with a success, if
-    anything. `deadline` is how long the service may take, in seconds."""
+    """`expected` are the statuses of success. `problem` returns the fault of a success, if
+    any. `deadline` is the time that the service may take, in seconds."""
 
     kind: str
     pool: Pool
@@ -21,7 +21,7 @@ class Request:
     deadline: float
     expected: tuple[int, ...] = (200,)
     problem: Callable[[Reply], str | None] = lambda _: None
-    # Told of every end; None where there was no success.
+    # Called at every end; with None if it was not a success.
     on_reply: Callable[[Reply | None], None] = lambda _: None
 
 
@@ -29,8 +29,8 @@ class Request:
 class Outcome:
     request: Request
     started: float
-    seconds: float | None = None  # None: still waiting.
-    status: int = 0  # 0: no answer.
+    seconds: float | None = None  # None while waiting.
+    status: int = 0  # 0 without an answer.
     problem: str | None = None
     connection_lost: bool = False
 
@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Load:
-    """Runs on an event loop. `make` gives the next request, again and again."""
+    """Runs on an event loop. `make` returns the next request each time."""
 
     def __init__(self, make: Callable[[], Request], rate: float, slack: float = 1.0):
         self._make = make
@@ -98,28 +98,28 @@ class Load:
                 outcome.seconds = time.monotonic() - outcome.started
             request.on_reply(reply if outcome.succeeded else None)
 
-    # What became of it
+    # Results
 
     def since(self, moment: float) -> list[Outcome]:
-        """What was in progress at that moment or began later."""
+        """Returns the requests that were in progress at this moment or began later."""
         return [outcome for outcome in self.outcomes
                 if outcome.ended is None or outcome.ended >= moment]
 
     async def hindered_since(self, moment: float) -> None:
-        """Waits until something has ended without success since then."""
+        """Waits until a request has failed since then."""
         while not any(outcome.ended is not None and not outcome.succeeded
                       for outcome in self.since(moment)):
             await asyncio.sleep(0.01)
 
     async def settled(self, before: float) -> None:
-        """Waits for the end of all requests started before that moment."""
+        """Waits for the end of all requests that started before this moment."""
         while any(outcome.seconds is None for outcome in self.outcomes
                   if outcome.started < before):
             await asyncio.sleep(0.02)
 
     async def well_since(self, earliest: float, seconds: float, window: float = 0.3) -> float | None:
-        """The first moment after `earliest` from which on everything started within `window`
-        succeeded; None where there is none within `seconds`."""
+        """Returns the first moment after `earliest` from which all requests started within `window`
+        succeeded; None if there is none within `seconds`."""
         start = earliest
         while start <= earliest + seconds:
             while time.monotonic() < start + window:

@@ -1,7 +1,7 @@
-"""A TCP proxy that breaks what it carries, for as long as it is told to.
+"""A TCP proxy that disturbs its connections on request.
 
-It lives on one event loop. Without a fault every byte goes through as it came, ends of streams
-included. A fault acts on one direction, or on connections as a whole.
+It lives on one event loop. Without a fault it forwards every byte unchanged, and the ends of streams
+as well. A fault acts on one direction, or on connections as a whole.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ class Direction(enum.Enum):
 
 
 class Fault:
-    """Nothing is wrong. `relay` is what happens to data that arrives in the fault's direction, or
-    in both where it has none. Once `ended` is set, it must hold up data no longer."""
+    """No fault. `relay` handles data that arrives in the fault's direction, or
+    in both directions if it has none. Once `ended` is set, it must no longer delay data."""
 
     direction: Direction | None = None
 
@@ -31,10 +31,10 @@ class Fault:
         self.ended = asyncio.Event()
 
     async def begin(self, proxy: "Proxy") -> None:
-        """Called once, when it becomes the proxy's fault."""
+        """Called once, when the fault begins."""
 
     async def end(self, proxy: "Proxy") -> None:
-        """Called once, before the proxy is without a fault again."""
+        """Called once, before the fault ends."""
 
     async def relay(self, wire: "Wire", data: bytes) -> None:
         await wire.send(data)
@@ -45,7 +45,7 @@ class Fault:
 
 
 class Refuse(Fault):
-    """Nobody listens; what was connected is reset."""
+    """Nothing listens; existing connections are reset."""
 
     async def begin(self, proxy):
         await proxy.close_listener()
@@ -56,7 +56,7 @@ class Refuse(Fault):
 
 
 class NoAnswer(Fault):
-    """Connections are accepted and then ignored, for good; those there were are reset."""
+    """Connections are accepted and then ignored for ever; existing ones are reset."""
 
     async def begin(self, proxy):
         proxy.cut_all()
@@ -66,7 +66,7 @@ class NoAnswer(Fault):
 
 
 class Flapping(Fault):
-    """Refuses, lets through, refuses…"""
+    """Refuses connections, accepts them, refuses them…"""
 
     PERIOD = 0.1
 
@@ -96,14 +96,14 @@ class Delay(Fault):
 
 
 class Cut(Fault):
-    """Resets the connection instead of sending what came."""
+    """Resets the connection instead of forwarding the data."""
 
     async def relay(self, wire, data):
         wire.connection.cut()
 
 
 class CutMidMessage(Fault):
-    """Sends half of what came, then resets the connection."""
+    """Forwards half of the data, then resets the connection."""
 
     async def relay(self, wire, data):
         await wire.send(data[:len(data) // 2])
@@ -111,7 +111,7 @@ class CutMidMessage(Fault):
 
 
 class Corrupt(Fault):
-    """Flips one bit in everything that is sent."""
+    """Flips one bit in each piece of data."""
 
     def __init__(self, direction, seed: int = 1):
         super().__init__(direction)
@@ -124,7 +124,7 @@ class Corrupt(Fault):
 
 
 class Drip(Fault):
-    """One byte at a time."""
+    """Forwards one byte at a time."""
 
     SECONDS_PER_BYTE = 0.005
 
@@ -138,14 +138,14 @@ class Drip(Fault):
 
 
 class HalfClose(Fault):
-    """Ends one direction of the connection properly; the other one goes on."""
+    """Ends one direction of the connection properly; the other one continues."""
 
     async def relay(self, wire, data):
         wire.end()
 
 
 class BlackHole(Fault):
-    """Drops what came, and for good all that follows on this connection; nothing is closed."""
+    """Drops all data of this connection from now on, without closing it."""
 
     async def relay(self, wire, data):
         wire.is_dead = True
@@ -157,7 +157,7 @@ class Wire:
     def __init__(self, connection, direction, reader, writer):
         self.connection = connection
         self.direction = direction
-        self.is_dead = False  # Swallows everything, its end included.
+        self.is_dead = False  # Drops all data, and the end of the stream.
         self._reader = reader
         self._writer = writer
 
@@ -184,7 +184,7 @@ class Wire:
 
 
 class Connection:
-    """A client's connection and the one to the server that goes with it."""
+    """A client's connection and the corresponding one to the server."""
 
     def __init__(self, client: tuple, server: tuple):
         self._writers = (client[1], server[1])
@@ -200,7 +200,7 @@ class Connection:
             writer.transport.abort()
 
     def bury(self) -> None:
-        """From now on nothing gets through, and nothing is closed."""
+        """From now on no data is forwarded, and no connection is closed."""
         for wire in self.wires:
             wire.is_dead = True
 
@@ -215,13 +215,13 @@ class Connection:
 
 
 class Proxy:
-    """Between any client and the server at `target`, a port of this machine."""
+    """A proxy between any client and the server at `target`, a port of this machine."""
 
     def __init__(self, target: int):
         self.target = target
         self.port = 0
         self.fault: Fault = Fault()
-        self.turned_away = 0  # Clients that found nobody at `target`.
+        self.turned_away = 0  # Clients for which `target` could not be reached.
         self._server = None
         self._connections: set[Connection] = set()
 

@@ -1,4 +1,4 @@
-"""What clients of both services ask for, and how a right answer looks."""
+"""The requests of clients of both services, and the checks of their answers."""
 
 import itertools
 import random
@@ -7,7 +7,7 @@ from harness.http import Pool, Reply, request
 from harness.load import Request
 from microcart.testing import tokens
 
-# How long one step may take: platform/postgres/client.h, services/customers/client.
+# Maximum time of one step: platform/postgres/client.h, services/customers/client.
 STATEMENT = 3
 VALIDATION = 2
 
@@ -51,7 +51,7 @@ def _products(reply: Reply) -> str | None:
 
 
 class Traffic:
-    """A mix of reads and writes of several owners, each with one item in the cart, and of somebody
+    """A mix of reads and writes of several owners, each with one item in the cart, and of a user
     whose tokens must never be accepted."""
 
     def __init__(self, customers: Pool, cart: Pool, items, deleted, seed: int = 1):
@@ -98,7 +98,7 @@ class Traffic:
                        STATEMENT, problem=_products)
 
     def _intrude(self, item) -> Request:
-        """A deleted user's token, or one that another secret signed, for an owner's things."""
+        """Uses a deleted user's token, or one signed with another secret, for an owner's objects."""
         owner = item.owner
         token, status = self._random.choice([
             (self._deleted.token, 403),
