@@ -33,7 +33,7 @@ function(microcart_proto_library name)
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} SYSTEM PUBLIC ${generated_dir})
   target_link_libraries(${name}
-    PUBLIC PkgConfig::grpc protobuf::libprotobuf
+    PUBLIC gRPC::grpc++ protobuf::libprotobuf
     PRIVATE microcart_options)
   # Generated code is not ours, so its warnings are off.
   target_compile_options(${name} PRIVATE -w)
