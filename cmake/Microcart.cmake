@@ -40,8 +40,8 @@ target_compile_definitions(microcart_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY)
 target_include_directories(microcart_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_options(microcart_options INTERFACE -fuse-ld=lld-19)
-# Hardening of a release; sanitizers do the same better. Its debug information is what stack traces and
-# profiles need, functions and lines: that of all types takes a sixth of the time to compile.
+# Hardening of a release; sanitizers do the same better. The debug information is limited to functions
+# and lines, for stack traces and profiles, because variables and types add a sixth to the compile time.
 target_compile_options(microcart_options INTERFACE
   $<$<CONFIG:RelWithDebInfo>:-g1 -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
 target_link_options(microcart_options INTERFACE $<$<CONFIG:RelWithDebInfo>:-Wl,-z,relro,-z,now>)
@@ -58,15 +58,15 @@ if(MICROCART_COVERAGE)
   target_link_options(microcart_options INTERFACE -fprofile-instr-generate)
 endif()
 
-# Nobody waits for the tests' own code, but for its optimization: it takes half of their compile time.
+# The tests' own code is not optimized, because that would double the time to compile it.
 add_library(microcart_test_options INTERFACE)
 target_compile_options(microcart_test_options INTERFACE $<$<CONFIG:RelWithDebInfo>:-O0>)
 
 # microcart_precompiled_headers(<name> HEADERS <header>... [PRIVATE <target>...])
 #
-# Headers that are compiled once, for all targets that reuse them from target <name>. They are
-# libraries' headers, never ours, because a change of one compiles everything again. Sources
-# include what they use all the same; clang-tidy reads them without precompiled headers.
+# Compiles headers once, for all targets that reuse them from target <name>. They are headers of
+# libraries, never ours, because a change of one compiles everything again. Sources still include
+# what they use; clang-tidy reads them without precompiled headers.
 function(microcart_precompiled_headers name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;PRIVATE")
   # A target needs a source.
