@@ -11,7 +11,7 @@
 namespace platform::service {
 namespace {
 
-// The page loads what this service serves, and nothing else. Swagger UI's style sheet holds images
+// The page may load only files that this service serves. Swagger UI's style sheet contains images
 // as `data:`.
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -19,12 +19,12 @@ constexpr std::string_view kPolicy =
 
 constexpr std::string_view kPageName = "index.html";
 constexpr std::string_view kCompressedSuffix = ".gz";
-// Characters of a content's digest that tell one version from the next.
+// Number of characters of a content's digest that identify its version.
 constexpr std::size_t kVersionLength = 16;
 
 std::string_view FileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// The embedded file of that name.
+// Returns the embedded file of this name.
 const EmbeddedFile& Embedded(std::string_view name) {
   for (const EmbeddedFile& file : kDocumentationPage) {
     if (FileName(file.name) == name) return file;
@@ -45,7 +45,7 @@ std::string Versioned(std::string_view name, std::string_view version) {
   return fmt::format("{}.{}{}", name.substr(0, dot), version, name.substr(dot));
 }
 
-// The page, with `renamed` files instead of those that it names.
+// Returns the page with the `renamed` files.
 std::string MakePage(const std::vector<std::pair<std::string_view, std::string>>& renamed) {
   std::string page(Embedded(kPageName).content);
   for (const auto& [name, versioned] : renamed) {

@@ -11,7 +11,7 @@
 
 namespace platform::service {
 
-// The threads that serve requests, each with an event loop of its own.
+// The threads that serve requests, each with its own event loop.
 class Workers {
  public:
   using Executor = boost::asio::io_context::executor_type;
@@ -21,10 +21,10 @@ class Workers {
   std::size_t size() const { return loops_.size(); }
   Executor executor(std::size_t worker) const { return loops_[worker]->get_executor(); }
 
-  // Runs all loops until SIGTERM or SIGINT, which may have come at any time since the construction;
-  // a second one ends the process at once. Then runs `stop` once on each of the loops, waits for
-  // these tasks to end, and calls `finish` while the loops still run. What they throw is thrown
-  // when the loops have ended. Call it once.
+  // Runs all loops until SIGTERM or SIGINT, which may have arrived at any time since the
+  // construction; a second signal ends the process at once. Then runs `stop` once on each loop,
+  // waits for these tasks to end, and calls `finish` while the loops still run. Rethrows their
+  // exceptions after the loops have ended. Call it once.
   void RunUntilSignal(
       const std::function<Task<void>(std::size_t worker)>& stop,
       const std::function<void()>& finish = [] {});

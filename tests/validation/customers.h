@@ -30,7 +30,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   boost::asio::io_context& io() { return io_; }
-  // Runs it on the loop, and waits.
+  // Runs the task on the loop, and waits for it.
   void Run(const std::function<void()>& task);
 
  private:
@@ -40,9 +40,9 @@ class Worker {
   std::thread thread_{[this] { io_.run(); }};
 };
 
-// The part of customers that validates tokens, over the stream alone, with two workers and a
-// database of its own, in which the users 1 to kUsers have the token version id % 3 and the odd
-// emails below.
+// The part of the customers service that validates tokens, over the stream only. It has two workers
+// and its own database, in which the users 1 to kUsers have the token version id % 3 and the
+// unusual emails below.
 class Customers {
  public:
   static constexpr int kUsers = 2000;
@@ -58,7 +58,7 @@ class Customers {
   const platform::security::TokenCodec& tokens() const { return tokens_; }
   std::uint16_t port() const { return port_; }
 
-  // Ends the server, at once, and starts another on the same port.
+  // Ends the server at once, and starts another one on the same port.
   void Restart();
 
  private:

@@ -4,8 +4,8 @@
 
 namespace cart {
 
-// Builds the whole service from its configuration and serves until a signal asks to stop. Throws
-// std::runtime_error where it cannot listen.
+// Builds the whole service from its configuration and serves until a signal stops it. Throws
+// std::runtime_error if it cannot listen.
 void Serve(const Config& config);
 
 }  // namespace cart

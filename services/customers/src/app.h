@@ -16,8 +16,8 @@
 
 namespace customers {
 
-// What the handlers of one worker work with. Used on that worker's thread alone; what it refers to
-// is shared by all of them.
+// The objects with which the handlers of one worker work. Used only on that worker's thread. The
+// objects to which it refers are shared by all workers.
 struct App {
   App(const Config& shared_config, platform::security::HashPool& shared_hashes,
       const platform::security::TokenCodec& shared_tokens,
@@ -30,7 +30,7 @@ struct App {
         database(executor, shared_config.database, std::move(options)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
-  // What it counts. Any thread.
+  // Reports its metrics. Any thread.
   void ReportTo(platform::telemetry::Report& report) const;
 
   const Config& config;

@@ -6,8 +6,9 @@ class App;
 
 namespace customers {
 
-// Adds `create-admin --email E` to the command line: an account with all rights, its password from
-// a prompt, or from the first line of standard input where that is no terminal.
+// Adds `create-admin --email E` to the command line, which creates an administrator's account. The
+// password is read from a prompt, or from the first line of standard input if that is not a
+// terminal.
 void AddCreateAdminCommand(CLI::App& app, int& exit_code);
 
 }  // namespace customers

@@ -5,7 +5,7 @@
 #include "platform/http/router.h"
 #include "services/cart/src/app.h"
 
-// The REST API of cart: a file for each group of endpoints.
+// The REST API of the cart service. Each group of endpoints has its own file.
 namespace cart {
 
 using Routes = platform::http::Router<App>;
@@ -14,10 +14,10 @@ void AddProductRoutes(Routes& routes);
 void AddCartRoutes(Routes& routes);
 void AddCartItemRoutes(Routes& routes);
 
-// All of them, with documentation and health.
+// Returns all routes, with documentation and health.
 Routes MakeRoutes();
 
-// The API's description, as JSON text.
+// Returns the OpenAPI document as JSON text.
 std::string OpenApiDocument();
 
 }  // namespace cart

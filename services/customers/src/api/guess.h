@@ -8,8 +8,8 @@
 
 namespace customers {
 
-// Verifies a password that somebody claims to know, throttled by `account` (see LoginThrottle) and
-// the address the request comes from. Errors: kTooManyRequests, kUnavailable.
+// Verifies a password guess, throttled by `account` (see LoginThrottle) and the request's address.
+// Errors: kTooManyRequests, kUnavailable.
 platform::Task<platform::Result<platform::security::Verification>> VerifyGuess(
     App& app, const platform::http::Request& request, std::string account, std::string hash,
     std::string password,

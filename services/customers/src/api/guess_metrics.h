@@ -4,12 +4,12 @@
 
 namespace customers {
 
-// What became of the guesses at passwords: at a login, and where the current one is asked for.
+// The outcomes of password guesses, at logins and wherever the current password is required.
 struct GuessMetrics {
   platform::telemetry::Counter right;
   platform::telemetry::Counter wrong;
   platform::telemetry::Counter throttled;
-  platform::telemetry::Counter undecided;  // The database or the hash pool did not do its part.
+  platform::telemetry::Counter undecided;  // The database or the hash pool failed.
 
   void ReportTo(platform::telemetry::Report& report) const;
 };

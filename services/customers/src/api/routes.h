@@ -5,7 +5,7 @@
 #include "platform/http/router.h"
 #include "services/customers/src/app.h"
 
-// The REST API of customers: a file for each group of endpoints.
+// The REST API of the customers service. Each group of endpoints has its own file.
 namespace customers {
 
 using Routes = platform::http::Router<App>;
@@ -13,10 +13,10 @@ using Routes = platform::http::Router<App>;
 void AddAuthRoutes(Routes& routes);
 void AddUserRoutes(Routes& routes);
 
-// All of them, with documentation and health.
+// Returns all routes, with documentation and health.
 Routes MakeRoutes();
 
-// The API's description, as JSON text.
+// Returns the OpenAPI document as JSON text.
 std::string OpenApiDocument();
 
 }  // namespace customers

@@ -19,7 +19,7 @@ using platform::Secret;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// On a real PostgreSQL.
+// Tests on a real PostgreSQL.
 class AuthenticatorTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -67,7 +67,7 @@ TEST_F(AuthenticatorTest, EachOfABatchGetsItsOwnVerdict) {
   for (int id = 1; id <= 1000; ++id) {
     authorizations.push_back(Authorization(id, id % 3));         // Valid.
     authorizations.push_back(Authorization(id, (id + 1) % 3));   // Revoked.
-    authorizations.push_back(Authorization(id + 5000, id % 3));  // Of nobody.
+    authorizations.push_back(Authorization(id + 5000, id % 3));  // Of no user.
   }
   const auto verdicts = Validate(authorizations);
   ASSERT_EQ(verdicts.size(), authorizations.size());
@@ -105,7 +105,7 @@ TEST_F(AuthenticatorTest, TellsWhatIsWrongWithAnAuthorization) {
   EXPECT_TRUE(Validate({}).empty());
 }
 
-// What is remembered is the signature alone.
+// Only the signature is remembered.
 TEST_F(AuthenticatorTest, AKnownTokenIsStillJudgedByTheDatabase) {
   const std::string authorization = Authorization(10, 1);
   EXPECT_TRUE(Validate({authorization})[0]->is_admin);

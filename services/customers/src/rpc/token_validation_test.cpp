@@ -36,7 +36,7 @@ class TokenValidationTest : public ::testing::Test {
  protected:
   using Verdicts = std::map<std::uint64_t, v1::Verdict>;
 
-  // A stream, as a client has it.
+  // A client's end of a stream.
   struct Client {
     explicit Client(v1::TokenValidation::Stub& stub) : stream(stub.ValidateTokens(&context)) {}
 
@@ -52,7 +52,7 @@ class TokenValidationTest : public ::testing::Test {
       request.mutable_queries(request.queries_size() - 1)->set_authorization(authorization);
     }
 
-    // The next `count` verdicts, or those until the end.
+    // Returns the next `count` verdicts, or fewer if the stream ends.
     Verdicts Receive(std::size_t count) {
       Verdicts verdicts;
       v1::ValidateTokensResponse response;
@@ -66,7 +66,7 @@ class TokenValidationTest : public ::testing::Test {
       return verdicts;
     }
 
-    // Nothing more comes but the end.
+    // Expects the end of the stream, without further messages.
     ::grpc::Status End() {
       v1::ValidateTokensResponse response;
       EXPECT_FALSE(stream->Read(&response)) << response.ShortDebugString();
@@ -102,7 +102,7 @@ class TokenValidationTest : public ::testing::Test {
         platform::grpc::MakeChannel({.host = "localhost", .port = *port, .tls = files_.files()}));
   }
 
-  // Ends the loop, whatever is under way on it, and destroys it.
+  // Ends the loop with all its work, and destroys it.
   void StopWorker() {
     if (!io_) return;
     io_->stop();
@@ -111,7 +111,7 @@ class TokenValidationTest : public ::testing::Test {
     io_.reset();
   }
 
-  // Says what each token's text asks for, when the gate is open.
+  // Returns the verdict that each token's text requests, when the gate is open.
   Task<std::vector<Result<Identity>>> Validate(std::vector<std::string_view> authorizations) {
     taken_ += authorizations.size();
     asio::steady_timer timer(co_await asio::this_coro::executor);
@@ -172,7 +172,7 @@ TEST_F(TokenValidationTest, EachOutcome) {
   EXPECT_EQ(verdicts[4].unavailable().retry_after_seconds(), 3U);
   EXPECT_TRUE(verdicts[0].has_unavailable());
 
-  // A fault of ours; then the stream goes on, and an answered id may be used again.
+  // After an exception the stream continues, and an answered id may be used again.
   client.Send({{1, "throw"}, {2, "x"}});
   verdicts = client.Receive(2);
   EXPECT_TRUE(verdicts[1].has_unavailable());
@@ -257,7 +257,7 @@ TEST_F(TokenValidationTest, RefusesStreamsOverTheLimit) {
   EXPECT_EQ(Client(*stub_).End().error_code(), StatusCode::RESOURCE_EXHAUSTED);
   first->stream->WritesDone();
   EXPECT_TRUE(first->End().ok());
-  // The server may hear of the end a moment later than we do.
+  // The server may notice the end a moment later than the client.
   const auto end = std::chrono::steady_clock::now() + 5s;
   const auto accepts_another = [&] {
     Client next(*stub_);
@@ -279,7 +279,7 @@ TEST_F(TokenValidationTest, EndStreamsAnswersWhatIsOpen) {
   is_open_ = true;
   busy.Receive(1);
   EXPECT_EQ(busy.End().error_code(), StatusCode::UNAVAILABLE);
-  // Nothing holds the server up.
+  // Nothing delays the server's end.
   const auto start = std::chrono::steady_clock::now();
   server_.Shutdown(30s);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);

@@ -31,7 +31,7 @@ using platform::Task;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// A worker as a service has it: an event loop with a thread.
+// A worker like a service's: an event loop with a thread.
 class Worker {
  public:
   Worker() : work_(io_->get_executor()), thread_([this] { io_->run(); }) {}
@@ -41,7 +41,7 @@ class Worker {
 
   asio::any_io_executor executor() { return io_->get_executor(); }
 
-  // Ends the loop, whatever is under way on it, and destroys it.
+  // Ends the loop with all its work, and destroys it.
   void Stop() {
     if (io_) {
       io_->stop();
@@ -57,7 +57,7 @@ class Worker {
   std::thread thread_;
 };
 
-// Says what the token's text asks for.
+// Returns the verdict that the token's text requests.
 Task<Result<Identity>> Validate(std::string authorization) {
   if (authorization == "Bearer good") {
     co_return Identity{.id = 7, .email = "seven@example.com", .is_admin = true};
@@ -83,7 +83,7 @@ Task<Result<Identity>> Validate(std::string authorization) {
   throw std::runtime_error("secret detail");
 }
 
-// The same for each of several tokens.
+// Returns a function that validates each of several tokens.
 ValidateTokens Each(const std::function<Task<Result<Identity>>(std::string)>& validate) {
   return [validate](
              std::vector<std::string_view> authorizations) -> Task<std::vector<Result<Identity>>> {
@@ -218,7 +218,7 @@ TEST_F(UserAuthTest, AWorkerThatIsGoneLeavesNoCallOpen) {
   worker_.Stop();
   caller.join();
   EXPECT_EQ(code, StatusCode::UNAVAILABLE);
-  // The service is not stuck either.
+  // The service can still be shut down.
   server_.Shutdown(0ms);
 }
 
