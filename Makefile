@@ -75,7 +75,7 @@ images: ## Build the container images, with docker or podman
 
 .PHONY: compose-test
 compose-test: ## Test a deployment of compose.yaml, and the commands of docs/deployment.md
-	@scripts/compose-test
+	@/usr/bin/python3 -m pytest -v tests/deployment
 
 .PHONY: packages
 packages: ## Install the Debian packages of all verbs

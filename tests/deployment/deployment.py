@@ -8,16 +8,13 @@ import os
 import shlex
 import shutil
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from microcart.processes import Failure, say
+from microcart.processes import Failure
 
 
 def engine() -> tuple[list[str], list[str]]:
-    """The compose and the container command: COMPOSE and CONTAINER, or what answers here."""
+    """Returns the compose and the container command: COMPOSE and CONTAINER, or what answers here."""
     compose, container = os.environ.get("COMPOSE"), os.environ.get("CONTAINER")
     if compose and container:
         return shlex.split(compose), shlex.split(container)
@@ -43,6 +40,7 @@ class Deployment:
         self.variables = variables
         self.root = root
         self.log = work / "log"
+        self.log.touch()
         compose_command, self._container_command = engine()
         self._compose_command = [*compose_command, "-p", project]
         # What scripts call `docker`.
@@ -64,8 +62,8 @@ exec {shlex.join(self._compose_command)} "$@"
         docker.chmod(0o755)
 
     def compose(self, *arguments: str) -> None:
-        """Runs a command of compose; what it prints goes to the log. Not every compose tells by its
-        exit status that it failed, so look at the effect."""
+        """Runs a command of compose; its output goes to the log. Not every compose reports a failure
+        by its exit status, so look at the effect."""
         self._run([*self._compose_command, *arguments], f"compose {shlex.join(arguments)}")
 
     def script(self, text: str, **variables: str) -> None:
@@ -96,7 +94,7 @@ exec {shlex.join(self._compose_command)} "$@"
         return done.stdout
 
     def find(self, service: str) -> str:
-        """The id of a service's container."""
+        """Returns the id of a service's container."""
         ids = self.container("ps", "--all", "--quiet", *self._filter(),
                              "--filter", f"label=com.docker.compose.service={service}").split()
         if len(ids) != 1:
@@ -129,33 +127,3 @@ exec {shlex.join(self._compose_command)} "$@"
 
     def _filter(self) -> list[str]:
         return ["--filter", f"label=com.docker.compose.project={self.project}"]
-
-
-def request(method: str, url: str, body: dict | None = None, token: str = "",
-            headers: dict[str, str] | None = None) -> tuple[int, dict]:
-    """Status and parsed body of an answer; (0, {}) if there was none."""
-    headers = {"Content-Type": "application/json", **(headers or {})}
-    if token:
-        headers["Authorization"] = token
-    content = None if body is None else json.dumps(body).encode()
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                urllib.request.Request(url, content, headers, method=method), timeout=10) as answer:
-            return answer.status, json.loads(answer.read() or b"{}")
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"{}")
-    except (OSError, ValueError):
-        return 0, {}
-
-
-def wait_for_status(url: str, status: int, seconds: float) -> None:
-    """Asks until the answer has this status."""
-    deadline = time.monotonic() + seconds
-    while (answer := request("GET", url))[0] != status:
-        if time.monotonic() > deadline:
-            raise Failure(f"{url} answers {answer}, not {status}, for {seconds:g} s")
-        time.sleep(0.2)
-
-
-def step(text: str) -> None:
-    say(f"compose-test: {text}")
