@@ -1,4 +1,4 @@
-"""The store as a fixture; nothing is left of it in the end, but the log where a test has failed."""
+"""The store as a fixture, which leaves nothing behind except the log of a failed test."""
 
 import os
 import shutil
@@ -15,13 +15,13 @@ from store import Store  # noqa: E402
 
 LOGS = ("setup", "customers-db", "customers-migrate", "customers", "cart")
 
-# As Ctrl-C does: what was started is taken down.
+# Like Ctrl-C, this takes down everything that was started.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the logs."""
+    """Adds the logs to the report of a failed test."""
     outcome = yield
     report = outcome.get_result()
     store = item.funcargs.get("store")

@@ -1,6 +1,6 @@
-"""A deployment of compose.yaml, driven through whatever compose and container engine there are.
+"""A deployment of compose.yaml, with any compose and container engine.
 
-Containers are found by the labels that every compose gives them, never by their names.
+Containers are found by the labels that every compose sets, never by their names.
 """
 
 import json
@@ -14,7 +14,7 @@ from microcart.processes import Failure
 
 
 def engine() -> tuple[list[str], list[str]]:
-    """Returns the compose and the container command: COMPOSE and CONTAINER, or what answers here."""
+    """Returns the compose and the container command: COMPOSE and CONTAINER, or the ones that work here."""
     compose, container = os.environ.get("COMPOSE"), os.environ.get("CONTAINER")
     if compose and container:
         return shlex.split(compose), shlex.split(container)
@@ -29,7 +29,7 @@ def engine() -> tuple[list[str], list[str]]:
 
 
 class Deployment:
-    """One project of compose, with volumes, networks and images of its own.
+    """One project of compose, with its own volumes, networks and images.
 
     `root` is where compose.yaml is. `variables` are variables of it that are not in the file .env
     beside it; they can be changed between calls. `work` is a directory for files of its own.
@@ -43,7 +43,7 @@ class Deployment:
         self.log.touch()
         compose_command, self._container_command = engine()
         self._compose_command = [*compose_command, "-p", project]
-        # What scripts call `docker`.
+        # The `docker` of the scripts.
         self._bin = work / "bin"
         self._bin.mkdir()
         docker = self._bin / "docker"
@@ -85,7 +85,7 @@ exec {shlex.join(self._compose_command)} "$@"
             raise Failure(f"{shown} failed ({status}); see {self.log}")
 
     def container(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:
-        """Runs a command of the container engine and returns what it prints."""
+        """Runs a command of the container engine and returns its output."""
         done = subprocess.run([*self._container_command, *arguments], input=stdin,
                               capture_output=True, check=False)
         if check and done.returncode != 0:
@@ -114,7 +114,7 @@ exec {shlex.join(self._compose_command)} "$@"
         return done.stdout
 
     def remove(self) -> None:
-        """Takes down all there is of this project, whatever state it is in."""
+        """Removes everything of this project, in whatever state it is."""
         self.container("rm", "--force", "--volumes",
                        *self.container("ps", "--all", "--quiet",
                                        *self._filter()).decode().split(), check=False)

@@ -18,7 +18,7 @@ RECOVERY_SECONDS = 60
 
 
 def documented(name: str) -> str:
-    """Returns the commands of that name in docs/deployment.md."""
+    """Returns the commands of this name in docs/deployment.md."""
     text = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
     found = re.search(rf"<!-- {name}:begin -->\n```sh\n(.*?)```\n<!-- {name}:end -->", text,
                       re.DOTALL)
@@ -33,7 +33,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 
 def wait_for_status(url: str, status: int, seconds: float) -> None:
-    """Asks until the answer has this status."""
+    """Repeats the request until the answer has this status."""
     answer = None
 
     def answers() -> bool:
@@ -72,7 +72,7 @@ class Store:
         git(self.upstream, "commit", "--quiet", "-m", message)
 
     def version(self, repository: Path | None = None) -> str:
-        """The tag of the images of what is checked out."""
+        """Returns the tag of the images of the checked-out commit."""
         return git(repository or self.deployment.root, "rev-parse", "--short", "HEAD")
 
     def run(self, name: str, **variables: str) -> None:
@@ -89,7 +89,7 @@ class Store:
         self.wait_ready(READY_SECONDS)
 
     def down(self) -> None:
-        """With all data."""
+        """Removes the deployment with all data."""
         self.deployment.compose("down", "--volumes")
 
     def wait_ready(self, seconds: float = RECOVERY_SECONDS) -> None:

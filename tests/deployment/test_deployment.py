@@ -1,7 +1,7 @@
-"""compose.yaml and the images as a deployment, from nothing to nothing.
+"""compose.yaml and the images as a deployment, from installation to removal.
 
-The tests run in this order, each on what the ones before have left. Upgrades, secrets, back-ups and
-the take-over are the very commands of docs/deployment.md.
+The tests run in this order, each on the state that the previous ones left. Upgrades, secrets,
+back-ups and the take-over use the very commands of docs/deployment.md.
 """
 
 import os
@@ -22,10 +22,10 @@ USERS = {"customers": "10001:10001", "cart": "10002:10002"}
 DATABASES = [f"{service}-db" for service in SERVICES]
 MAX_IMAGE_BYTES = 150_000_000
 DESCRIPTORS = 16384
-STOP_SECONDS = 10  # With nothing in progress.
+STOP_SECONDS = 10  # With no requests in progress.
 LATER_VERSION = "99.1.2"
-# Tests that need nothing but the API, the demo data and the JWT secret. The first two expect that the
-# demo data is as it was made.
+# Tests that need only the API, the demo data and the JWT secret. The first two expect unchanged
+# demo data.
 DEMO_CARTS = "test_cart.py::test_demo_carts"
 API_TESTS = ("wire", "login", "tokens", "users_create", "users", "products", "cart", "cart_item")
 
@@ -152,8 +152,8 @@ def assert_version(store, version: str) -> None:
 
 
 def test_upgrade_and_back(store):
-    """To a later version, and back to the images of the one before. Data and secrets stay, and so
-    tokens do."""
+    """Upgrades to a later version, and goes back to the images of the previous one. Data, secrets
+    and therefore tokens stay valid."""
     token = store.token("nonadmin4@email.com")
     store.request("cart", "POST", "/api/v1/cart-item/4/create", {"product_id": 1, "quantity": 2},
                   token)
@@ -186,8 +186,8 @@ def test_change_of_secrets(store, settings):
         return store.request("cart", "GET", "/api/v1/cart/4/", token=token).status
 
     def statuses() -> list[int]:
-        """Of each token. The cart service needs a moment to find the customers service again, or its
-        database."""
+        """Checks each token. The cart service needs a moment to reconnect to the customers service
+        and its database."""
         found = []
 
         def are_served() -> bool:
@@ -244,7 +244,7 @@ def test_first_administrator(store):
 
 
 def test_throttling_behind_a_proxy(store):
-    """A proxy on this machine reports the client's address: one that guesses locks out no other."""
+    """A proxy on this machine reports the client's address, so a guessing client locks out no other."""
     def guess(address: str) -> int:
         return store.request("customers", "POST", "/api/v1/auth/login/",
                              {"email": "owner@example.com", "password": "a guess"},
@@ -255,7 +255,7 @@ def test_throttling_behind_a_proxy(store):
 
 
 def test_the_references_databases_are_taken_over(store):
-    """With .env files such as it had."""
+    """The take-over uses .env files like the reference's."""
     store.down()
     directory = store.directory / "reference"
     for service, port, host in (("customers", 8081, "localhost"), ("cart", 8082, "postgres")):
