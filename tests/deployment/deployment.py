@@ -14,7 +14,7 @@ from microcart.processes import Failure
 
 
 def engine() -> tuple[list[str], list[str]]:
-    """Returns the compose and the container command: COMPOSE and CONTAINER, or the ones that work here."""
+    """Returns the commands for compose and containers: COMPOSE and CONTAINER, or ones that work."""
     compose, container = os.environ.get("COMPOSE"), os.environ.get("CONTAINER")
     if compose and container:
         return shlex.split(compose), shlex.split(container)

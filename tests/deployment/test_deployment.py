@@ -186,8 +186,8 @@ def test_change_of_secrets(store, settings):
         return store.request("cart", "GET", "/api/v1/cart/4/", token=token).status
 
     def statuses() -> list[int]:
-        """Checks each token. The cart service needs a moment to reconnect to the customers service
-        and its database."""
+        """Returns the status of each token. The cart service needs a moment to reconnect to the
+        customers service and its database."""
         found = []
 
         def are_served() -> bool:
@@ -244,7 +244,7 @@ def test_first_administrator(store):
 
 
 def test_throttling_behind_a_proxy(store):
-    """A proxy on this machine reports the client's address, so a guessing client locks out no other."""
+    """A proxy on this machine reports the client's address, so one that guesses locks out no other."""
     def guess(address: str) -> int:
         return store.request("customers", "POST", "/api/v1/auth/login/",
                              {"email": "owner@example.com", "password": "a guess"},
