@@ -1,24 +1,13 @@
-"""The services' SQL, read from their sources, so that a yardstick runs the very same statement."""
+"""The services' SQL, as their stores print it, so that a yardstick runs the very same statement."""
 
+import json
 import re
+import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 from microcart.processes import Failure
-
-ROOT = Path(__file__).resolve().parents[2]
-STORES = {"customers": ROOT / "services/customers/src/store/user_store.cpp",
-          "cart": ROOT / "services/cart/src/store/cart_store.cpp",
-          "products": ROOT / "services/cart/src/store/product_store.cpp"}
-
-SESSION = ROOT / "platform/postgres/session.cpp"
-
-# constexpr Statement<…> kName{"name", R"(…)" or "…", …, Planning::kEachCall};
-_STATEMENT = re.compile(
-    r'constexpr Statement<[^;{]*>\s+k\w+\{\s*"(?P<name>\w+)",\s*'
-    r'(?:R"\((?P<raw>.*?)\)"|"(?P<plain>[^"\n]*)")(?P<more>[\s,\w:]*)\};', re.S)
-# What a session is opened with, but for the timeout, which depends on a deadline.
-_SESSION_OPTIONS = re.compile(r'fmt::format\("-c statement_timeout=\{\} (-c [^"{}]*)')
+from microcart.services import build_directory
 
 
 @dataclass(frozen=True)
@@ -32,17 +21,28 @@ class Statement:
         return " ".join(sql.split())
 
 
+@cache
+def _printed() -> dict:
+    program = build_directory() / "bench/bench_statements"
+    if not program.exists():
+        raise Failure(f"{program} is not there: `make build` first")
+    return json.loads(subprocess.run([program], check=True, capture_output=True).stdout)
+
+
+def stores() -> dict[str, dict[str, Statement]]:
+    """All statements by their stores and names."""
+    return {store: {name: Statement(printed["sql"].strip(), printed["planned_each_call"])
+                    for name, printed in statements.items()}
+            for store, statements in _printed()["stores"].items()}
+
+
 def statement(store: str, name: str) -> Statement:
-    for match in _STATEMENT.finditer(STORES[store].read_text()):
-        if match["name"] == name:
-            return Statement((match["raw"] or match["plain"]).strip(),
-                             "Planning::kEachCall" in match["more"])
-    raise Failure(f"there is no statement {name} in {STORES[store]}")
+    try:
+        return stores()[store][name]
+    except KeyError:
+        raise Failure(f"the store {store} has no statement {name}") from None
 
 
 def session_options() -> str:
     """The settings of the services' sessions, as PGOPTIONS has them."""
-    match = _SESSION_OPTIONS.search(SESSION.read_text())
-    if not match:
-        raise Failure(f"there are no session options in {SESSION}")
-    return match[1]
+    return _printed()["session_options"]

@@ -22,10 +22,10 @@ using test_support::PostgresCluster;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", "SELECT 100 / $1",
-                                                         Lane::kKeyRead};
-constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
-                                               Lane::kWrite};
+constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", Lane::kKeyRead,
+                                                         "SELECT 100 / $1"};
+constexpr Statement<bool, std::int32_t> kSleep{"sleep", Lane::kWrite,
+                                               "SELECT pg_sleep($1 / 1000.0) IS NOT NULL"};
 
 std::string TextOf(const Client& client) {
   telemetry::Report report;

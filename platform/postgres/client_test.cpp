@@ -61,14 +61,14 @@ using Kind = QueryError::Kind;
 constexpr Statement<Everything, bool, std::int16_t, std::int32_t, std::int64_t, std::string,
                     Timestamp, std::vector<std::int32_t>, Label, std::optional<std::int32_t>,
                     std::optional<Label>>
-    kEcho{"echo", "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10", Lane::kKeyRead};
-constexpr Statement<Numbered, std::int32_t> kNumbered{"numbered", "SELECT $1, 'row ' || $1",
-                                                      Lane::kKeyRead};
-constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", "SELECT 100 / $1",
-                                                         Lane::kKeyRead};
-constexpr Statement<std::int32_t, std::int32_t> kDouble{"double", "SELECT $1 * 2", Lane::kWrite};
-constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
-                                               Lane::kWrite};
+    kEcho{"echo", Lane::kKeyRead, "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10"};
+constexpr Statement<Numbered, std::int32_t> kNumbered{"numbered", Lane::kKeyRead,
+                                                      "SELECT $1, 'row ' || $1"};
+constexpr Statement<std::int32_t, std::int32_t> kInverse{"inverse", Lane::kKeyRead,
+                                                         "SELECT 100 / $1"};
+constexpr Statement<std::int32_t, std::int32_t> kDouble{"double", Lane::kWrite, "SELECT $1 * 2"};
+constexpr Statement<bool, std::int32_t> kSleep{"sleep", Lane::kWrite,
+                                               "SELECT pg_sleep($1 / 1000.0) IS NOT NULL"};
 
 class ClientTest : public testing::Test {
  protected:
@@ -114,8 +114,9 @@ TEST_F(ClientTest, ValuesRoundTrip) {
 }
 
 TEST_F(ClientTest, TimestampsAreWhatTheServerUnderstands) {
-  constexpr Statement<std::string, Timestamp> kText{"time_text", "SELECT $1::text"};
-  constexpr Statement<Timestamp, std::string> kTime{"text_time", "SELECT $1::text::timestamptz"};
+  constexpr Statement<std::string, Timestamp> kText{"time_text", Lane::kWrite, "SELECT $1::text"};
+  constexpr Statement<Timestamp, std::string> kTime{"text_time", Lane::kWrite,
+                                                    "SELECT $1::text::timestamptz"};
   const Timestamp time =
       std::chrono::sys_days(std::chrono::year(1969) / 7 / 20) + 20h + 17min + 1us;
   TestLoop loop(Server());
@@ -129,10 +130,11 @@ TEST_F(ClientTest, TimestampsAreWhatTheServerUnderstands) {
 
 TEST_F(ClientTest, QueryExecuteAndNoRows) {
   constexpr Statement<Numbered, std::int32_t> kSeries{
-      "series", "SELECT i, 'n' || i FROM generate_series(1, $1) i ORDER BY i"};
-  constexpr Statement<void> kCreate{"create", "CREATE TABLE IF NOT EXISTS counted (id int)"};
+      "series", Lane::kWrite, "SELECT i, 'n' || i FROM generate_series(1, $1) i ORDER BY i"};
+  constexpr Statement<void> kCreate{"create", Lane::kWrite,
+                                    "CREATE TABLE IF NOT EXISTS counted (id int)"};
   constexpr Statement<void, std::vector<std::int32_t>> kInsert{
-      "insert", "INSERT INTO counted SELECT unnest($1)", Lane::kWrite};
+      "insert", Lane::kWrite, "INSERT INTO counted SELECT unnest($1)"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     const auto rows = co_await client.Query(kSeries, 1000);
@@ -146,7 +148,7 @@ TEST_F(ClientTest, QueryExecuteAndNoRows) {
 }
 
 TEST_F(ClientTest, ArgumentsNeedNotOutliveTheCall) {
-  constexpr Statement<std::string, std::string> kText{"text", "SELECT $1"};
+  constexpr Statement<std::string, std::string> kText{"text", Lane::kWrite, "SELECT $1"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     auto later = client.QueryOne(kText, std::string(100, 'x'));
@@ -192,8 +194,8 @@ TEST_F(ClientTest, ViolationsNameTheirConstraint) {
   PostgresCluster::Shared().Execute(
       "DROP TABLE IF EXISTS people; "
       "CREATE TABLE people (email text CONSTRAINT uq_email UNIQUE)");
-  constexpr Statement<void, std::string> kInsert{"insert", "INSERT INTO people VALUES ($1)",
-                                                 Lane::kWrite};
+  constexpr Statement<void, std::string> kInsert{"insert", Lane::kWrite,
+                                                 "INSERT INTO people VALUES ($1)"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_EQ((co_await client.Execute(kInsert, "secret@x.org")).value(), 1U);
@@ -208,7 +210,7 @@ TEST_F(ClientTest, ViolationsNameTheirConstraint) {
 
 TEST_F(ClientTest, AFailedPreparationHurtsOnlyItsCallersAndIsTriedAgain) {
   PostgresCluster::Shared().Execute("DROP TABLE IF EXISTS not_yet");
-  constexpr Statement<std::int32_t> kMissing{"missing", "SELECT id FROM not_yet", Lane::kKeyRead};
+  constexpr Statement<std::int32_t> kMissing{"missing", Lane::kKeyRead, "SELECT id FROM not_yet"};
   TestLoop loop(Server());
   int failed = 0;
   for (int i = 0; i < 10; ++i) {
@@ -232,8 +234,8 @@ TEST_F(ClientTest, AFailedPreparationHurtsOnlyItsCallersAndIsTriedAgain) {
 TEST_F(ClientTest, StatementsOutliveChangesOfTheirTablesAndLostPreparations) {
   PostgresCluster::Shared().Execute(
       "DROP TABLE IF EXISTS shifting; CREATE TABLE shifting AS SELECT 'x'::varchar(5) AS text");
-  constexpr Statement<std::string> kAll{"all", "SELECT * FROM shifting", Lane::kKeyRead};
-  constexpr Statement<void> kForget{"forget", "DEALLOCATE ALL", Lane::kKeyRead};
+  constexpr Statement<std::string> kAll{"all", Lane::kKeyRead, "SELECT * FROM shifting"};
+  constexpr Statement<void> kForget{"forget", Lane::kKeyRead, "DEALLOCATE ALL"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_EQ((co_await client.QueryOne(kAll))->value(), "x");
@@ -247,10 +249,10 @@ TEST_F(ClientTest, StatementsOutliveChangesOfTheirTablesAndLostPreparations) {
 }
 
 TEST_F(ClientTest, OneNameForTwoStatementsMixesNothingUp) {
-  constexpr Statement<std::int32_t> kOne{"same", "SELECT 1", Lane::kKeyRead};
-  constexpr Statement<std::string> kTwo{"same", "SELECT 'two'", Lane::kKeyRead};
-  constexpr Statement<std::int32_t, std::int32_t> kNarrow{"cast", "SELECT $1::int", Lane::kKeyRead};
-  constexpr Statement<std::int32_t, std::int64_t> kWide{"cast", "SELECT $1::int", Lane::kKeyRead};
+  constexpr Statement<std::int32_t> kOne{"same", Lane::kKeyRead, "SELECT 1"};
+  constexpr Statement<std::string> kTwo{"same", Lane::kKeyRead, "SELECT 'two'"};
+  constexpr Statement<std::int32_t, std::int32_t> kNarrow{"cast", Lane::kKeyRead, "SELECT $1::int"};
+  constexpr Statement<std::int32_t, std::int64_t> kWide{"cast", Lane::kKeyRead, "SELECT $1::int"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     for (int i = 0; i < 3; ++i) {
@@ -263,9 +265,9 @@ TEST_F(ClientTest, OneNameForTwoStatementsMixesNothingUp) {
 }
 
 TEST_F(ClientTest, RowsThatDoNotFitTheirDeclarationThrow) {
-  constexpr Statement<Numbered> kOneColumn{"one_column", "SELECT 1"};
-  constexpr Statement<std::int32_t> kWrongType{"wrong_type", "SELECT 1::bigint"};
-  constexpr Statement<std::int32_t> kNull{"null", "SELECT NULL::int"};
+  constexpr Statement<Numbered> kOneColumn{"one_column", Lane::kWrite, "SELECT 1"};
+  constexpr Statement<std::int32_t> kWrongType{"wrong_type", Lane::kWrite, "SELECT 1::bigint"};
+  constexpr Statement<std::int32_t> kNull{"null", Lane::kWrite, "SELECT NULL::int"};
   TestLoop loop(Server());
   const auto query = [&](const auto& statement) {
     loop.Run([&](Client& client) -> Task<void> { co_await client.Query(statement); });
@@ -279,7 +281,7 @@ TEST_F(ClientTest, RowsThatDoNotFitTheirDeclarationThrow) {
 }
 
 TEST_F(ClientTest, LargeValuesGoBothWays) {
-  constexpr Statement<std::string, std::string> kText{"text", "SELECT $1 || $1"};
+  constexpr Statement<std::string, std::string> kText{"text", Lane::kWrite, "SELECT $1 || $1"};
   const std::string large(5'000'000, 'x');
   TestLoop loop(Server());
   int right = 0;
@@ -432,7 +434,8 @@ TEST_F(ClientTest, TheQueueIsBounded) {
 }
 
 TEST_F(ClientTest, NoticesGoToTheCallback) {
-  constexpr Statement<void> kNotice{"notice", "DO $$ BEGIN RAISE WARNING 'mind the gap'; END $$"};
+  constexpr Statement<void> kNotice{"notice", Lane::kWrite,
+                                    "DO $$ BEGIN RAISE WARNING 'mind the gap'; END $$"};
   std::vector<std::string> notices;
   TestLoop loop(Server(),
                 {.on_notice = [&](std::string_view text) { notices.emplace_back(text); }});
@@ -443,7 +446,8 @@ TEST_F(ClientTest, NoticesGoToTheCallback) {
 }
 
 TEST_F(ClientTest, SessionsAreSetUp) {
-  constexpr Statement<std::string, std::string> kSetting{"setting", "SELECT current_setting($1)"};
+  constexpr Statement<std::string, std::string> kSetting{"setting", Lane::kWrite,
+                                                         "SELECT current_setting($1)"};
   TestLoop loop(Server(), {.deadline = 2000ms, .application_name = "test"});
   loop.Run([&](Client& client) -> Task<void> {
     const std::vector<std::pair<std::string, std::string>> expected{{"TimeZone", "UTC"},
@@ -460,11 +464,11 @@ TEST_F(ClientTest, SessionsAreSetUp) {
 }
 
 TEST_F(ClientTest, WhatIsPlannedAtEachCallIsNotPrepared) {
-  constexpr Statement<std::int32_t> kOnce{"once", "SELECT 1", Lane::kKeyRead};
-  constexpr Statement<std::int32_t> kEachCall{"each_call", "SELECT 2", Lane::kKeyRead,
+  constexpr Statement<std::int32_t> kOnce{"once", Lane::kKeyRead, "SELECT 1"};
+  constexpr Statement<std::int32_t> kEachCall{"each_call", Lane::kKeyRead, "SELECT 2",
                                               Planning::kEachCall};
   constexpr Statement<std::string> kPrepared{
-      "prepared", "SELECT string_agg(statement, ',') FROM pg_prepared_statements", Lane::kKeyRead,
+      "prepared", Lane::kKeyRead, "SELECT string_agg(statement, ',') FROM pg_prepared_statements",
       Planning::kEachCall};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
@@ -476,7 +480,7 @@ TEST_F(ClientTest, WhatIsPlannedAtEachCallIsNotPrepared) {
 
 TEST_F(ClientTest, OnlyTheWriteLaneWrites) {
   PostgresCluster::Shared().Execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 1");
-  constexpr Statement<void> kDelete{"delete", "DELETE FROM kept"};
+  constexpr Statement<void> kDelete{"delete", Lane::kWrite, "DELETE FROM kept"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     for (const Lane lane : {Lane::kKeyRead, Lane::kSearch}) {
@@ -536,7 +540,7 @@ Task<std::expected<std::size_t, QueryError>> ExecuteAmongReads(TestLoop& loop,
 }
 
 TEST_F(ClientTest, AFailedPreparationAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
-  constexpr Statement<void> kNever{"never", "SELECT FROM never_there", Lane::kKeyRead};
+  constexpr Statement<void> kNever{"never", Lane::kKeyRead, "SELECT FROM never_there"};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kInverse, 1)).has_value());
@@ -547,7 +551,7 @@ TEST_F(ClientTest, AFailedPreparationAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
 }
 
 TEST_F(ClientTest, PreparationsLostAmongReadsOfOneTurnHurtNobody) {
-  constexpr Statement<void> kForget{"forget_now", "DEALLOCATE ALL", Lane::kKeyRead,
+  constexpr Statement<void> kForget{"forget_now", Lane::kKeyRead, "DEALLOCATE ALL",
                                     Planning::kEachCall};
   TestLoop loop(Server());
   loop.Run([&](Client& client) -> Task<void> {

@@ -24,10 +24,10 @@ using test_support::PostgresCluster;
 using Clock = std::chrono::steady_clock;
 using Kind = QueryError::Kind;
 
-constexpr Statement<std::int32_t, std::int32_t> kEcho{"echo", "SELECT $1", Lane::kKeyRead};
-constexpr Statement<bool, std::int32_t> kSleep{"sleep", "SELECT pg_sleep($1 / 1000.0) IS NOT NULL",
-                                               Lane::kWrite};
-constexpr Statement<std::int32_t> kPid{"pid", "SELECT pg_backend_pid()", Lane::kWrite};
+constexpr Statement<std::int32_t, std::int32_t> kEcho{"echo", Lane::kKeyRead, "SELECT $1"};
+constexpr Statement<bool, std::int32_t> kSleep{"sleep", Lane::kWrite,
+                                               "SELECT pg_sleep($1 / 1000.0) IS NOT NULL"};
+constexpr Statement<std::int32_t> kPid{"pid", Lane::kWrite, "SELECT pg_backend_pid()"};
 
 // Calls until one succeeds; returns false after five seconds of failures. No failure may take
 // longer than the deadline.
@@ -70,8 +70,8 @@ TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
 }
 
 TEST(RecoveryTest, ABackendThatDiesAmongReadsOfOneTurnFailsAllOfThem) {
-  constexpr Statement<bool> kDie{"die", "SELECT pg_terminate_backend(pg_backend_pid())",
-                                 Lane::kKeyRead};
+  constexpr Statement<bool> kDie{"die", Lane::kKeyRead,
+                                 "SELECT pg_terminate_backend(pg_backend_pid())"};
   TestLoop loop(PostgresCluster::Shared().Settings());
   loop.Run([&](Client& client) -> Task<void> {
     EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());

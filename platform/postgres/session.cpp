@@ -25,7 +25,7 @@ std::string SessionOptions(const ClientOptions& options, Lane lane) {
   // The server gives up before the client does, so that a slow statement fails alone.
   const auto statement_timeout =
       std::max<std::chrono::milliseconds::rep>(options.deadline.count() * 9 / 10, 1);
-  return fmt::format("-c statement_timeout={} -c timezone=UTC -c jit=off{}", statement_timeout,
+  return fmt::format("-c statement_timeout={} {}{}", statement_timeout, kSessionOptions,
                      lane == Lane::kWrite ? "" : " -c default_transaction_read_only=on");
 }
 

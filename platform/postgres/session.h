@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platform/postgres/client.h"
@@ -19,6 +20,9 @@ struct Finish {
   void operator()(pg_conn* connection) const;
 };
 using Session = std::unique_ptr<pg_conn, Finish>;
+
+// Settings of every session, as command-line options of the server's process.
+inline constexpr std::string_view kSessionOptions = "-c timezone=UTC -c jit=off";
 
 // Returns whether the host is a name that must be resolved first, because libpq would block.
 bool NeedsResolving(const std::string& host);

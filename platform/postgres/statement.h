@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 namespace platform::postgres {
 
@@ -27,12 +28,24 @@ enum class Planning {
 template <class Row, class... Params>
 struct Statement {
   const char* name;
+  Lane lane;
   const char* sql;
-  Lane lane = Lane::kWrite;
   Planning planning = Planning::kOnce;
 
   // The same statement in another lane.
-  constexpr Statement In(Lane other) const { return {name, sql, other, planning}; }
+  constexpr Statement In(Lane other) const { return {name, other, sql, planning}; }
 };
+
+// A statement without its types, for programs that measure the same SQL.
+struct StatementText {
+  const char* name;
+  const char* sql;
+  Planning planning;
+};
+
+template <class... Statements>
+std::vector<StatementText> TextsOf(const Statements&... statements) {
+  return {{statements.name, statements.sql, statements.planning}...};
+}
 
 }  // namespace platform::postgres

@@ -16,7 +16,7 @@ using postgres::Statement;
 using postgres::TestLoop;
 using test_support::PostgresCluster;
 
-constexpr Statement<void> kSleep{"sleep", "SELECT pg_sleep(0.3)", Lane::kKeyRead};
+constexpr Statement<void> kSleep{"sleep", Lane::kKeyRead, "SELECT pg_sleep(0.3)"};
 
 class DatabaseReadiness : public testing::Test {
  protected:

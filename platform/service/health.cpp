@@ -16,7 +16,7 @@ constexpr telemetry::Metric kDependencyReady{
     "service_dependency_ready", "1 where every worker finds what it needs there, else 0."};
 
 constexpr postgres::Statement<std::int32_t> kSchemaVersion{
-    "schema_version", migrations::kSchemaVersionSql, postgres::Lane::kKeyRead};
+    "schema_version", postgres::Lane::kKeyRead, migrations::kSchemaVersionSql};
 
 // Returns each dependency once. It is ready if all workers that have reported it found it ready.
 std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& reports) {

@@ -19,6 +19,7 @@ using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
+using platform::postgres::StatementText;
 using platform::postgres::Timestamp;
 
 // One item of a cart, or the cart alone where it is empty; each row carries the cart's total.
@@ -32,10 +33,10 @@ struct CartRow {
 };
 BOOST_DESCRIBE_STRUCT(CartRow, (), (user_id, total_price, id, created, product_id, quantity))
 
-constexpr Statement<CartId, CartId> kFind{
-    "find_cart", "SELECT user_id FROM carts WHERE user_id = $1", Lane::kKeyRead};
+constexpr Statement<CartId, CartId> kFind{"find_cart", Lane::kKeyRead,
+                                          "SELECT user_id FROM carts WHERE user_id = $1"};
 
-constexpr Statement<CartRow, CartId> kRead{"read_cart", R"(
+constexpr Statement<CartRow, CartId> kRead{"read_cart", Lane::kKeyRead, R"(
 SELECT carts.user_id,
        round(coalesce(sum(item.quantity * product.price) OVER (), 0), 2)::text,
        item.id, item.created, item.product_id, item.quantity::int
@@ -43,22 +44,20 @@ FROM carts
 LEFT JOIN cartitems AS item ON item.cart_id = carts.user_id
 LEFT JOIN products AS product ON product.id = item.product_id
 WHERE carts.user_id = $1
-ORDER BY item.id)",
-                                           Lane::kKeyRead};
+ORDER BY item.id)"};
 
 constexpr Statement<void, CartId> kCreate{
-    "create_cart", "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING", Lane::kWrite};
+    "create_cart", Lane::kWrite, "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING"};
 
-constexpr Statement<CartId, CartId> kClear{"clear_cart", R"(
+constexpr Statement<CartId, CartId> kClear{"clear_cart", Lane::kWrite, R"(
 WITH removed AS (DELETE FROM cartitems WHERE cart_id = $1)
-SELECT user_id FROM carts WHERE user_id = $1)",
-                                           Lane::kWrite};
+SELECT user_id FROM carts WHERE user_id = $1)"};
 
-constexpr Statement<CartId, CartItemId> kFindCartOf{
-    "find_cart_of_item", "SELECT cart_id FROM cartitems WHERE id = $1", Lane::kKeyRead};
+constexpr Statement<CartId, CartItemId> kFindCartOf{"find_cart_of_item", Lane::kKeyRead,
+                                                    "SELECT cart_id FROM cartitems WHERE id = $1"};
 
 // A statement sees the table as it was before its own write, hence the union.
-constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", R"(
+constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", Lane::kWrite, R"(
 WITH added AS (
   INSERT INTO cartitems (cart_id, product_id, quantity)
   VALUES ($1, $2, $3)
@@ -73,10 +72,10 @@ SELECT item.cart_id,
        item.id, item.created, item.product_id, item.quantity::int
 FROM item
 JOIN products AS product ON product.id = item.product_id
-ORDER BY item.id)",
-                                                                   Lane::kWrite};
+ORDER BY item.id)"};
 
-constexpr Statement<CartRow, CartItemId, std::optional<Quantity>> kChangeItem{"change_item", R"(
+constexpr Statement<CartRow, CartItemId, std::optional<Quantity>> kChangeItem{"change_item",
+                                                                              Lane::kWrite, R"(
 WITH changed AS (
   UPDATE cartitems
   SET quantity = coalesce($2, quantity)
@@ -94,11 +93,10 @@ SELECT item.cart_id,
        item.id, item.created, item.product_id, item.quantity::int
 FROM item
 JOIN products AS product ON product.id = item.product_id
-ORDER BY item.id)",
-                                                                              Lane::kWrite};
+ORDER BY item.id)"};
 
-constexpr Statement<void, CartItemId> kRemoveItem{
-    "remove_item", "DELETE FROM cartitems WHERE id = $1", Lane::kWrite};
+constexpr Statement<void, CartItemId> kRemoveItem{"remove_item", Lane::kWrite,
+                                                  "DELETE FROM cartitems WHERE id = $1"};
 
 // `rows` has at least one.
 Cart ToCart(std::vector<CartRow> rows) {
@@ -175,6 +173,10 @@ CartStore::Reply<Cart> CartStore::ChangeItem(CartItemId item, ItemChange change)
 
 CartStore::Reply<void> CartStore::RemoveItem(CartItemId item) {
   co_return OrNotFound(co_await client_.Execute(kRemoveItem, item));
+}
+
+std::vector<StatementText> CartStore::Statements() {
+  return TextsOf(kFind, kRead, kCreate, kClear, kFindCartOf, kAddItem, kChangeItem, kRemoveItem);
 }
 
 }  // namespace cart

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "platform/base/result.h"
 #include "platform/base/task.h"
 #include "platform/postgres/client.h"
@@ -33,6 +35,9 @@ class CartStore {
   Reply<Cart> ChangeItem(CartItemId item, ItemChange change);
   // kNotFound where the item was gone.
   Reply<void> RemoveItem(CartItemId item);
+
+  // All that it executes.
+  static std::vector<platform::postgres::StatementText> Statements();
 
  private:
   Reply<Cart> Read(CartId cart);

@@ -19,39 +19,39 @@ using platform::postgres::Logged;
 using platform::postgres::Planning;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
+using platform::postgres::StatementText;
 using platform::schema::ListQuery;
 using platform::schema::Page;
 
-constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", R"(
+constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", Lane::kKeyRead, R"(
 SELECT id, created, name, description, round(price, 2)::text
 FROM products
 WHERE id > $1
 ORDER BY id
-LIMIT $2 + 1)",
-                                                               Lane::kKeyRead};
+LIMIT $2 + 1)"};
 
 // A page of more rows takes its time, and goes with the searches.
 constexpr std::int32_t kShortPage = 100;
 constexpr auto kListMany = kList.In(Lane::kSearch);
 
-constexpr Statement<Product, std::string, std::int32_t, std::int32_t> kSearch{"search_products", R"(
+constexpr Statement<Product, std::string, std::int32_t, std::int32_t> kSearch{"search_products",
+                                                                              Lane::kSearch, R"(
 SELECT id, created, name, description, round(price, 2)::text
 FROM products
 WHERE name ILIKE $1 AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                              Lane::kSearch,
                                                                               Planning::kEachCall};
 
 // The same rows for any term, soonest for one without trigrams.
 constexpr Statement<Product, std::string, std::string, std::int32_t, std::int32_t> kSearchShort{
-    "search_products_short", R"(
+    "search_products_short", Lane::kSearch, R"(
 SELECT id, created, name, description, round(price, 2)::text
 FROM products
 WHERE grams(name) @> grams($1) AND name ILIKE $2 AND id > $3
 ORDER BY id
 LIMIT $4 + 1)",
-    Lane::kSearch, Planning::kEachCall};
+    Planning::kEachCall};
 
 // Trigrams are made of letters and digits; what is not ASCII counts as one.
 bool HasTrigrams(std::string_view term) {
@@ -78,6 +78,10 @@ Task<std::expected<std::vector<Product>, QueryError>> ProductStore::Fetch(const 
   }
   return client_.Query(kSearchShort, query.search->value(), query.search->ContainsPattern(),
                        query.After(), query.Limit());
+}
+
+std::vector<StatementText> ProductStore::Statements() {
+  return TextsOf(kList, kSearch, kSearchShort);
 }
 
 }  // namespace cart

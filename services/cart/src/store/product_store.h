@@ -20,6 +20,9 @@ class ProductStore {
   platform::Task<platform::Result<platform::schema::Page<Product>>> List(
       platform::schema::ListQuery query);
 
+  // All that it executes.
+  static std::vector<platform::postgres::StatementText> Statements();
+
  private:
   // One more row than the query's limit, if there are more.
   platform::Task<std::expected<std::vector<Product>, platform::postgres::QueryError>> Fetch(

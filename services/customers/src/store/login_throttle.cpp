@@ -21,11 +21,11 @@ struct AttemptRow {
 BOOST_DESCRIBE_STRUCT(AttemptRow, (), (wait_seconds, begun))
 
 constexpr Statement<AttemptRow, std::string, std::string, std::int32_t, std::int32_t, std::int32_t>
-    kBegin{"begin_login", "SELECT wait_seconds, begun FROM begin_login($1, $2, $3, $4, $5)",
-           Lane::kWrite};
+    kBegin{"begin_login", Lane::kWrite,
+           "SELECT wait_seconds, begun FROM begin_login($1, $2, $3, $4, $5)"};
 
 constexpr Statement<void, std::string, std::string, Timestamp, bool> kForgive{
-    "forgive_login", "SELECT forgive_login($1, $2, $3, $4)", Lane::kWrite};
+    "forgive_login", Lane::kWrite, "SELECT forgive_login($1, $2, $3, $4)"};
 
 }  // namespace
 

@@ -13,72 +13,69 @@ using platform::postgres::OrNotFound;
 using platform::postgres::Planning;
 using platform::postgres::QueryError;
 using platform::postgres::Statement;
+using platform::postgres::StatementText;
 using platform::schema::ListQuery;
 using platform::schema::Page;
 
-constexpr Statement<User, UserId> kFind{"find_user", R"(
+constexpr Statement<User, UserId> kFind{"find_user", Lane::kKeyRead, R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
-WHERE id = $1)",
-                                        Lane::kKeyRead};
+WHERE id = $1)"};
 
-constexpr Statement<User, UserId, std::int32_t> kFindSignedIn{"find_signed_in_user", R"(
+constexpr Statement<User, UserId, std::int32_t> kFindSignedIn{"find_signed_in_user", Lane::kKeyRead,
+                                                              R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
-WHERE id = $1 AND token_version = $2)",
-                                                              Lane::kKeyRead};
+WHERE id = $1 AND token_version = $2)"};
 
-constexpr Statement<Account, std::vector<std::int32_t>> kFindAccounts{"find_accounts", R"(
+constexpr Statement<Account, std::vector<std::int32_t>> kFindAccounts{"find_accounts",
+                                                                      Lane::kKeyRead, R"(
 SELECT id, email, is_admin, token_version
 FROM users
-WHERE id = ANY($1))",
-                                                                      Lane::kKeyRead};
+WHERE id = ANY($1))"};
 
-constexpr Statement<Credentials, Email> kFindCredentialsByEmail{"find_credentials_by_email", R"(
+constexpr Statement<Credentials, Email> kFindCredentialsByEmail{"find_credentials_by_email",
+                                                                Lane::kKeyRead, R"(
 SELECT id, password, token_version
 FROM users
-WHERE lower(email) = lower($1))",
-                                                                Lane::kKeyRead};
+WHERE lower(email) = lower($1))"};
 
-constexpr Statement<Credentials, UserId> kFindCredentials{"find_credentials", R"(
+constexpr Statement<Credentials, UserId> kFindCredentials{"find_credentials", Lane::kKeyRead, R"(
 SELECT id, password, token_version
 FROM users
-WHERE id = $1)",
-                                                          Lane::kKeyRead};
+WHERE id = $1)"};
 
 constexpr Statement<bool> kHasReferenceHashes{
-    "has_reference_hashes", "SELECT EXISTS (SELECT FROM users WHERE password LIKE '$5$%')",
-    Lane::kKeyRead, Planning::kEachCall};
+    "has_reference_hashes", Lane::kKeyRead,
+    "SELECT EXISTS (SELECT FROM users WHERE password LIKE '$5$%')", Planning::kEachCall};
 
-constexpr Statement<User, std::int32_t, std::int32_t> kList{"list_users", R"(
+constexpr Statement<User, std::int32_t, std::int32_t> kList{"list_users", Lane::kSearch, R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
 WHERE id > $1
 ORDER BY id
-LIMIT $2 + 1)",
-                                                            Lane::kSearch};
+LIMIT $2 + 1)"};
 
-constexpr Statement<User, std::string, std::int32_t, std::int32_t> kSearch{"search_users", R"(
+constexpr Statement<User, std::string, std::int32_t, std::int32_t> kSearch{"search_users",
+                                                                           Lane::kSearch, R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
 WHERE (email ILIKE $1 OR first_name ILIKE $1 OR last_name ILIKE $1) AND id > $2
 ORDER BY id
 LIMIT $3 + 1)",
-                                                                           Lane::kSearch,
                                                                            Planning::kEachCall};
 
 constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
                     bool>
-    kCreate{"create_user", R"(
+    kCreate{"create_user", Lane::kWrite, R"(
 INSERT INTO users (email, first_name, last_name, password, is_admin)
 VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5)
 ON CONFLICT (lower(email)) DO NOTHING
-RETURNING id, created, email, first_name, last_name, is_admin)",
-            Lane::kWrite};
+RETURNING id, created, email, first_name, last_name, is_admin)"};
 
 constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
                     std::optional<PersonName>, std::optional<bool>>
-    kUpdate{"update_user", R"(
+    kUpdate{"update_user", Lane::kWrite, R"(
 UPDATE users
 SET email = coalesce($2, email),
     first_name = coalesce($3, first_name),
@@ -86,25 +83,22 @@ SET email = coalesce($2, email),
     is_admin = coalesce($5, is_admin)
 WHERE id = $1
     AND NOT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)
-RETURNING id, created, email, first_name, last_name, is_admin)",
-            Lane::kWrite};
+RETURNING id, created, email, first_name, last_name, is_admin)"};
 
 constexpr Statement<void, UserId, std::optional<std::int32_t>, std::string> kChangePassword{
-    "change_password", R"(
+    "change_password", Lane::kWrite, R"(
 UPDATE users
 SET password = $3, token_version = token_version + 1
-WHERE id = $1 AND token_version = coalesce($2, token_version))",
-    Lane::kWrite};
+WHERE id = $1 AND token_version = coalesce($2, token_version))"};
 
 constexpr Statement<void, UserId, std::string, std::string> kReplaceHash{"replace_password_hash",
-                                                                         R"(
+                                                                         Lane::kWrite, R"(
 UPDATE users
 SET password = $3
-WHERE id = $1 AND password = $2)",
-                                                                         Lane::kWrite};
+WHERE id = $1 AND password = $2)"};
 
-constexpr Statement<void, UserId> kDelete{"delete_user", "DELETE FROM users WHERE id = $1",
-                                          Lane::kWrite};
+constexpr Statement<void, UserId> kDelete{"delete_user", Lane::kWrite,
+                                          "DELETE FROM users WHERE id = $1"};
 
 Error EmailTaken() {
   return Error::Field(ErrorCode::kInvalidArgument, "email", "User with this email already exists.");
@@ -191,6 +185,12 @@ UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_
 
 UserStore::Reply<void> UserStore::Delete(UserId id) {
   co_return OrNotFound(co_await client_.Execute(kDelete, id));
+}
+
+std::vector<StatementText> UserStore::Statements() {
+  return TextsOf(kFind, kFindSignedIn, kFindAccounts, kFindCredentialsByEmail, kFindCredentials,
+                 kHasReferenceHashes, kList, kSearch, kCreate, kUpdate, kChangePassword,
+                 kReplaceHash, kDelete);
 }
 
 }  // namespace customers

@@ -65,6 +65,9 @@ class UserStore {
   Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
   Reply<void> Delete(UserId id);
 
+  // All that it executes.
+  static std::vector<platform::postgres::StatementText> Statements();
+
  private:
   platform::postgres::Client& client_;
 };
