@@ -46,6 +46,7 @@ boost::json::object Describe(Components& components) {
             {"examples", boost::json::array{"2026-11-22T23:00:27.304648+00:00"}}};
   } else if constexpr (IsValueType<T>) {
     boost::json::object schema = Describe<typename T::Base>(components);
+    T::DescribeBounds(schema);
     T::Describe(schema);
     return schema;
   } else if constexpr (kIsOptional<T>) {

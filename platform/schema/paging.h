@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/schema/bounds.h"
 #include "platform/schema/value_type.h"
 
 namespace platform::schema {
@@ -17,23 +18,20 @@ namespace platform::schema {
 inline constexpr std::int32_t kMaxPageLimit = 1000;
 
 // How many rows a page may have.
-class PageLimit : public ValueType<PageLimit, std::int32_t> {
+class PageLimit : public ValueType<PageLimit, std::int32_t, Range<1, kMaxPageLimit>> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t value);
   static void Describe(boost::json::object& schema);
 };
 
 // The id after which a page begins.
-class AfterId : public ValueType<AfterId, std::int32_t> {
+class AfterId : public ValueType<AfterId, std::int32_t, AtLeast<0>> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t value);
   static void Describe(boost::json::object& schema);
 };
 
 // What to look for; '%' and '_' have no special meaning.
-class SearchTerm : public ValueType<SearchTerm, std::string> {
+class SearchTerm : public ValueType<SearchTerm, std::string, MaxLength<256>> {
  public:
-  static std::optional<std::string_view> Check(const std::string& value);
   static void Describe(boost::json::object& schema);
 
   // A LIKE pattern that matches texts that contain the term.

@@ -12,22 +12,31 @@ namespace platform::schema {
 
 // The base of a type that parses itself, so that a value that exists is valid:
 //
-//   class Quantity : public ValueType<Quantity, std::int32_t> {
-//    public:
-//     // What is wrong with the value, for the client; nothing if it is good.
-//     static std::optional<std::string_view> Check(std::int32_t value);
-//     // Adds the JSON Schema keywords that say what Check enforces.
-//     static void Describe(boost::json::object& schema);
-//   };
+//   class Quantity : public ValueType<Quantity, std::int32_t, Range<1, 5>> {};
 //
-// `Base` is std::string (always IsText) or std::int32_t.
-template <class Derived, class BaseType>
+// `Base` is std::string (always IsText) or std::int32_t. The bounds are those of bounds.h. A type
+// with other rules has a Check of its own, and a type with more to say to readers of its JSON
+// Schema a Describe:
+//
+//   static std::optional<std::string_view> Check(const Base& value);
+//   static void Describe(boost::json::object& schema);
+template <class Derived, class BaseType, class... Bounds>
 class ValueType {
  public:
   using Base = BaseType;
 
   // A placeholder, for a struct whose members are about to be filled.
   ValueType() = default;
+
+  // Returns what is wrong with the value, for the client, or nothing if it is good.
+  static std::optional<std::string_view> Check(const Base& value) {
+    std::optional<std::string_view> complaint;
+    static_cast<void>(((complaint = Bounds::Check(value)) || ...));
+    return complaint;
+  }
+  // Adds the JSON Schema keywords that say what the bounds enforce.
+  static void DescribeBounds(boost::json::object& schema) { (Bounds::Describe(schema), ...); }
+  static void Describe(boost::json::object&) {}
 
   static std::expected<Derived, std::string_view> Parse(Base value) {
     if (std::optional<std::string_view> complaint = Derived::Check(value)) {
@@ -50,8 +59,12 @@ class ValueType {
   Base value_{};
 };
 
+namespace detail {
+template <class Derived, class Base, class... Bounds>
+void AcceptValueType(const ValueType<Derived, Base, Bounds...>&);
+}  // namespace detail
+
 template <class T>
-concept IsValueType =
-    requires { typename T::Base; } && std::derived_from<T, ValueType<T, typename T::Base>>;
+concept IsValueType = requires(const T& value) { detail::AcceptValueType(value); };
 
 }  // namespace platform::schema

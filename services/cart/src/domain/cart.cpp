@@ -7,9 +7,6 @@ namespace {
 
 using platform::schema::Property;
 
-constexpr std::int32_t kMinQuantity = 1;
-constexpr std::int32_t kMaxQuantity = 5;
-
 }  // namespace
 
 void CartId::Describe(boost::json::object& schema) {
@@ -21,16 +18,7 @@ void CartItemId::Describe(boost::json::object& schema) {
   schema["examples"] = boost::json::array{3};
 }
 
-std::optional<std::string_view> Quantity::Check(std::int32_t value) {
-  if (value >= kMinQuantity && value <= kMaxQuantity) return std::nullopt;
-  return "Must be greater than or equal to 1 and less than or equal to 5.";
-}
-
-void Quantity::Describe(boost::json::object& schema) {
-  schema["minimum"] = kMinQuantity;
-  schema["maximum"] = kMaxQuantity;
-  schema["examples"] = boost::json::array{2};
-}
+void Quantity::Describe(boost::json::object& schema) { schema["examples"] = boost::json::array{2}; }
 
 void CartItem::Describe(boost::json::object& schema) {
   Property(schema, "created")["description"] = "When the product was put into the cart.";

@@ -4,9 +4,9 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
+#include "platform/schema/bounds.h"
 #include "platform/schema/value_type.h"
 #include "platform/schema/write.h"
 #include "services/cart/src/domain/money.h"
@@ -17,20 +17,18 @@ namespace cart {
 // A cart's id is its user's id.
 class CartId : public platform::schema::ValueType<CartId, std::int32_t> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
   static void Describe(boost::json::object& schema);
 };
 
 class CartItemId : public platform::schema::ValueType<CartItemId, std::int32_t> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
   static void Describe(boost::json::object& schema);
 };
 
-// How many of one product a cart holds: 1 to 5.
-class Quantity : public platform::schema::ValueType<Quantity, std::int32_t> {
+// How many of one product a cart holds.
+class Quantity
+    : public platform::schema::ValueType<Quantity, std::int32_t, platform::schema::Range<1, 5>> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t value);
   static void Describe(boost::json::object& schema);
 };
 

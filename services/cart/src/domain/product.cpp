@@ -4,13 +4,7 @@
 
 namespace cart {
 
-std::optional<std::string_view> ProductId::Check(std::int32_t value) {
-  if (value >= 0) return std::nullopt;
-  return "Must be greater than or equal to 0.";
-}
-
 void ProductId::Describe(boost::json::object& schema) {
-  schema["minimum"] = 0;
   schema["examples"] = boost::json::array{1};
 }
 

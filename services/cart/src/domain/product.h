@@ -3,19 +3,18 @@
 #include <boost/describe/class.hpp>
 #include <boost/json/object.hpp>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
+#include "platform/schema/bounds.h"
 #include "platform/schema/value_type.h"
 #include "platform/schema/write.h"
 #include "services/cart/src/domain/money.h"
 
 namespace cart {
 
-class ProductId : public platform::schema::ValueType<ProductId, std::int32_t> {
+class ProductId
+    : public platform::schema::ValueType<ProductId, std::int32_t, platform::schema::AtLeast<0>> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t value);
   static void Describe(boost::json::object& schema);
 };
 

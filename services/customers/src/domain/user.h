@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
+#include "platform/schema/bounds.h"
 #include "platform/schema/value_type.h"
 #include "platform/schema/write.h"
 #include "services/customers/src/domain/email.h"
@@ -17,14 +17,13 @@ namespace customers {
 
 class UserId : public platform::schema::ValueType<UserId, std::int32_t> {
  public:
-  static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
   static void Describe(boost::json::object& schema);
 };
 
-// A first or last name, of 1 to 256 characters.
-class PersonName : public platform::schema::ValueType<PersonName, std::string> {
+// A first or last name.
+class PersonName : public platform::schema::ValueType<PersonName, std::string,
+                                                      platform::schema::Length<1, 256>> {
  public:
-  static std::optional<std::string_view> Check(const std::string& value);
   static void Describe(boost::json::object& schema);
 };
 
