@@ -30,7 +30,7 @@ std::string Footer(const Program& program) {
 
 std::expected<postgres::Settings, std::string> ReadDatabaseSettings() {
   config::Environment environment;
-  postgres::Settings settings = config::ReadPostgresSettings(environment);
+  postgres::Settings settings = ReadPostgresSettings(environment);
   if (environment.Mistakes().empty()) return settings;
   std::string text;
   for (const std::string& mistake : environment.Mistakes()) text += mistake + '\n';

@@ -6,10 +6,18 @@
 #include <string>
 
 #include "platform/config/environment.h"
-#include "platform/config/settings.h"
+#include "platform/grpc/tls.h"
 #include "platform/http/server.h"
+#include "platform/log/log.h"
+#include "platform/postgres/settings.h"
 
+// What every service reads from the environment in the same way.
 namespace platform::service {
+
+struct LogSettings {
+  log::Level level = log::Level::kInfo;
+  log::Format format = log::Format::kJson;
+};
 
 // What every service is told: where it listens, with how many threads, how it logs and stops.
 struct Settings {
@@ -20,10 +28,17 @@ struct Settings {
   std::size_t workers = 1;
   std::chrono::seconds shutdown_grace{};
   http::ServerOptions http;
-  config::LogSettings log;
+  LogSettings log;
 };
 
-// The default of the metrics' port is `default_port` + 1000.
+// The default of the metrics' port is `default_port` + 1000. HTTP_MAX_CONNECTIONS bounds all
+// workers together: each gets an equal share.
 Settings ReadSettings(config::Environment& environment, std::uint16_t default_port);
+
+// POSTGRES_*.
+postgres::Settings ReadPostgresSettings(config::Environment& environment);
+
+// TLS_*_FILE.
+grpc::TlsFiles ReadTlsFiles(config::Environment& environment);
 
 }  // namespace platform::service

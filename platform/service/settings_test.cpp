@@ -3,9 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <ostream>
+#include <string>
+#include <vector>
+
 namespace platform::service {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -59,6 +65,161 @@ TEST(ServiceSettings, ReportAllMistakes) {
                           StartsWith("WORKERS is"), StartsWith("SHUTDOWN_GRACE is"),
                           StartsWith("LOG_LEVEL is")));
 }
+
+TEST(HttpSettings, HaveDefaults) {
+  config::Environment environment({{"WORKERS", "1"}});
+  const http::ServerOptions options = ReadSettings(environment, kDefaultPort).http;
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+  EXPECT_EQ(options.limits.head_bytes, 16384U);
+  EXPECT_EQ(options.limits.body_bytes, 65536U);
+  EXPECT_EQ(options.limits.head_timeout, 10s);
+  EXPECT_EQ(options.limits.body_timeout, 30s);
+  EXPECT_EQ(options.limits.idle_timeout, 60s);
+  EXPECT_EQ(options.limits.write_timeout, 30s);
+  EXPECT_EQ(options.limits.requests_per_connection, 1'000'000U);
+  EXPECT_EQ(options.limits.connections, 10'000U);
+  EXPECT_FALSE(options.trusted_proxies.Trusts("127.0.0.1"));
+}
+
+TEST(HttpSettings, AreAllRead) {
+  config::Environment environment({{"WORKERS", "3"},
+                                   {"HTTP_MAX_HEADER_BYTES", "1024"},
+                                   {"HTTP_MAX_BODY_BYTES", "2048"},
+                                   {"HTTP_HEADER_TIMEOUT", "1"},
+                                   {"HTTP_BODY_TIMEOUT", "2"},
+                                   {"HTTP_IDLE_TIMEOUT", "3"},
+                                   {"HTTP_WRITE_TIMEOUT", "4"},
+                                   {"HTTP_MAX_REQUESTS_PER_CONNECTION", "5"},
+                                   {"HTTP_MAX_CONNECTIONS", "7"},
+                                   {"TRUSTED_PROXIES", "10.0.0.0/8"},
+                                   {"CORS_ORIGINS", "https://shop.example"}});
+  const http::ServerOptions options = ReadSettings(environment, kDefaultPort).http;
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+  EXPECT_EQ(options.limits.head_bytes, 1024U);
+  EXPECT_EQ(options.limits.body_bytes, 2048U);
+  EXPECT_EQ(options.limits.head_timeout, 1s);
+  EXPECT_EQ(options.limits.body_timeout, 2s);
+  EXPECT_EQ(options.limits.idle_timeout, 3s);
+  EXPECT_EQ(options.limits.write_timeout, 4s);
+  EXPECT_EQ(options.limits.requests_per_connection, 5U);
+  EXPECT_EQ(options.limits.connections, 3U);  // A third of them, rounded up.
+  EXPECT_TRUE(options.trusted_proxies.Trusts("10.1.2.3"));
+  http::Response response;
+  const std::vector<http::HeaderField> headers = {{"Origin", "https://shop.example"}};
+  options.cors.AddHeaders(http::Method::kGet, headers, response);
+  EXPECT_FALSE(response.headers.empty());
+}
+
+TEST(HttpSettings, ReportAllMistakes) {
+  config::Environment environment({{"HTTP_MAX_HEADER_BYTES", "1023"},
+                                   {"HTTP_MAX_BODY_BYTES", "1073741824"},
+                                   {"HTTP_HEADER_TIMEOUT", "0"},
+                                   {"HTTP_BODY_TIMEOUT", "3601"},
+                                   {"HTTP_IDLE_TIMEOUT", "1.5"},
+                                   {"HTTP_WRITE_TIMEOUT", "-1"},
+                                   {"HTTP_MAX_REQUESTS_PER_CONNECTION", "0"},
+                                   {"HTTP_MAX_CONNECTIONS", "many"},
+                                   {"TRUSTED_PROXIES", "10.0.0.0/33"},
+                                   {"CORS_ORIGINS", "https://shop.example, *"}});
+  ReadSettings(environment, kDefaultPort);
+  EXPECT_THAT(
+      environment.Mistakes(),
+      ElementsAre(
+          "HTTP_MAX_HEADER_BYTES is \"1023\"; it should be a whole number from 1024 to 1048576",
+          StartsWith("HTTP_MAX_BODY_BYTES is "), StartsWith("HTTP_HEADER_TIMEOUT is "),
+          StartsWith("HTTP_BODY_TIMEOUT is "), StartsWith("HTTP_IDLE_TIMEOUT is "),
+          StartsWith("HTTP_WRITE_TIMEOUT is "), StartsWith("HTTP_MAX_REQUESTS_PER_CONNECTION is "),
+          StartsWith("HTTP_MAX_CONNECTIONS is "),
+          "TRUSTED_PROXIES has \"10.0.0.0/33\"; it should be networks such as 10.0.0.0/8, "
+          "separated by commas",
+          "CORS_ORIGINS has \"*\"; it should be origins as browsers send them, such as "
+          "https://shop.example, separated by commas or spaces (never *)"));
+}
+
+TEST(PostgresSettings, HaveDefaults) {
+  config::Environment environment(
+      {{"POSTGRES_DB", "cart"}, {"POSTGRES_USER", "app"}, {"POSTGRES_PASSWORD", "pw"}});
+  const postgres::Settings settings = ReadPostgresSettings(environment);
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+  EXPECT_EQ(settings.host, "localhost");
+  EXPECT_EQ(settings.port, 5432);
+  EXPECT_EQ(settings.database, "cart");
+  EXPECT_EQ(settings.user, "app");
+  EXPECT_EQ(settings.password.Reveal(), "pw");
+  EXPECT_EQ(settings.sslmode, "prefer");
+}
+
+TEST(PostgresSettings, AreAllRead) {
+  config::Environment environment({{"POSTGRES_HOST", "/run/postgresql"},
+                                   {"POSTGRES_PORT", "5433"},
+                                   {"POSTGRES_DB", "cart"},
+                                   {"POSTGRES_USER", "app"},
+                                   {"POSTGRES_PASSWORD", "pw"},
+                                   {"POSTGRES_SSLMODE", "verify-full"}});
+  const postgres::Settings settings = ReadPostgresSettings(environment);
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+  EXPECT_EQ(settings.host, "/run/postgresql");
+  EXPECT_EQ(settings.port, 5433);
+  EXPECT_EQ(settings.sslmode, "verify-full");
+}
+
+TEST(PostgresSettings, ReportWhatIsMissing) {
+  config::Environment environment({{"POSTGRES_SSLMODE", "on"}});
+  ReadPostgresSettings(environment);
+  EXPECT_THAT(environment.Mistakes(), ElementsAre(StartsWith("POSTGRES_DB is not set"),
+                                                  StartsWith("POSTGRES_USER is not set"),
+                                                  StartsWith("POSTGRES_PASSWORD is not set"),
+                                                  StartsWith("POSTGRES_SSLMODE is \"on\"")));
+}
+
+TEST(TlsFiles, AreRequired) {
+  config::Environment environment({{"TLS_CA_FILE", "/proc/version"}});
+  ReadTlsFiles(environment);
+  EXPECT_THAT(environment.Mistakes(), ElementsAre(StartsWith("TLS_CERT_FILE is not set"),
+                                                  StartsWith("TLS_KEY_FILE is not set")));
+}
+
+TEST(TlsFiles, AreRead) {
+  config::Environment environment({{"TLS_CA_FILE", "/proc/version"},
+                                   {"TLS_CERT_FILE", "/proc/uptime"},
+                                   {"TLS_KEY_FILE", "/proc/meminfo"}});
+  const grpc::TlsFiles files = ReadTlsFiles(environment);
+  EXPECT_EQ(files.ca, "/proc/version");
+  EXPECT_EQ(files.certificate, "/proc/uptime");
+  EXPECT_EQ(files.key, "/proc/meminfo");
+}
+
+struct LogCase {
+  const char* label;
+  config::Environment::Variables variables;
+  log::Level level;
+  log::Format format = log::Format::kJson;
+};
+
+void PrintTo(const LogCase& row, std::ostream* out) { *out << row.label; }
+
+class ReadLog : public testing::TestWithParam<LogCase> {};
+
+TEST_P(ReadLog, Settings) {
+  config::Environment environment(GetParam().variables);
+  const LogSettings settings = ReadSettings(environment, kDefaultPort).log;
+  EXPECT_EQ(settings.level, GetParam().level);
+  EXPECT_EQ(settings.format, GetParam().format);
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ReadLog,
+    testing::Values(
+        LogCase{"defaults", {}, log::Level::kInfo},
+        LogCase{"debug", {{"DEBUG", "true"}}, log::Level::kDebug},
+        LogCase{"level_wins", {{"DEBUG", "true"}, {"LOG_LEVEL", "error"}}, log::Level::kError},
+        LogCase{"trace", {{"LOG_LEVEL", "trace"}}, log::Level::kTrace},
+        LogCase{"debug_level", {{"LOG_LEVEL", "debug"}}, log::Level::kDebug},
+        LogCase{"info", {{"LOG_LEVEL", "info"}}, log::Level::kInfo},
+        LogCase{"warning", {{"LOG_LEVEL", "warning"}}, log::Level::kWarning},
+        LogCase{"text", {{"LOG_FORMAT", "text"}}, log::Level::kInfo, log::Format::kText}),
+    [](const auto& row) { return std::string(row.param.label); });
 
 }  // namespace
 }  // namespace platform::service

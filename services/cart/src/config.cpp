@@ -10,9 +10,9 @@ constexpr std::uint16_t kDefaultGrpcPort = 50051;
 Config ReadConfig(platform::config::Environment& environment) {
   Config config{
       .service = platform::service::ReadSettings(environment, kDefaultPort),
-      .database = platform::config::ReadPostgresSettings(environment),
+      .database = platform::service::ReadPostgresSettings(environment),
   };
-  config.customers.tls = platform::config::ReadTlsFiles(environment);
+  config.customers.tls = platform::service::ReadTlsFiles(environment);
   config.customers.host =
       environment.String("CUSTOMERS_HOST", "localhost", "host of customers' gRPC server");
   config.customers.port =

@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "platform/config/environment.h"
-#include "platform/config/settings.h"
 #include "platform/service/settings.h"
 #include "services/customers/client/user_auth_client.h"
 

@@ -15,8 +15,8 @@ constexpr int kMaxWindowSeconds = 24 * 60 * 60;
 Config ReadConfig(platform::config::Environment& environment) {
   Config config{
       .service = platform::service::ReadSettings(environment, kDefaultPort),
-      .database = platform::config::ReadPostgresSettings(environment),
-      .tls = platform::config::ReadTlsFiles(environment),
+      .database = platform::service::ReadPostgresSettings(environment),
+      .tls = platform::service::ReadTlsFiles(environment),
   };
   config.grpc_address = environment.String("GRPC_LISTEN_ADDRESS", "127.0.0.1",
                                            "address that the gRPC server listens on");

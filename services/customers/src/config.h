@@ -8,7 +8,6 @@
 
 #include "platform/config/environment.h"
 #include "platform/config/secret.h"
-#include "platform/config/settings.h"
 #include "platform/service/settings.h"
 #include "services/customers/src/store/login_throttle.h"
 

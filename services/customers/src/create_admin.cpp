@@ -16,11 +16,11 @@
 #include <utility>
 
 #include "platform/config/environment.h"
-#include "platform/config/settings.h"
 #include "platform/schema/text.h"
 #include "platform/security/password.h"
 #include "platform/service/database.h"
 #include "platform/service/program.h"
+#include "platform/service/settings.h"
 #include "services/customers/src/store/user_store.h"
 
 namespace customers {
@@ -86,7 +86,7 @@ std::string Explain(const platform::Error& error) {
 
 int CreateAdmin(const std::string& email) {
   platform::config::Environment environment;
-  const auto settings = platform::config::ReadPostgresSettings(environment);
+  const auto settings = platform::service::ReadPostgresSettings(environment);
   if (platform::service::ReportMistakes(environment)) {
     return platform::service::kMistakenConfiguration;
   }
