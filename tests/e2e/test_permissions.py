@@ -44,6 +44,7 @@ ROWS = {
         OWNER, 200, lambda _: {"current_password": PASSWORD, "new_password": NEW_PASSWORD,
                                "confirm_new_password": NEW_PASSWORD}),
     ("cart", "GET", "/api/v1/products/list/"): (ANYONE, 200, None),
+    ("cart", "GET", "/api/v1/products/{product_id}/"): (ANYONE, 200, None),
     ("cart", "GET", "/api/v1/cart/{user_id}/"): (OWNER, 200, None),
     ("cart", "DELETE", "/api/v1/cart/{user_id}/"): (OWNER, 204, None),
     ("cart", "POST", "/api/v1/cart-item/{cart_id}/create"): (
@@ -131,7 +132,9 @@ def call(customers, cart, carts, people, admin):
         before = things(owner)
         body = {} if make_body is None else {"body": make_body(owner)}
         answer = {"customers": customers, "cart": cart}[service].call(
-            method, path.format(user_id=owner.id, cart_id=owner.id, item_id=item.id), token, **body)
+            method,
+            path.format(user_id=owner.id, cart_id=owner.id, item_id=item.id, product_id=1),
+            token, **body)
         return answer, things(owner) == before
 
     return send

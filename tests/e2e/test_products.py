@@ -1,4 +1,4 @@
-"""GET /api/v1/products/list/: search, pages, money."""
+"""The products: one, and the list with search, pages and money."""
 
 import json
 import socket
@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from microcart.testing import bodies
-from microcart.testing.client import MONEY, TIMESTAMP, Client, at_once
+from microcart.testing.client import MONEY, NOT_FOUND, TIMESTAMP, Client, at_once
 from microcart.testing.metrics import Scrape
 from microcart.waiting import eventually
 
@@ -60,6 +60,16 @@ def products(cluster, cart_database):
 
 def names(answer) -> list[str]:
     return [product["name"] for product in answer.ok()]
+
+
+def test_one(cart):
+    for product in cart.get(LIST).ok():
+        assert cart.get(f"/api/v1/products/{product['id']}/").ok() == product
+
+
+@pytest.mark.parametrize("product", [0, 10, 2**31 - 1, 2**31])
+def test_an_unknown_one(cart, product):
+    cart.get(f"/api/v1/products/{product}/").refused(404, NOT_FOUND)
 
 
 def test_all_by_id(cart):

@@ -26,7 +26,8 @@ UNKNOWN = {
         "/api/v1/cart/1/",
     ],
     "cart": [
-        "/api/v1/products/", "/api/v1/products/list", "/api/v1/products/1/", "/api/v1/cart/1",
+        "/api/v1/products/", "/api/v1/products/list", "/api/v1/products/1", "/api/v1/products/x/",
+        "/api/v1/cart/1",
         "/api/v1/cart/x/", "/api/v1/cart/-1/", "/api/v1/cart//", "/api/v1/cart-item/1",
         "/api/v1/cart-item/1/create/", "/api/v1/cart-item/x/create", "/api/v1/cart-item//create",
         "/api/v1/cart-item/x/", "/api/v1/users/1/",

@@ -8,8 +8,12 @@ namespace {
 
 using platform::Result;
 using platform::Task;
+using platform::http::Anyone;
+using platform::http::Method;
 using platform::schema::ListQuery;
 using platform::schema::Page;
+
+Task<Result<Product>> GetProduct(App& app, ProductId product) { return app.products.Find(product); }
 
 Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
   return app.products.List(std::move(query));
@@ -20,10 +24,13 @@ Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
 void AddProductRoutes(Routes& routes) {
   auto products =
       routes.Group("/api/v1/products", {.name = "products", .description = "What can be bought"});
-  products.Add(platform::http::Method::kGet, "/list/", platform::http::Anyone(), ListProducts,
+  products.Add(Method::kGet, "/list/", Anyone(), ListProducts,
                {.id = "listProducts",
                 .summary = "List products",
                 .description = "Products by id, page by page; `search` looks into their names."});
+  products.Add(
+      Method::kGet, "/{product_id}/", Anyone(), GetProduct,
+      {.id = "getProduct", .summary = "Show a product", .description = "One product, by its id."});
 }
 
 }  // namespace cart

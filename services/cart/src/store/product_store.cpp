@@ -23,6 +23,11 @@ using platform::postgres::StatementText;
 using platform::schema::ListQuery;
 using platform::schema::Page;
 
+constexpr Statement<Product, ProductId> kFind{"find_product", Lane::kKeyRead, R"(
+SELECT id, created, name, description, round(price, 2)::text
+FROM products
+WHERE id = $1)"};
+
 constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", Lane::kKeyRead, R"(
 SELECT id, created, name, description, round(price, 2)::text
 FROM products
@@ -63,6 +68,10 @@ bool HasTrigrams(std::string_view term) {
 
 }  // namespace
 
+Task<Result<Product>> ProductStore::Find(ProductId product) {
+  co_return OrNotFound(co_await client_.QueryOne(kFind, product));
+}
+
 Task<Result<Page<Product>>> ProductStore::List(ListQuery query) {
   ASSIGN_OR_CO_RETURN(auto rows, Logged(co_await Fetch(query)));
   co_return platform::schema::MakePage(std::move(rows), query.Limit());
@@ -81,7 +90,7 @@ Task<std::expected<std::vector<Product>, QueryError>> ProductStore::Fetch(const 
 }
 
 std::vector<StatementText> ProductStore::Statements() {
-  return TextsOf(kList, kSearch, kSearchShort);
+  return TextsOf(kFind, kList, kSearch, kSearchShort);
 }
 
 }  // namespace cart

@@ -16,6 +16,8 @@ class ProductStore {
  public:
   explicit ProductStore(platform::postgres::Client& client) : client_(client) {}
 
+  // kNotFound if there is no such product.
+  platform::Task<platform::Result<Product>> Find(ProductId product);
   // By id.
   platform::Task<platform::Result<platform::schema::Page<Product>>> List(
       platform::schema::ListQuery query);
