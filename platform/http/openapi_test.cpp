@@ -45,7 +45,7 @@ struct CookOnly {
 
 Task<Result<Page<Pot>>> ListPots(ListQuery) { co_return Page<Pot>(); }
 Task<Result<Created<Pot>>> MakePot(Pot pot) { co_return Created<Pot>{std::move(pot)}; }
-Task<Result<NoContent>> BreakPot(AfterId) { co_return NoContent(); }
+Task<Result<void>> BreakPot(AfterId) { co_return Result<void>(); }
 
 json::object Document() {
   Router<Kitchen> routes;

@@ -22,12 +22,11 @@
 namespace platform::http {
 
 // The results of handlers. A plain T becomes 200 and {"data": T}; a schema::Page becomes 200 and
-// {"data": [T…], "next": …}.
+// {"data": [T…], "next": …}; void becomes 204.
 template <class T>
 struct Created {  // 201 and {"data": T}.
   T value;
 };
-struct NoContent {};  // 204.
 
 // Input of a handler that parses the body itself, because the required members depend on the
 // caller. The documentation describes a T. See schema::Parse.
@@ -232,9 +231,8 @@ struct Rendering<Created<T>> {
 };
 
 template <>
-struct Rendering<NoContent> {
+struct Rendering<void> {
   static constexpr unsigned kStatus = 204;
-  static void Write(NoContent, std::string&) {}
   static std::optional<boost::json::object> Describe(schema::Components&) { return std::nullopt; }
 };
 
@@ -317,7 +315,9 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
             co_await handler(detail::Pick<Args>(app, request, id, *grant, input)...);
         if (!answer) co_return ToResponse(answer.error());
         Response response{.status = detail::Rendering<Answer>::kStatus};
-        detail::Rendering<Answer>::Write(*answer, response.body);
+        if constexpr (!std::is_void_v<Answer>) {
+          detail::Rendering<Answer>::Write(*answer, response.body);
+        }
         co_return response;
       });
 }

@@ -85,11 +85,11 @@ Task<Result<Page<Book>>> ListBooks(Filter filter) {
   co_return Page<Book>{.items = {{1, filter.title.value_or("any")}}, .next = 5};
 }
 
-Task<Result<NoContent>> RemoveBooks() { co_return NoContent(); }
+Task<Result<void>> RemoveBooks() { co_return Result<void>(); }
 
-Task<Result<NoContent>> Break(App&) {
+Task<Result<void>> Break(App&) {
   throw std::runtime_error("password=hunter2");
-  co_return NoContent();
+  co_return Result<void>();
 }
 
 Router<App> Routes() {

@@ -9,14 +9,10 @@ namespace {
 using platform::Result;
 using platform::Task;
 using platform::http::Method;
-using platform::http::NoContent;
 
 Task<Result<Cart>> GetCart(App& app, CartId cart) { return app.carts.FindOrCreate(cart); }
 
-Task<Result<NoContent>> ClearCart(App& app, CartId cart) {
-  CO_RETURN_IF_ERROR(co_await app.carts.Clear(cart));
-  co_return NoContent();
-}
+Task<Result<void>> ClearCart(App& app, CartId cart) { return app.carts.Clear(cart); }
 
 }  // namespace
 

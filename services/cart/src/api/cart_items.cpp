@@ -11,7 +11,6 @@ using platform::Result;
 using platform::Task;
 using platform::http::Created;
 using platform::http::Method;
-using platform::http::NoContent;
 
 Task<Result<Created<Cart>>> CreateItem(App& app, CartId cart, NewItem item) {
   ASSIGN_OR_CO_RETURN(Cart filled, co_await app.carts.AddItem(cart, item));
@@ -22,10 +21,7 @@ Task<Result<Cart>> ChangeItem(App& app, CartItemId item, ItemChange change) {
   return app.carts.ChangeItem(item, change);
 }
 
-Task<Result<NoContent>> RemoveItem(App& app, CartItemId item) {
-  CO_RETURN_IF_ERROR(co_await app.carts.RemoveItem(item));
-  co_return NoContent();
-}
+Task<Result<void>> RemoveItem(App& app, CartItemId item) { return app.carts.RemoveItem(item); }
 
 }  // namespace
 

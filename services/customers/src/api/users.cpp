@@ -18,7 +18,6 @@ using platform::Task;
 using platform::http::Anyone;
 using platform::http::Created;
 using platform::http::Method;
-using platform::http::NoContent;
 using platform::http::Request;
 using platform::http::Unparsed;
 using platform::schema::ListQuery;
@@ -60,9 +59,8 @@ Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
   co_return co_await app.users.Update(subject.user.id, change);
 }
 
-Task<Result<NoContent>> DeleteUser(App& app, Subject subject) {
-  CO_RETURN_IF_ERROR(co_await app.users.Delete(subject.user.id));
-  co_return NoContent();
+Task<Result<void>> DeleteUser(App& app, Subject subject) {
+  return app.users.Delete(subject.user.id);
 }
 
 Error WrongPassword() {
