@@ -5,26 +5,27 @@
 
 namespace platform::postgres {
 
-// Which connection a statement travels on. Statements of one connection answer in order, so one
-// that may take long or wait for a lock must not go before others that do not.
+// The group of connections on which a statement is sent. Statements of one connection are answered
+// in order, so a statement that may take long or wait for a lock must not precede faster ones.
 enum class Lane {
-  kKeyRead,  // Reads of few rows by key. They share syncs, and so transactions. Cannot write.
-  kWrite,    // Writes, and whatever else may wait for a lock.
+  kKeyRead,  // Reads of few rows by key. They share syncs, and therefore transactions. Cannot
+             // write.
+  kWrite,    // Writes, and other statements that may wait for a lock.
   kSearch,   // Searches and long lists. Cannot write.
 };
 inline constexpr std::size_t kLaneCount = 3;
 
-// When the server plans a statement.
+// The time at which the server plans a statement.
 enum class Planning {
-  kOnce,      // It may settle on one plan for all parameters.
-  kEachCall,  // For these parameters: where the best plan depends on them. Not prepared.
+  kOnce,      // Once; the server may use one plan for all parameters.
+  kEachCall,  // At each call, because the best plan depends on the parameters. Not prepared.
 };
 
-// One named SQL statement, prepared once per connection unless it is planned at each call. `Row` is
-// an aggregate, described (BOOST_DESCRIBE_STRUCT) in the order of its members, which are the
-// columns; or a value type (see Codec) for a single column; void for none. Name and text must
-// outlive every client: declare it as a constexpr constant in a store. One name stands for one
-// text.
+// A named SQL statement, which is prepared once per connection unless it is planned at each call.
+// `Row` is an aggregate whose members, described by BOOST_DESCRIBE_STRUCT in their order, are the
+// columns; or a value type (see Codec) for a single column; or void for no rows. Name and text must
+// outlive every client, so declare a statement as a constexpr constant in a store. Each name stands
+// for one text.
 template <class Row, class... Params>
 struct Statement {
   const char* name;
@@ -32,7 +33,7 @@ struct Statement {
   const char* sql;
   Planning planning = Planning::kOnce;
 
-  // The same statement in another lane.
+  // Returns the same statement in another lane.
   constexpr Statement In(Lane other) const { return {name, other, sql, planning}; }
 };
 

@@ -9,8 +9,8 @@
 
 #include "platform/schema/text.h"
 
-// Bounds of value types, each said once: Check returns the message for a client whose value is out
-// of bounds, and Describe adds the JSON Schema keywords for the same. See ValueType.
+// Bounds of value types. Each is stated once: Check returns a message for the client if a value is
+// out of bounds, and Describe adds the corresponding JSON Schema keywords. See ValueType.
 namespace platform::schema {
 
 template <std::int32_t kMin>

@@ -17,7 +17,7 @@ namespace platform::schema {
 
 inline constexpr std::int32_t kMaxPageLimit = 1000;
 
-// How many rows a page may have.
+// Maximum number of rows of a page.
 class PageLimit : public ValueType<PageLimit, std::int32_t, Range<1, kMaxPageLimit>> {
  public:
   static void Describe(boost::json::object& schema);
@@ -29,12 +29,12 @@ class AfterId : public ValueType<AfterId, std::int32_t, AtLeast<0>> {
   static void Describe(boost::json::object& schema);
 };
 
-// What to look for; '%' and '_' have no special meaning.
+// The text of a search; '%' and '_' have no special meaning.
 class SearchTerm : public ValueType<SearchTerm, std::string, MaxLength<256>> {
  public:
   static void Describe(boost::json::object& schema);
 
-  // A LIKE pattern that matches texts that contain the term.
+  // Returns a LIKE pattern that matches texts that contain the term.
   std::string ContainsPattern() const;
 };
 
@@ -57,8 +57,8 @@ struct Page {
   std::optional<std::int32_t> next;  // The `after` of the next page; nothing on the last one.
 };
 
-// A page from the rows in the order of their ids, of which one more than `limit` was asked for, to
-// see whether there is a next page.
+// Makes a page from rows in the order of their ids. One row more than `limit` must have been
+// requested, which shows whether there is a next page.
 template <class T>
 Page<T> MakePage(std::vector<T> rows, std::int32_t limit) {
   Page<T> page{.items = std::move(rows)};

@@ -10,13 +10,13 @@
 
 namespace platform::schema {
 
-// The base of a type that parses itself, so that a value that exists is valid:
+// The base of a type that checks its values, so that every value of the type is valid:
 //
 //   class Quantity : public ValueType<Quantity, std::int32_t, Range<1, 5>> {};
 //
-// `Base` is std::string (always IsText) or std::int32_t. The bounds are those of bounds.h. A type
-// with other rules has a Check of its own, and a type with more to say to readers of its JSON
-// Schema a Describe:
+// `Base` is std::string (always IsText) or std::int32_t. The bounds are defined in bounds.h. A type
+// with other rules declares its own Check; a type whose JSON Schema needs more keywords declares a
+// Describe:
 //
 //   static std::optional<std::string_view> Check(const Base& value);
 //   static void Describe(boost::json::object& schema);
@@ -25,16 +25,16 @@ class ValueType {
  public:
   using Base = BaseType;
 
-  // A placeholder, for a struct whose members are about to be filled.
+  // Makes a placeholder, for a struct whose members are set afterwards.
   ValueType() = default;
 
-  // Returns what is wrong with the value, for the client, or nothing if it is good.
+  // Returns a message for the client if the value is bad, or nothing if it is good.
   static std::optional<std::string_view> Check(const Base& value) {
     std::optional<std::string_view> complaint;
     static_cast<void>(((complaint = Bounds::Check(value)) || ...));
     return complaint;
   }
-  // Adds the JSON Schema keywords that say what the bounds enforce.
+  // Adds the JSON Schema keywords of the bounds.
   static void DescribeBounds(boost::json::object& schema) { (Bounds::Describe(schema), ...); }
   static void Describe(boost::json::object&) {}
 
@@ -48,7 +48,7 @@ class ValueType {
   const Base& value() const { return value_; }
   friend bool operator==(const ValueType&, const ValueType&) = default;
 
-  // For a value that has been checked elsewhere: it is taken as it is.
+  // Makes a value without checking it. The caller must have checked it.
   static Derived Unchecked(Base value) {
     Derived derived;
     derived.value_ = std::move(value);

@@ -19,7 +19,7 @@ constexpr int kMaxGraceSeconds = 3600;
 constexpr int kKiB = 1024;
 constexpr int kMiB = 1024 * kKiB;
 
-// Of the environment in whole seconds.
+// Reads a time in whole seconds.
 std::chrono::milliseconds Timeout(Environment& environment, std::string_view name,
                                   std::chrono::milliseconds fallback, std::string_view help) {
   static constexpr Environment::Range kRange = {.min = 1, .max = 3600};
@@ -130,7 +130,7 @@ Settings ReadSettings(Environment& environment, std::uint16_t default_port) {
 }
 
 postgres::Settings ReadPostgresSettings(Environment& environment) {
-  // In the order of the table: where, then who.
+  // Read in the order of the table in --help: first the address, then the login.
   postgres::Settings settings;
   settings.host = environment.String("POSTGRES_HOST", settings.host,
                                      "host or socket directory of the PostgreSQL server");

@@ -11,7 +11,7 @@
 #include "platform/log/log.h"
 #include "platform/postgres/settings.h"
 
-// What every service reads from the environment in the same way.
+// The settings that every service reads from the environment.
 namespace platform::service {
 
 struct LogSettings {
@@ -19,7 +19,7 @@ struct LogSettings {
   log::Format format = log::Format::kJson;
 };
 
-// What every service is told: where it listens, with how many threads, how it logs and stops.
+// The settings that all services have: addresses, number of threads, logging, limits, shutdown.
 struct Settings {
   std::string address;
   std::uint16_t port = 0;
@@ -31,14 +31,14 @@ struct Settings {
   LogSettings log;
 };
 
-// The default of the metrics' port is `default_port` + 1000. HTTP_MAX_CONNECTIONS bounds all
-// workers together: each gets an equal share.
+// The default of the metrics' port is `default_port` + 1000. HTTP_MAX_CONNECTIONS limits all
+// workers together; each gets an equal share.
 Settings ReadSettings(config::Environment& environment, std::uint16_t default_port);
 
-// POSTGRES_*.
+// Reads POSTGRES_*.
 postgres::Settings ReadPostgresSettings(config::Environment& environment);
 
-// TLS_*_FILE.
+// Reads TLS_*_FILE.
 grpc::TlsFiles ReadTlsFiles(config::Environment& environment);
 
 }  // namespace platform::service

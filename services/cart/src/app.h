@@ -13,7 +13,7 @@
 
 namespace cart {
 
-// What the handlers of one worker work with. Used on that worker's thread alone.
+// The objects with which the handlers of one worker work. Used only on that worker's thread.
 struct App {
   App(platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
       platform::postgres::Settings settings, platform::postgres::ClientOptions options,
@@ -23,7 +23,7 @@ struct App {
         validator(std::move(token_validator)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
-  // What it counts. Any thread.
+  // Reports its metrics. Any thread.
   void ReportTo(platform::telemetry::Report& report) const;
 
   platform::service::Readiness& readiness;

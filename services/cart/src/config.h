@@ -10,7 +10,7 @@ namespace cart {
 
 inline constexpr std::uint16_t kDefaultPort = 8082;
 
-// Everything that the environment decides; read once, at the start.
+// The settings from the environment, which are read once at the start.
 struct Config {
   platform::service::Settings service;
   platform::postgres::Settings database;

@@ -26,8 +26,8 @@
 namespace customers {
 namespace {
 
-// Turns the terminal's echo off for as long as it lives, and no longer where a signal ends the
-// process before. One at a time.
+// Turns the terminal's echo off for as long as it lives. Restores it also if a signal ends the
+// process. Only one may exist at a time.
 class SilentTerminal {
  public:
   SilentTerminal() {
@@ -35,7 +35,7 @@ class SilentTerminal {
     struct sigaction action{};
     action.sa_handler = [](int signal) {
       Restore();
-      raise(signal);  // With its usual effect, once this handler has returned.
+      raise(signal);  // Has its usual effect after this handler has returned.
     };
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     for (const int signal : kSignals) sigaction(signal, &action, nullptr);
@@ -66,7 +66,7 @@ std::string ReadPassword() {
     fmt::print(stderr, "\n");
   } else {
     std::getline(std::cin, password);
-    // A file from Windows; no terminal gives this character.
+    // The line comes from a Windows file, because no terminal sends this character.
     if (password.ends_with('\r')) password.pop_back();
   }
   return password;
@@ -77,7 +77,7 @@ int Fail(std::string_view problem) {
   return 1;
 }
 
-// What to tell the operator.
+// Returns a message for the operator.
 std::string Explain(const platform::Error& error) {
   if (!error.fields.empty()) return error.fields.begin()->second.front();
   return error.code == platform::ErrorCode::kUnavailable ? "the database is not reachable"

@@ -27,8 +27,9 @@ using platform::service::RestService;
 
 namespace {
 
-// Passwords that may wait for each hash thread. How long they wait is the pool's to bound: an
-// argon2id hash takes some twenty milliseconds, one of the reference's ten times as long.
+// Maximum number of passwords that wait for each hash thread. The pool bounds the time of waiting,
+// because an argon2id hash takes some twenty milliseconds, but one of the reference's ten times as
+// long.
 constexpr std::size_t kHashQueuePerThread = 64;
 
 std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {

@@ -14,7 +14,7 @@
 
 namespace cart {
 
-// A cart's id is its user's id.
+// The id of a cart, which is also its user's id.
 class CartId : public platform::schema::ValueType<CartId, std::int32_t> {
  public:
   static void Describe(boost::json::object& schema);
@@ -25,7 +25,7 @@ class CartItemId : public platform::schema::ValueType<CartItemId, std::int32_t> 
   static void Describe(boost::json::object& schema);
 };
 
-// How many of one product a cart holds.
+// The quantity of one product in a cart.
 class Quantity
     : public platform::schema::ValueType<Quantity, std::int32_t, platform::schema::Range<1, 5>> {
  public:
@@ -58,7 +58,7 @@ struct NewItem {
 };
 BOOST_DESCRIBE_STRUCT(NewItem, (), (product_id, quantity))
 
-// What is missing stays as it is.
+// Missing members stay unchanged.
 struct ItemChange {
   std::optional<Quantity> quantity;
 

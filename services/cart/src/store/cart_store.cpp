@@ -22,7 +22,7 @@ using platform::postgres::Statement;
 using platform::postgres::StatementText;
 using platform::postgres::Timestamp;
 
-// One item of a cart, or the cart alone where it is empty; each row carries the cart's total.
+// One item of a cart, or only the cart if it is empty. Each row carries the cart's total.
 struct CartRow {
   CartId user_id;
   Money total_price;
@@ -56,7 +56,7 @@ SELECT user_id FROM carts WHERE user_id = $1)"};
 constexpr Statement<CartId, CartItemId> kFindCartOf{"find_cart_of_item", Lane::kKeyRead,
                                                     "SELECT cart_id FROM cartitems WHERE id = $1"};
 
-// A statement sees the table as it was before its own write, hence the union.
+// The union is necessary because a statement sees the table as it was before its own write.
 constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", Lane::kWrite, R"(
 WITH added AS (
   INSERT INTO cartitems (cart_id, product_id, quantity)
@@ -98,7 +98,7 @@ ORDER BY item.id)"};
 constexpr Statement<void, CartItemId> kRemoveItem{"remove_item", Lane::kWrite,
                                                   "DELETE FROM cartitems WHERE id = $1"};
 
-// `rows` has at least one.
+// `rows` must not be empty.
 Cart ToCart(std::vector<CartRow> rows) {
   Cart cart{.user_id = rows.front().user_id, .total_price = std::move(rows.front().total_price)};
   if (!rows.front().id) return cart;
@@ -157,8 +157,8 @@ CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item) {
 CartStore::Reply<Cart> CartStore::AddItem(CartId cart, NewItem item) {
   auto rows = co_await client_.Query(kAddItem, cart, item.product_id, item.quantity);
   if (!rows) co_return std::unexpected(AddError(rows.error()));
-  // The foreign key accepts a product that was made while the statement ran, but which it does not
-  // see itself.
+  // The foreign key accepts a product that was created while the statement ran, but the statement
+  // itself does not see that product.
   if (std::ranges::find(*rows, item.product_id, &CartRow::product_id) == rows->end()) {
     co_return co_await Read(cart);
   }

@@ -9,8 +9,8 @@
 
 namespace cart {
 
-// The carts in PostgreSQL: each call is one statement, where it says nothing else. For the event
-// loop of its client.
+// The carts in PostgreSQL. Each call is one statement unless its comment says otherwise. It belongs
+// to the event loop of its client.
 class CartStore {
  public:
   template <class T>
@@ -18,25 +18,25 @@ class CartStore {
 
   explicit CartStore(platform::postgres::Client& client) : client_(client) {}
 
-  // kNotFound where there is no cart.
+  // Returns kNotFound if the cart does not exist.
   Reply<CartId> Find(CartId cart);
-  // Creates an empty cart, with two more statements, where there is none.
+  // Creates an empty cart, with two more statements, if the cart does not exist.
   Reply<Cart> FindOrCreate(CartId cart);
-  // Removes all items. kNotFound where there is no cart.
+  // Removes all items. Returns kNotFound if the cart does not exist.
   Reply<void> Clear(CartId cart);
 
-  // The cart that an item is in; kNotFound where there is no such item.
+  // Returns the cart of an item, or kNotFound if the item does not exist.
   Reply<CartId> FindCartOf(CartItemId item);
-  // The cart with the new item. kInvalidArgument where the product is in it already, or is none;
-  // kNotFound where the cart is gone. Reads the cart with one more statement where the product was
-  // made at the same time.
+  // Returns the cart with the new item. Returns kInvalidArgument if the product is in the cart
+  // already or does not exist, and kNotFound if the cart does not exist. If the product was created
+  // at the same time, it reads the cart with one more statement.
   Reply<Cart> AddItem(CartId cart, NewItem item);
-  // The item's cart; kNotFound where the item is gone.
+  // Returns the item's cart, or kNotFound if the item does not exist.
   Reply<Cart> ChangeItem(CartItemId item, ItemChange change);
-  // kNotFound where the item was gone.
+  // Returns kNotFound if the item does not exist.
   Reply<void> RemoveItem(CartItemId item);
 
-  // All that it executes.
+  // Returns all statements that the store executes.
   static std::vector<platform::postgres::StatementText> Statements();
 
  private:

@@ -35,7 +35,7 @@ WHERE id > $1
 ORDER BY id
 LIMIT $2 + 1)"};
 
-// A page of more rows takes its time, and goes with the searches.
+// A page of more rows takes long, so it is sent in the lane of searches.
 constexpr std::int32_t kShortPage = 100;
 constexpr auto kListMany = kList.In(Lane::kSearch);
 
@@ -48,7 +48,7 @@ ORDER BY id
 LIMIT $3 + 1)",
                                                                               Planning::kEachCall};
 
-// The same rows for any term, soonest for one without trigrams.
+// Returns the same rows as kSearch for any term, but is faster for a term without trigrams.
 constexpr Statement<Product, std::string, std::string, std::int32_t, std::int32_t> kSearchShort{
     "search_products_short", Lane::kSearch, R"(
 SELECT id, created, name, description, round(price, 2)::text
@@ -58,9 +58,10 @@ ORDER BY id
 LIMIT $4 + 1)",
     Planning::kEachCall};
 
-// Trigrams are made of letters and digits; what is not ASCII counts as one.
+// Returns whether the term has trigrams, which consist of letters and digits. A character beyond
+// ASCII counts as a letter.
 bool HasTrigrams(std::string_view term) {
-  constexpr unsigned char kFirstOfSeveral = 0xC0;  // In UTF-8.
+  constexpr unsigned char kFirstOfSeveral = 0xC0;  // The lowest first byte of several in UTF-8.
   return std::ranges::count_if(term, [](unsigned char byte) {
            return std::isalnum(byte) != 0 || byte >= kFirstOfSeveral;
          }) >= 3;

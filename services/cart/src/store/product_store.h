@@ -11,22 +11,22 @@
 
 namespace cart {
 
-// The products in PostgreSQL. For the event loop of its client.
+// The products in PostgreSQL. It belongs to the event loop of its client.
 class ProductStore {
  public:
   explicit ProductStore(platform::postgres::Client& client) : client_(client) {}
 
-  // kNotFound if there is no such product.
+  // Returns kNotFound if the product does not exist.
   platform::Task<platform::Result<Product>> Find(ProductId product);
-  // By id.
+  // Returns a page of products in the order of their ids.
   platform::Task<platform::Result<platform::schema::Page<Product>>> List(
       platform::schema::ListQuery query);
 
-  // All that it executes.
+  // Returns all statements that the store executes.
   static std::vector<platform::postgres::StatementText> Statements();
 
  private:
-  // One more row than the query's limit, if there are more.
+  // Returns up to one row more than the query's limit.
   platform::Task<std::expected<std::vector<Product>, platform::postgres::QueryError>> Fetch(
       const platform::schema::ListQuery& query);
 

@@ -15,7 +15,7 @@ using platform::http::AccessDescription;
 using platform::http::Request;
 using platform::security::AuthorizationError;
 
-// Authentication and existence; permission is the caller's business.
+// Authenticates the caller and finds the account; the access rule checks the permission.
 Task<Result<Subject>> FindSubject(App& app, const Request& request, UserId id) {
   ASSIGN_OR_CO_RETURN(User caller, co_await Authenticate(app, request));
   if (caller.id == id) co_return Subject{.caller = caller, .user = caller};

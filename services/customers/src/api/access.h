@@ -4,12 +4,12 @@
 #include "services/customers/src/app.h"
 #include "services/customers/src/domain/user.h"
 
-// Who may call an endpoint of customers.
+// The access rules of the customers service.
 namespace customers {
 
 inline constexpr const char* kNotPermitted = "You do not have permission to perform this action.";
 
-// The caller and the account that the path names; the same row where he names himself.
+// The caller and the account that the path names; equal if the path names the caller.
 struct Subject {
   User caller;
   User user;
@@ -24,7 +24,7 @@ struct Admin {
                                                      const platform::http::Request& request) const;
 };
 
-// On `/users/{user_id}/…`.
+// For `/users/{user_id}/…`: permits the user and administrators.
 struct SelfOrAdmin {
   using Grant = Subject;
   static platform::http::AccessDescription Describe();
@@ -33,7 +33,7 @@ struct SelfOrAdmin {
                                                      UserId id) const;
 };
 
-// As SelfOrAdmin; with LEGACY_API any signed-in user.
+// Like SelfOrAdmin; with LEGACY_API it permits any signed-in user.
 struct ProfileReader {
   using Grant = Subject;
   static platform::http::AccessDescription Describe() { return SelfOrAdmin::Describe(); }
@@ -42,7 +42,7 @@ struct ProfileReader {
                                                      UserId id) const;
 };
 
-// The user of the request's token, by its Authorization header.
+// Returns the user of the token in the request's Authorization header.
 platform::Task<platform::Result<User>> Authenticate(App& app,
                                                     const platform::http::Request& request);
 

@@ -21,7 +21,7 @@ using platform::security::RefusalTime;
 using platform::security::Verification;
 
 struct Login {
-  std::string token;  // Goes as a whole into the Authorization header.
+  std::string token;  // The whole value for the Authorization header.
   User user;
 
   static void Describe(boost::json::object& schema) {
@@ -40,7 +40,7 @@ Error WrongCredentials() {
                       "Unable to log in with provided credentials.");
 }
 
-// Gives the account a hash of today's kind. The login does not depend on it.
+// Replaces the account's hash by one of the present kind. The login succeeds even if this fails.
 Task<void> Rehash(App& app, const Credentials& credentials, std::string password) {
   Result<std::string> hash = co_await app.hashes.Hash(std::move(password));
   if (hash) {
@@ -64,7 +64,7 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
   ASSIGN_OR_CO_RETURN(const auto credentials,
                       co_await app.users.FindCredentialsByEmail(request.email));
 
-  // An unknown email takes as long as a known one, whichever kind of hash that has.
+  // An unknown email takes as long as a known one, whatever the kind of that account's hash.
   ASSIGN_OR_CO_RETURN(const bool are_kinds_mixed, co_await app.users.HasReferenceHashes());
   const std::string account =
       credentials ? std::to_string(credentials->id.value()) : request.email.value();
@@ -77,7 +77,7 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
   if (!credentials || !verified.matches) co_return std::unexpected(WrongCredentials());
   if (verified.needs_rehash) co_await Rehash(app, *credentials, request.password.value());
 
-  // Hashing takes its time: the account may be gone by now, or its password changed.
+  // Hashing takes time, in which the account may have been deleted or its password changed.
   ASSIGN_OR_CO_RETURN(auto user,
                       co_await app.users.FindSignedIn(credentials->id, credentials->token_version));
   if (!user) co_return std::unexpected(WrongCredentials());

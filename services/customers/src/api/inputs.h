@@ -10,7 +10,7 @@
 #include "services/customers/src/domain/email.h"
 #include "services/customers/src/domain/password.h"
 
-// Bodies of requests that are no objects of the domain.
+// Bodies of requests that are not objects of the domain.
 namespace customers {
 
 struct LoginRequest {
@@ -23,7 +23,7 @@ struct LoginRequest {
 };
 BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
 
-// Of another's password, which an administrator changes without knowing it.
+// A change of another user's password, for which an administrator need not know the current one.
 struct PasswordChange {
   std::optional<Password> current_password;
   NewPassword new_password;
@@ -46,7 +46,7 @@ struct PasswordChange {
 };
 BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confirm_new_password))
 
-// Of one's own, which takes the current one.
+// A change of one's own password, which requires the current one.
 struct OwnPasswordChange {
   Password current_password;
   NewPassword new_password;

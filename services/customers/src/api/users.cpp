@@ -30,7 +30,7 @@ BOOST_DESCRIBE_STRUCT(PasswordChanged, (), ())
 namespace {
 
 Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser user) {
-  // Only an admin makes an admin. Nobody else's token is looked at.
+  // Creating an admin requires an admin's token. Otherwise a token is ignored.
   if (user.is_admin.value_or(false)) {
     if (!request.Header("Authorization")) {
       co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
@@ -54,7 +54,7 @@ Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
   if (changes_rights && !subject.caller.is_admin) {
     co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   }
-  // Not written back, so that it cannot undo a change made meanwhile.
+  // The present value is not written back, so that it cannot undo a simultaneous change.
   if (!changes_rights) change.is_admin.reset();
   co_return co_await app.users.Update(subject.user.id, change);
 }
@@ -97,7 +97,7 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
                       co_await app.hashes.Hash(change.new_password.value()));
   ASSIGN_OR_CO_RETURN(const bool is_changed,
                       co_await app.users.ChangePassword(id, checked_version, hash));
-  // Somebody else changed it first: what was checked above is the current password no more.
+  // Another request has changed the password first, so the one checked above is no longer current.
   if (!is_changed) co_return std::unexpected(WrongPassword());
   co_return PasswordChanged();
 }

@@ -104,8 +104,9 @@ Error EmailTaken() {
   return Error::Field(ErrorCode::kInvalidArgument, "email", "User with this email already exists.");
 }
 
-// The errors of a statement that sets an email. It looks whether that is taken, since PostgreSQL
-// logs an email that breaks a constraint; who takes it at the same moment is stopped by that alone.
+// Returns the error of a statement that sets an email. The statement itself checks whether the
+// email is taken, because PostgreSQL logs an email that violates a constraint. Only simultaneous
+// requests for one email reach the constraint.
 Error WriteError(const QueryError& error) {
   if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email")) {
     return EmailTaken();

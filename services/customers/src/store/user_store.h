@@ -14,15 +14,15 @@
 
 namespace customers {
 
-// What a login is checked against.
+// The data against which a login is checked.
 struct Credentials {
   UserId id;
   std::string password_hash;
-  std::int32_t token_version = 0;  // What a token must carry; a password change raises it.
+  std::int32_t token_version = 0;  // Required in a token; a password change increments it.
 };
 BOOST_DESCRIBE_STRUCT(Credentials, (), (id, password_hash, token_version))
 
-// What a token is checked against, and answered with.
+// The data against which a token is checked, and that a verdict contains.
 struct Account {
   UserId id;
   Email email;
@@ -31,8 +31,9 @@ struct Account {
 };
 BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version))
 
-// The accounts in PostgreSQL: each call is one statement, and one more where a change has failed,
-// to tell why. kNotFound where the user is gone. For the event loop of its client.
+// The accounts in PostgreSQL. Each call is one statement, and one more after a failed change, to
+// find the reason. Returns kNotFound if the user does not exist. It belongs to the event loop of
+// its client.
 class UserStore {
  public:
   template <class T>
@@ -41,31 +42,33 @@ class UserStore {
   explicit UserStore(platform::postgres::Client& client) : client_(client) {}
 
   Reply<User> Find(UserId id);
-  // The user, unless deleted or given a new password since a token of `token_version` was signed.
+  // Returns the user, unless it was deleted or its password was changed after a token of
+  // `token_version` was signed.
   Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version);
-  // Those of the ids that there are, each once, in any order.
+  // Returns the existing accounts among the ids, each once, in any order.
   Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
   // Both return nothing if there is no such account. The case of `email` does not matter.
   Reply<std::optional<Credentials>> FindCredentials(UserId id);
   Reply<std::optional<Credentials>> FindCredentialsByEmail(const Email& email);
-  // Whether there are accounts with a "$5$" hash, which the reference has made.
+  // Returns whether any account has a "$5$" hash, which the reference has made.
   Reply<bool> HasReferenceHashes();
-  // By id.
+  // Returns a page of users in the order of their ids.
   Reply<platform::schema::Page<User>> List(platform::schema::ListQuery query);
 
-  // kInvalidArgument for `email` where it is taken, whatever its case.
+  // Returns kInvalidArgument for `email` if it is taken, whatever its case.
   Reply<User> Create(const NewUser& user, const std::string& password_hash);
-  // Errors as for Create.
+  // Returns the same errors as Create().
   Reply<User> Update(UserId id, const UserChange& change);
-  // Also revokes all tokens. Where `token_version` is given and no longer the account's, so that
-  // another has changed the password meanwhile, nothing is done, and false the answer.
+  // Changes the password and revokes all tokens. If `token_version` is given and is no longer the
+  // account's, because another request has changed the password meanwhile, changes nothing and
+  // returns false.
   Reply<bool> ChangePassword(UserId id, std::optional<std::int32_t> token_version,
                              const std::string& new_hash);
-  // Another hash of the same password; does nothing if the hash is no longer `old_hash`.
+  // Sets another hash of the same password. Does nothing if the hash is no longer `old_hash`.
   Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
   Reply<void> Delete(UserId id);
 
-  // All that it executes.
+  // Returns all statements that the store executes.
   static std::vector<platform::postgres::StatementText> Statements();
 
  private:
