@@ -17,7 +17,7 @@
 
 namespace platform::postgres {
 
-// A domain type, as a service would declare one; it cannot be made without a value.
+// A domain type like a service's; it cannot be made without a value.
 class Label {
  public:
   using Base = std::string;
@@ -167,7 +167,7 @@ TEST_F(ClientTest, ThousandsOfInterleavedStatementsEachGetTheirOwnRow) {
     loop.Spawn([&, caller] -> Task<void> {
       for (int call = 0; call < kCalls; ++call) {
         const int id = caller * kCalls + call;
-        if (call % 7 == 3) {  // An error in the middle hurts only its own caller.
+        if (call % 7 == 3) {  // An error in the middle affects only its own caller.
           const auto row = co_await loop.client().QueryOne(kInverse, 0);
           refused += !row && row.error().sqlstate == "22012" ? 1 : 0;
         } else if (call % 7 == 5) {
@@ -312,7 +312,7 @@ TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInAnotherLane) {
       EXPECT_TRUE((co_await client.QueryOne(kNumbered, i)).has_value());
     }
     EXPECT_FALSE(slept);
-    // The other connection of its lane is free, too.
+    // The other connection of its lane is free as well.
     EXPECT_TRUE((co_await client.QueryOne(kDouble, 1)).has_value());
     EXPECT_FALSE(slept);
     while (!slept) {
@@ -490,7 +490,7 @@ TEST_F(ClientTest, OnlyTheWriteLaneWrites) {
   });
 }
 
-// Reads that travel together share a transaction, which must not show.
+// Reads that are sent together share a transaction, which must not be noticeable.
 TEST_F(ClientTest, AnErrorAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
   TestLoop loop(Server());
   int right = 0;
@@ -516,8 +516,8 @@ TEST_F(ClientTest, AnErrorAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
   EXPECT_EQ(refused, 3 * 20);
 }
 
-// Executes `odd` among ten calls of kNumbered in one turn of the loop, so that all travel together.
-// The ten must be right.
+// Executes `odd` among ten calls of kNumbered in one turn of the loop, so that all are sent
+// together. The ten must return the right rows.
 Task<std::expected<std::size_t, QueryError>> ExecuteAmongReads(TestLoop& loop,
                                                                const Statement<void>& odd) {
   std::expected<std::size_t, QueryError> answer;

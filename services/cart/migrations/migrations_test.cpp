@@ -64,7 +64,7 @@ TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
   ASSERT_EQ(carts.size(), 5U);
 
   MigrateUp();
-  InstallDemo();  // Adds nothing: these ids were given out.
+  InstallDemo();  // Adds nothing, because these ids have been used.
   EXPECT_EQ(database_.Run("SELECT * FROM products ORDER BY id"), products);
   EXPECT_EQ(database_.Run("SELECT * FROM cartitems ORDER BY id"), items);
   EXPECT_EQ(database_.Run("SELECT * FROM carts ORDER BY user_id"), carts);
@@ -126,7 +126,7 @@ TEST_F(CartMigrationsTest, DemoIsIdempotentAndIdsContinueAt5) {
   InstallDemo();
   EXPECT_EQ(database_.Dump(), once);
 
-  // As in the reference's own demo data.
+  // The same as in the reference's own demo data.
   TestDatabase reference;
   reference.Load(REFERENCE_DUMP);
   const auto* const products = "SELECT id, name, description, price FROM products ORDER BY id";
@@ -149,7 +149,7 @@ TEST_F(CartMigrationsTest, DemoLeavesWhatIsThere) {
   EXPECT_EQ(database_.Value("SELECT count(*) FROM products"), "4");
   EXPECT_EQ(Items(), "1:2,1,3 3:3,3,5 4:4,4,5");
 
-  // What was deleted stays deleted, and no sequence goes back.
+  // Deleted rows stay deleted, and no sequence goes back.
   database_.Run("DELETE FROM cartitems; SELECT setval('cartitems_id_seq', 100)");
   InstallDemo();
   EXPECT_EQ(database_.Value("SELECT count(*) FROM cartitems"), "0");

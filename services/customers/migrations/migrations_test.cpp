@@ -30,7 +30,7 @@ class CustomersMigrationsTest : public testing::Test {
     const auto done = runner_.InstallDemo();
     ASSERT_TRUE(done) << done.error().message;
   }
-  // The id that a new account gets.
+  // Returns the id of a new account.
   std::string Register(const std::string& email) {
     return database_.Value(
         "INSERT INTO users (email, first_name, last_name, password, is_admin) VALUES ('" + email +
@@ -62,15 +62,15 @@ TEST_F(CustomersMigrationsTest, TakesOverTheReferencesDatabase) {
   EXPECT_EQ(database_.Value("SELECT count(*) FROM users WHERE token_version = 0"), "6");
   EXPECT_EQ(database_.Value("SELECT version_num FROM alembic_version"), "ed7855b80d3fdata");
 
-  // The same schema as one made from nothing, and the stairs work there too.
+  // The schema is the same as a new one, and all steps work there too.
   TestDatabase fresh;
   ASSERT_TRUE((Runner{fresh.settings(), Migrations()}.Up()));
   EXPECT_EQ(database_.Schema(), fresh.Schema());
 
-  // The dump holds no position of the sequence; new accounts get free ids nevertheless.
+  // The dump has no position of the sequence, but new accounts get free ids.
   EXPECT_EQ(Register("seventh@example.com"), "7");
 
-  // Nothing of the demo data is put over it.
+  // Demo data overwrites nothing.
   const auto accounts_before_demo = database_.Run(accounts);
   InstallDemo();
   EXPECT_EQ(database_.Run(accounts), accounts_before_demo);
@@ -103,7 +103,7 @@ TEST_F(CustomersMigrationsTest, EmailsThatDifferOnlyInCaseStopItBeforeAnyChange)
                               "id 9: zoe@example.COM\n")));
   EXPECT_EQ(database_.Dump(), before);
 
-  // With one account each it goes through.
+  // With one account for each email it succeeds.
   database_.Run("DELETE FROM users WHERE id > 6");
   MigrateUp();
   EXPECT_EQ(database_.Value(kSchemaVersionSql), std::to_string(Migrations().LatestVersion()));
@@ -179,7 +179,7 @@ TEST_F(CustomersMigrationsTest, DemoLeavesWhatIsThere) {
   EXPECT_EQ(database_.Value("SELECT string_agg(id || email, ' ' ORDER BY id) FROM users"),
             "1real@example.com 2ADMIN2@email.com 4nonadmin4@email.com");
 
-  // A sequence that is further on stays there, and what was deleted stays deleted.
+  // A sequence that is ahead stays there, and deleted rows stay deleted.
   database_.Run("SELECT setval('users_id_seq', 100); DELETE FROM users WHERE id = 4");
   InstallDemo();
   EXPECT_EQ(database_.Value("SELECT count(*) FROM users"), "2");
