@@ -314,7 +314,7 @@ TEST(RecoveryTest, AWrongPasswordIsReportedAndTriedAgain) {
   cluster.Execute(
       "COPY (VALUES ('local all postgres trust'), ('host all all all scram-sha-256')) "
       "TO '" +
-      (cluster.directory() / "data/pg_hba.conf").string() + "'");
+      (cluster.directory() / "pg_hba.conf").string() + "'");
   cluster.Execute("SELECT pg_reload_conf()");
   Settings settings = cluster.Settings();
   settings.user = "shop";

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,10 +11,10 @@
 
 namespace test_support {
 
-// A private PostgreSQL cluster in a directory of its own, on a free port of 127.0.0.1 and on a Unix
-// socket in that directory. Deleted, server and data, by the destructor, and also when the process
-// dies without it. Its superuser is "postgres" (no password from the loopback); as root, its server
-// runs as the system's user postgres.
+// A temporary PostgreSQL cluster of tools/microcart, on a free port of 127.0.0.1 and on a Unix
+// socket. The destructor deletes the server and its data; so does the end of the process without
+// it. Its superuser is "postgres" (no password from the loopback); as root, its server runs as the
+// system's user postgres.
 //
 // Blocking; functions throw std::runtime_error when something fails.
 class PostgresCluster {
@@ -29,9 +31,9 @@ class PostgresCluster {
   void Start();  // Again on the same port.
   enum class Shutdown { kFast, kImmediate };
   void Stop(Shutdown mode = Shutdown::kFast);  // kImmediate is a crash.
-  void Restart(Shutdown mode = Shutdown::kFast);
 
   std::uint16_t port() const { return port_; }
+  // Holds the data and the socket.
   const std::filesystem::path& directory() const { return directory_; }
 
   // How a client logs in, as the superuser, over TCP.
@@ -46,13 +48,16 @@ class PostgresCluster {
                                                 const std::string& database = "postgres");
 
  private:
-  void Control(const std::vector<std::string>& arguments) const;
+  using File = std::unique_ptr<std::FILE, decltype([](std::FILE* file) { std::fclose(file); })>;
 
-  void CleanUp() const;
+  void Control(const std::string& command);
+  std::string Answer();
 
+  // To tests/support/serve_postgres and from it.
+  File commands_;
+  File answers_;
   std::filesystem::path directory_;
-  std::uint16_t port_;
-  int guard_pipe_ = -1;  // Closed, it has the guard process clean up.
+  std::uint16_t port_ = 0;
 };
 
 }  // namespace test_support

@@ -1,14 +1,13 @@
 #include "platform/grpc/testing/certificates.h"
 
-#include <openssl/bio.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <fstream>
-#include <functional>
+#include <iterator>
 #include <stdexcept>
+#include <vector>
 
 // For LeakSanitizer: Debian's c-ares 1.18 loses ten bytes whenever it looks "localhost" up.
 // NOLINTNEXTLINE(readability-identifier-naming,bugprone-reserved-identifier)
@@ -17,63 +16,34 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libcares"; }
 namespace platform::grpc::testing {
 namespace {
 
-using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+std::filesystem::path TemporaryDirectory() {
+  std::string path = (std::filesystem::temp_directory_path() / "tls-XXXXXX").string();
+  if (mkdtemp(path.data()) == nullptr) {
+    throw std::runtime_error("cannot create " + path);
+  }
+  return path;
+}
 
-void Require(bool ok, const char* what) {
-  if (!ok) {
-    throw std::runtime_error(std::string("OpenSSL failed: ") + what);
+void Remove(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
+}
+
+// Runs scripts/certificates with these arguments, which it quotes.
+void Certificates(const std::vector<std::string>& arguments) {
+  std::string command = "'" MICROCART_SOURCE_DIR "/scripts/certificates'";
+  for (const std::string& argument : arguments) {
+    command += fmt::format(" '{}'", argument);
+  }
+  // NOLINTNEXTLINE(bugprone-command-processor,concurrency-mt-unsafe): what it is for.
+  if (std::system((command + " >/dev/null").c_str()) != 0) {
+    throw std::runtime_error("failed: " + command);
   }
 }
 
-Key MakeKey() {
-  Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), &EVP_PKEY_free);
-  Require(key != nullptr, "key");
-  return key;
-}
-
-std::string ToPem(const std::function<int(BIO*)>& write) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), &BIO_free);
-  Require(memory != nullptr && write(memory.get()) == 1, "PEM");
-  std::string text(BIO_ctrl_pending(memory.get()), '\0');
-  BIO_read(memory.get(), text.data(), static_cast<int>(text.size()));
-  return text;
-}
-
-std::string ToPem(X509* certificate) {
-  return ToPem([certificate](BIO* bio) { return PEM_write_bio_X509(bio, certificate); });
-}
-
-std::string ToPem(EVP_PKEY* key) {
-  return ToPem([key](BIO* bio) {
-    return PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-  });
-}
-
-void AddExtension(X509* certificate, X509* issuer, int kind, const std::string& value) {
-  X509V3_CTX context{};
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
-      X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()), &X509_EXTENSION_free);
-  Require(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1,
-          value.c_str());
-}
-
-// A certificate for `key`, without extensions and signature.
-Certificate Draft(EVP_PKEY* key, const CertificateSpec& spec) {
-  Certificate certificate(X509_new(), &X509_free);
-  Require(certificate != nullptr, "certificate");
-  X509* x509 = certificate.get();
-  std::uint32_t serial = 0;
-  RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof(serial));
-  ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509), serial);
-  X509_set_version(x509, X509_VERSION_3);
-  X509_gmtime_adj(X509_getm_notBefore(x509), spec.valid_from.count());
-  X509_gmtime_adj(X509_getm_notAfter(x509), spec.valid_until.count());
-  X509_set_pubkey(x509, key);
-  const auto* name = reinterpret_cast<const unsigned char*>(spec.common_name.c_str());
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8, name, -1, -1, 0);
-  return certificate;
+std::string Content(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 // Writes beside the file, then renames: readers see the old or the new text.
@@ -85,41 +55,37 @@ void Replace(const std::filesystem::path& file, const std::string& text) {
 
 }  // namespace
 
-Authority::Authority()
-    : key_(MakeKey()), certificate_(Draft(key_.get(), {.common_name = "Test authority"})) {
-  X509* x509 = certificate_.get();
-  X509_set_issuer_name(x509, X509_get_subject_name(x509));
-  AddExtension(x509, x509, NID_basic_constraints, "critical,CA:TRUE");
-  AddExtension(x509, x509, NID_subject_key_identifier, "hash");
-  Require(X509_sign(x509, key_.get(), EVP_sha256()) > 0, "signature");
-  certificate_pem_ = ToPem(x509);
+Authority::Authority() : directory_(TemporaryDirectory()) {
+  Certificates({directory_});
+  certificate_ = Content(directory_ / "ca.crt");
 }
+
+Authority::~Authority() { Remove(directory_); }
 
 KeyPair Authority::Issue(const CertificateSpec& spec) const {
-  const Key key = MakeKey();
-  const Certificate certificate = Draft(key.get(), spec);
-  X509* x509 = certificate.get();
-  X509_set_issuer_name(x509, X509_get_subject_name(certificate_.get()));
-  AddExtension(x509, certificate_.get(), NID_subject_alt_name, spec.alternative_names);
-  AddExtension(x509, certificate_.get(), NID_authority_key_identifier, "keyid");
-  Require(X509_sign(x509, key_.get(), EVP_sha256()) > 0, "signature");
-  return {.certificate = ToPem(x509), .key = ToPem(key.get())};
+  const auto time = [now = std::chrono::system_clock::now()](std::chrono::seconds offset) {
+    return fmt::format("{:%Y%m%d%H%M%SZ}",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(now + offset)));
+  };
+  Certificates(
+      {"--valid", time(spec.valid_from), time(spec.valid_until), directory_,
+       fmt::format("{}=serverAuth,clientAuth={}", spec.common_name, spec.alternative_names)});
+  const std::filesystem::path certificate = directory_ / (spec.common_name + ".crt");
+  const std::filesystem::path key = directory_ / (spec.common_name + ".key");
+  KeyPair issued{.certificate = Content(certificate), .key = Content(key)};
+  // The next one of this name is another one.
+  std::filesystem::remove(certificate);
+  std::filesystem::remove(key);
+  return issued;
 }
 
-TlsDirectory::TlsDirectory(const std::string& ca, const KeyPair& identity) {
-  std::string path = (std::filesystem::temp_directory_path() / "tls-XXXXXX").string();
-  if (mkdtemp(path.data()) == nullptr) {
-    throw std::runtime_error("cannot create " + path);
-  }
-  path_ = path;
+TlsDirectory::TlsDirectory(const std::string& ca, const KeyPair& identity)
+    : path_(TemporaryDirectory()) {
   SetCa(ca);
   SetIdentity(identity);
 }
 
-TlsDirectory::~TlsDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
+TlsDirectory::~TlsDirectory() { Remove(path_); }
 
 TlsFiles TlsDirectory::files() const {
   return {.ca = path_ / "ca.pem",

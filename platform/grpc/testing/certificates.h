@@ -1,11 +1,7 @@
 #pragma once
 
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
 #include <chrono>
 #include <filesystem>
-#include <memory>
 #include <string>
 
 #include "platform/grpc/tls.h"
@@ -27,18 +23,21 @@ struct KeyPair {
   std::string key;
 };
 
-// A certificate authority in memory. Two of them never trust each other's certificates.
+// A certificate authority of scripts/certificates. Two of them never trust each other's
+// certificates.
 class Authority {
  public:
   Authority();
+  ~Authority();
+  Authority(const Authority&) = delete;
+  Authority& operator=(const Authority&) = delete;
 
-  const std::string& certificate() const { return certificate_pem_; }
+  const std::string& certificate() const { return certificate_; }
   KeyPair Issue(const CertificateSpec& spec = {}) const;
 
  private:
-  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key_;
-  std::unique_ptr<X509, decltype(&X509_free)> certificate_;
-  std::string certificate_pem_;
+  std::filesystem::path directory_;
+  std::string certificate_;
 };
 
 // A directory with ca.pem, cert.pem and key.pem, removed at the end. Re-read every second.
