@@ -3,59 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <libpq-fe.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
-#include <system_error>
 
 namespace test_support {
-
-namespace {
-
-void Require(int error, const char* what) {
-  if (error != 0) {
-    throw std::system_error(error, std::generic_category(), what);
-  }
-}
-
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    Require(::pipe2(ends.data(), O_CLOEXEC) == 0 ? 0 : errno, "pipe");
-    read = ends[0];
-    write = ends[1];
-  }
-
-  int read = -1;
-  int write = -1;
-};
-
-// Runs tests/support/serve_postgres with these descriptors as its standard input and output. It has
-// a session and a parent of its own, so that what kills the test spares it.
-void Spawn(int input, int output) {
-  std::string script = MICROCART_SOURCE_DIR "/tests/support/serve_postgres";
-  std::string setsid = "/usr/bin/setsid";
-  std::string fork = "--fork";
-  const std::array<char*, 4> arguments{setsid.data(), fork.data(), script.data(), nullptr};
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  pid_t process = 0;
-  const int error =
-      ::posix_spawn(&process, setsid.c_str(), &actions, nullptr, arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  Require(error, setsid.c_str());
-  while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
-}  // namespace
 
 PostgresCluster& PostgresCluster::Shared() {
   static PostgresCluster cluster;
@@ -63,21 +19,32 @@ PostgresCluster& PostgresCluster::Shared() {
 }
 
 PostgresCluster::PostgresCluster() {
-  const Pipe commands;
-  const Pipe answers;
-  Spawn(commands.read, answers.write);
-  ::close(commands.read);
-  ::close(answers.write);
-  commands_.reset(::fdopen(commands.write, "w"));
-  answers_.reset(::fdopen(answers.read, "r"));
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0 ||
+      ::fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0) {
+    throw std::runtime_error("no socket");
+  }
+  server_ = ends[0];
+  // In a session and under a parent of its own, so that what kills the test spares it.
+  const std::string command =
+      fmt::format("setsid --fork '{}/tests/support/serve_postgres' <&{} >&{}", MICROCART_SOURCE_DIR,
+                  ends[1], ends[1]);
+  // NOLINTNEXTLINE(bugprone-command-processor,concurrency-mt-unsafe): what it is for.
+  const int status = std::system(command.c_str());
+  ::close(ends[1]);
+  if (status != 0) {
+    throw std::runtime_error("failed: " + command);
+  }
   port_ = static_cast<std::uint16_t>(std::stoi(Answer()));
   directory_ = Answer();
 }
 
 PostgresCluster::~PostgresCluster() {
-  commands_.reset();
-  while (std::fgetc(answers_.get()) != EOF) {
+  ::shutdown(server_, SHUT_WR);
+  std::array<char, 64> rest{};
+  while (::read(server_, rest.data(), rest.size()) > 0) {
   }
+  ::close(server_);
 }
 
 void PostgresCluster::Start() { Control("start"); }
@@ -87,20 +54,22 @@ void PostgresCluster::Stop(Shutdown mode) {
 }
 
 void PostgresCluster::Control(const std::string& command) {
-  fmt::print(commands_.get(), "{}\n", command);
-  std::fflush(commands_.get());
+  const std::string line = command + "\n";
+  if (::send(server_, line.data(), line.size(), MSG_NOSIGNAL) < 0) {
+    throw std::runtime_error("serve_postgres has ended");
+  }
   Answer();
 }
 
 std::string PostgresCluster::Answer() {
   std::string line;
-  for (int character = 0; (character = std::fgetc(answers_.get())) != '\n';) {
-    if (character == EOF) {
-      throw std::runtime_error("serve_postgres has failed; standard error has the reason");
+  for (char character = 0; ::read(server_, &character, 1) == 1;) {
+    if (character == '\n') {
+      return line;
     }
-    line += static_cast<char>(character);
+    line += character;
   }
-  return line;
+  throw std::runtime_error("serve_postgres has failed; standard error has the reason");
 }
 
 platform::postgres::Settings PostgresCluster::Settings(const std::string& database) const {

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,14 +46,10 @@ class PostgresCluster {
                                                 const std::string& database = "postgres");
 
  private:
-  using File = std::unique_ptr<std::FILE, decltype([](std::FILE* file) { std::fclose(file); })>;
-
   void Control(const std::string& command);
   std::string Answer();
 
-  // To tests/support/serve_postgres and from it.
-  File commands_;
-  File answers_;
+  int server_ = -1;  // A socket to tests/support/serve_postgres.
   std::filesystem::path directory_;
   std::uint16_t port_ = 0;
 };

@@ -35,6 +35,11 @@ def tail(path: Path, lines: int = 20) -> str:
     return "\n".join(f"  | {line}" for line in text) or "  | (empty)"
 
 
+def _unblock_signals() -> None:
+    """A child must not inherit the signals that a supervisor blocks."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
 def describe(return_code: int) -> str:
     if return_code >= 0:
         return f"exit status {return_code}"
@@ -110,6 +115,18 @@ class Supervisor:
             raise Failure(f"{name} failed ({describe(process.returncode)}). "
                           f"The end of {log}:\n{tail(log)}")
 
+    def run_attached(self, arguments: list, environment: dict[str, str]) -> int:
+        """Runs a program to its end, on our own standard output. Returns its status."""
+        process = Command(arguments).spawn(environment, preexec_fn=_unblock_signals)
+        try:
+            while process.poll() is None:
+                self.wait(1)
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        return process.returncode
+
     def wait(self, seconds: float) -> None:
         """Sleeps up to `seconds`, less if a child ends.
 
@@ -156,7 +173,5 @@ class Supervisor:
                output: Path | None = None) -> subprocess.Popen:
         with (log.open("wb") as errors,
               output.open("wb") if output else nullcontext(errors) as printed):
-            # The child must not inherit the blocked signals.
-            return command.spawn(
-                environment, cwd="/", stdout=printed, stderr=errors, start_new_session=True,
-                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, []))
+            return command.spawn(environment, cwd="/", stdout=printed, stderr=errors,
+                                 start_new_session=True, preexec_fn=_unblock_signals)
