@@ -59,7 +59,7 @@ def auth_messages(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service_class() -> type[Service]:
-    """The supervisor of a test file's services."""
+    """The class that runs the services of a test file."""
     return Service
 
 
