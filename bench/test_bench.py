@@ -17,8 +17,8 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tools")]
 from harness import measure, profile, report, scaling, scenarios, statements  # noqa: E402
 from harness.stage import TOKEN_USERS, Size  # noqa: E402
 from microcart import certificates, network  # noqa: E402
-from microcart.processes import Command  # noqa: E402
-from microcart.services import SERVICES, base_environment, build_directory  # noqa: E402
+from microcart.processes import BARE_ENVIRONMENT, Command  # noqa: E402
+from microcart.services import SERVICES, build_directory  # noqa: E402
 from microcart.waiting import eventually  # noqa: E402
 
 BUILD = build_directory()
@@ -143,7 +143,7 @@ def _echo(tmp_path_factory):
         return ["--port", str(port), "--ca", peer.ca, "--certificate", peer.certificate,
                 "--key", peer.key]
     server = Command([BUILD / "bench/bench_validation_echo", *options("customers")]).spawn(
-        base_environment())
+        BARE_ENVIRONMENT)
     eventually(lambda: network.listens(port))
     yield options("cart")
     server.terminate()

@@ -14,10 +14,9 @@ import jwt
 from harness import usage
 from harness.statements import session_options
 from microcart import certificates, network
-from microcart.postgres import BIN, Cluster
-from microcart.processes import Child, Command, Failure, Supervisor
-from microcart.services import (SERVICES, base_environment, environments, tls_directory,
-                                wait_until_ready)
+from microcart.postgres import Cluster, psql
+from microcart.processes import BARE_ENVIRONMENT, Child, Command, Failure, Supervisor
+from microcart.services import SERVICES, environments, tls_directory, wait_until_ready
 from microcart.waiting import eventually
 
 PASSWORD = "testPass123"
@@ -167,7 +166,7 @@ class Stage:
             }}""")
         self.supervisor.start(
             "nginx", Command(["nginx", "-p", directory, "-c", directory / "nginx.conf"],
-                             death_signal=signal.SIGTERM), base_environment())
+                             death_signal=signal.SIGTERM), BARE_ENVIRONMENT)
         self._wait_for_port("nginx")
 
     def start_echo(self) -> None:
@@ -177,7 +176,7 @@ class Stage:
         self._yardsticks.add("echo")
         self.supervisor.start(
             "echo", Command([self.program("bench_validation_echo"), "--port", self.ports["echo"],
-                             *self._tls("customers")]), base_environment())
+                             *self._tls("customers")]), BARE_ENVIRONMENT)
         self._wait_for_port("echo")
 
     def url(self, service: str) -> str:
@@ -192,19 +191,12 @@ class Stage:
 
     def psql(self, database: str, script: str, environment: dict[str, str] | None = None) -> str:
         """Runs SQL as the service's own role, and returns its unaligned output."""
-        result = subprocess.run([BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=script,
-                                text=True, capture_output=True,
-                                env=base_environment() | (
-                                    environment or self.postgres_environment(database)))
-        if result.returncode != 0:
-            raise Failure(f"psql failed:\n{result.stderr.rstrip()}")
-        return result.stdout
+        return psql(script, environment or self.postgres_environment(database))
 
     def postgres_environment(self, database: str) -> dict[str, str]:
         """Returns the variables with which libpq connects to a database like its service."""
-        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.cluster.port), "PGDATABASE": database,
-                "PGUSER": database, "PGSSLMODE": "disable",
-                "PGPASSWORD": (self.run / f"{database}.password").read_text()}
+        return self.cluster.client_environment(database, database,
+                                               self.run / f"{database}.password")
 
     def session_environment(self, database: str, *options: str) -> dict[str, str]:
         """Returns the same with the settings of a service's sessions, and `options`."""
@@ -215,7 +207,7 @@ class Stage:
         """Runs a program to its end and returns its output, without standard error."""
         name = Path(command[0]).name
         printed = self.run / "log" / f"{name}.out"
-        self.supervisor.run(name, command, base_environment() | (environment or {}), name, printed)
+        self.supervisor.run(name, command, BARE_ENVIRONMENT | (environment or {}), name, printed)
         return printed.read_text(errors="replace")
 
     def sample(self) -> dict[str, float]:

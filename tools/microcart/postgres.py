@@ -10,7 +10,7 @@ from pathlib import Path
 
 from microcart.certificates import Peer
 from microcart.network import free_port, why_not_free
-from microcart.processes import Command, Failure, Supervisor, say
+from microcart.processes import BARE_ENVIRONMENT, Command, Failure, Supervisor, say
 from microcart.waiting import eventually
 
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -18,7 +18,6 @@ MAJOR_VERSION = "15"
 SUPERUSER = "postgres"
 START_SECONDS = 60
 STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
 def secret_file(path: Path) -> Path:
@@ -30,6 +29,15 @@ def secret_file(path: Path) -> Path:
             file.write(secrets.token_hex(32))
         new.rename(path)
     return path
+
+
+def psql(script: str, environment: dict[str, str]) -> str:
+    """Runs SQL as a client with this environment, and returns its unaligned output."""
+    result = subprocess.run([BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=script,
+                            text=True, capture_output=True, env=BARE_ENVIRONMENT | environment)
+    if result.returncode != 0:
+        raise Failure(f"psql failed:\n{result.stderr.rstrip()}")
+    return result.stdout
 
 
 class Cluster:
@@ -60,7 +68,7 @@ class Cluster:
                           f"{MAJOR_VERSION}. `make reset` deletes it, with its data.")
         self._choose_port()
         say(f"starting PostgreSQL on 127.0.0.1:{self.port}")
-        child = supervisor.start("postgres", self._command(), _ENVIRONMENT)
+        child = supervisor.start("postgres", self._command(), BARE_ENVIRONMENT)
         eventually(self._is_ready, START_SECONDS,
                    lambda: f"PostgreSQL did not answer within {START_SECONDS} s; see {child.log}",
                    supervisor.wait, 0.05)
@@ -89,26 +97,21 @@ class Cluster:
 
         The owner's password becomes the one in the file.
         """
-        self._psql(rf"""
-            \set name {name}
-            \set password {password_file.read_text()}
-            SELECT format('CREATE ROLE %I LOGIN', :'name')
-              WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
-            ALTER ROLE :"name" PASSWORD :'password';
-            SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
-              WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
-            REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
-            """)
+        psql(rf"""
+\set name {name}
+\set password {password_file.read_text()}
+SELECT format('CREATE ROLE %I LOGIN', :'name')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
+ALTER ROLE :"name" PASSWORD :'password';
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+""", self.client_environment("postgres", SUPERUSER, self._password_file))
 
-    def _psql(self, script: str) -> None:
-        result = subprocess.run(
-            [BIN / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", SUPERUSER,
-             "-p", str(self.port), "-d", "postgres"],
-            input="\n".join(line.strip() for line in script.splitlines()), text=True,
-            capture_output=True,
-            env=_ENVIRONMENT | {"PGPASSWORD": self._password_file.read_text()})
-        if result.returncode != 0:
-            raise Failure(f"psql failed:\n{result.stderr.rstrip()}")
+    def client_environment(self, database: str, user: str, password_file: Path) -> dict[str, str]:
+        """Returns the variables with which libpq logs in."""
+        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGDATABASE": database,
+                "PGUSER": user, "PGSSLMODE": "disable", "PGPASSWORD": password_file.read_text()}
 
     def _is_ready(self) -> bool:
         """Reads the state that the server writes to the eighth line of its pid file, like pg_ctl."""
@@ -135,7 +138,7 @@ class Cluster:
              "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
              *self._initdb_options], self._privileges(new))
         try:
-            process = initdb.spawn(_ENVIRONMENT, cwd="/", stdout=subprocess.PIPE,
+            process = initdb.spawn(BARE_ENVIRONMENT, cwd="/", stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, start_new_session=True)
             output, _ = process.communicate()
             if process.returncode != 0:
@@ -212,7 +215,7 @@ class TemporaryCluster(Cluster):
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self._server = self._command().spawn(_ENVIRONMENT, cwd="/", stdout=log, stderr=log)
+            self._server = self._command().spawn(BARE_ENVIRONMENT, cwd="/", stdout=log, stderr=log)
 
         def is_ready() -> bool:
             if self._server.poll() is not None:

@@ -10,6 +10,8 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+# An environment without any of the caller's settings, such as PG*, POSTGRES_* and proxies.
+BARE_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 

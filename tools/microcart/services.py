@@ -7,7 +7,7 @@ from pathlib import Path
 from microcart import ROOT, certificates
 from microcart.network import request
 from microcart.postgres import Cluster, secret_file
-from microcart.processes import Child, Supervisor, tail
+from microcart.processes import BARE_ENVIRONMENT, Child, Supervisor, tail
 from microcart.waiting import eventually
 
 GRPC_PORT = 50051
@@ -53,11 +53,6 @@ def build_directory() -> Path:
     return Path(os.environ.get("BUILD_DIRECTORY") or ROOT / "build/release").absolute()
 
 
-def base_environment() -> dict[str, str]:
-    """Returns an environment without the caller's settings, such as PG*, POSTGRES_* and proxies."""
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
-
-
 def tls_directory(run: Path) -> Path:
     return run / "tls"
 
@@ -75,7 +70,7 @@ def environments(run: Path, cluster: Cluster, *, ports: dict[str, int], grpc_por
     for name, spec in SERVICES.items():
         password = secret_file(run / f"{name}.password")
         cluster.provide_database(name, password)
-        made[name] = base_environment() | {
+        made[name] = BARE_ENVIRONMENT | {
             "LISTEN_ADDRESS": "127.0.0.1", "SERVICE_PORT": str(ports[name]),
             "METRICS_PORT": str((metrics_ports or {}).get(name, 0)), "LOG_FORMAT": "json",
             "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(cluster.port),
