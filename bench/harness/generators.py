@@ -38,7 +38,7 @@ class HttpLoad:
     service: str
     chains: list[Chain]
     connections: int = 256
-    restore: str = ""  # SQL that removes what chains leave that are cut off at the end.
+    restore: str = ""  # SQL that removes the leftovers of chains that were cut off at the end.
 
     def write(self, stage: Stage) -> Path:
         return wrk.write(stage.run / "requests", self.chains)

@@ -259,7 +259,7 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--warm-up", options.warm_up_seconds, "seconds before latencies count");
   app.add_option("--seconds", options.seconds, "how long they count");
-  app.add_option("--connections", options.connections, "at most so many requests at once");
+  app.add_option("--connections", options.connections, "maximum number of requests at once");
   app.add_option("--drain", options.drain_seconds, "seconds to wait for the last answers");
   app.add_flag("--poisson", options.is_poisson, "random instead of even pauses");
   CLI11_PARSE(app, argc, argv);

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   unsigned threads = std::thread::hardware_concurrency();
   bool only_hash = false;
   CLI::App app("Checks passwords on all cores, and prints how many a second.");
-  app.add_option("--password", password, "what to hash");
+  app.add_option("--password", password, "the text to hash");
   app.add_option("--seconds", seconds, "how long");
   app.add_option("--threads", threads, "how many at once; by default one for each core");
   app.add_flag("--hash", only_hash, "print a hash of the password instead");

@@ -326,7 +326,7 @@ boost::json::object OpenLoop(Run& run, const Options& options, const Connections
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Has tokens validated over gRPC; prints what came of it as JSON.");
+  CLI::App app("Sends tokens over gRPC for validation, and prints the results as JSON.");
   app.add_option("way", options.way, "unary, stream or batch")
       ->required()
       ->check(CLI::IsMember({"unary", "stream", "batch"}));

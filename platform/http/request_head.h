@@ -29,7 +29,7 @@ class HeadScanner {
   std::size_t size_ = 0;
 };
 
-// What was received, or the status to refuse it with.
+// The received request, or the status with which to refuse it.
 template <class T>
 using OrStatus = std::expected<T, ErrorStatus>;
 

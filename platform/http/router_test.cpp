@@ -42,7 +42,7 @@ struct Filter {
 };
 BOOST_DESCRIBE_STRUCT(Filter, (), (title))
 
-// What happened to a request, in order.
+// The steps of a request, in order.
 struct App {
   std::vector<std::string> steps;
 };

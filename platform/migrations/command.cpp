@@ -148,7 +148,7 @@ void AddMigrateCommand(CLI::App& app, const MigrationSet& set, ReadSettings read
       ->required()
       ->check(CLI::Range(0, set.LatestVersion()));
   add_yes(to);
-  add("status", "Show what is applied and what is pending", PrintStatus);
+  add("status", "Show applied and pending migrations", PrintStatus);
 }
 
 }  // namespace platform::migrations

@@ -8,7 +8,7 @@ using telemetry::Metric;
 constexpr Metric kDuration{"db_client_operation_duration_seconds",
                            "Time from a statement's call to its end, waiting included."};
 constexpr Metric kErrors{"db_client_operation_errors_total",
-                         "Statements that failed, by class of SQLSTATE or by what happened."};
+                         "Failed statements, by class of SQLSTATE or kind of failure."};
 constexpr Metric kCalls{"db_client_operations_in_flight", "Statements that wait or are sent."};
 constexpr Metric kLimit{"db_client_operations_limit",
                         "Statements that may wait or be sent; one more fails at once."};

@@ -12,8 +12,8 @@ namespace platform::service {
 namespace {
 
 constexpr telemetry::Metric kReady{"service_ready", "1 where the service can do its work."};
-constexpr telemetry::Metric kDependencyReady{
-    "service_dependency_ready", "1 where every worker finds what it needs there, else 0."};
+constexpr telemetry::Metric kDependencyReady{"service_dependency_ready",
+                                             "1 if every worker can use this dependency, else 0."};
 
 constexpr postgres::Statement<std::int32_t> kSchemaVersion{
     "schema_version", postgres::Lane::kKeyRead, migrations::kSchemaVersionSql};

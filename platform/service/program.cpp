@@ -58,7 +58,7 @@ bool ReportMistakes(const config::Environment& environment) {
 }
 
 int RunProgram(int argc, char** argv, const Program& program) {
-  // Where nobody reads what we print any more, a write fails instead.
+  // If nobody reads our output any more, a write fails instead.
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = 0;
   CLI::App app(program.description, program.name);

@@ -53,7 +53,7 @@ http::Limits ReadLimits(Environment& environment, std::size_t workers) {
             {1, 1'000'000'000}, "requests after which a connection is closed");
   const std::size_t connections =
       Count(environment, "HTTP_MAX_CONNECTIONS", defaults.connections, {1, 1'000'000},
-            "connections at once, in all; each worker closes what is beyond its share");
+            "open connections in all; each worker closes the ones beyond its share");
   limits.connections = (connections + workers - 1) / workers;
   return limits;
 }

@@ -86,7 +86,7 @@ def _read_to_end(connection: socket.socket) -> bytes:
 
 
 def test_our_own_way_to_connect_works(customers_service, certificates):
-    """A good peer is accepted, which gives the refusals below their meaning."""
+    """A good peer is accepted, so the refusals below are due to the peers."""
     with _connected(customers_service.grpc_port, _context(certificates.cart, "h2")) as good:
         assert good.version() == "TLSv1.3" and good.selected_alpn_protocol() == "h2"
         good.sendall(PREFACE)

@@ -327,7 +327,7 @@ def test_a_signal_ends_it_cleanly(binaries, environments, service, number, custo
 def test_it_serves_on_when_nobody_reads_its_log_any_more(binaries, environments):
     service = Service(binaries["customers"], dict(environments["customers"])).start()
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, service.process.stdout.fileno())  # What Service reads from now on.
+    os.dup2(nothing, service.process.stdout.fileno())  # Service reads this from now on.
     os.close(nothing)
     with httpx.Client(base_url=service.url) as client:
         for _ in range(4):

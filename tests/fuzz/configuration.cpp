@@ -43,7 +43,8 @@ void CheckMistakes(const Environment& environment, const Environment::Variables&
       const bool is_elsewhere = std::ranges::any_of(variables, [&](const auto& variable) {
         return variable.first != name && variable.second.contains(secret->second.substr(0, 24));
       });
-      fuzz::Check(is_elsewhere || !mistake.contains(secret->second), "a mistake tells no secret");
+      fuzz::Check(is_elsewhere || !mistake.contains(secret->second),
+                  "a mistake contains no secret");
     }
   }
 }

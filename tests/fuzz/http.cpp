@@ -112,9 +112,9 @@ class Client {
   const int socket_;
 };
 
-// What a conversation consisted of.
+// The parts of a conversation.
 struct Conversation {
-  std::vector<http::Method> requests;  // Those that reached the routes.
+  std::vector<http::Method> requests;  // The requests that reached the routes.
   std::string received;
 };
 

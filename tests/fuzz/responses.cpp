@@ -60,7 +60,8 @@ void CheckHeaders(const SeenResponse& response) {
   Check(platform::trace::IsRequestId(response.headers.find("X-Request-ID")->second),
         "a request id is plain text");
   Check(response.status < 500 || response.status == 503, "no input breaks the service");
-  Check(response.status != 405 || response.headers.contains("Allow"), "405 tells what is allowed");
+  Check(response.status != 405 || response.headers.contains("Allow"),
+        "a 405 names the allowed methods");
 }
 
 }  // namespace
@@ -95,7 +96,7 @@ std::vector<SeenResponse> ReadResponses(std::string_view received,
         Check(!error, "a body is JSON");
         Check(response.status != 503 || !response.body.starts_with(R"({"error")") ||
                   response.headers.contains("Retry-After"),
-              "503 tells when to try again");
+              "a 503 has a Retry-After");
       }
     }
     responses.push_back(std::move(response));

@@ -24,7 +24,7 @@ class StopRequested(Exception):
 
 
 def say(text: str = "") -> None:
-    """Prints a line. A reader that went away must not keep us from stopping what we started."""
+    """Prints a line. A reader that has gone must not prevent us from stopping what we started."""
     try:
         print(text, flush=True)
     except OSError:

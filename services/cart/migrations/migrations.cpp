@@ -13,7 +13,7 @@ using platform::migrations::Adoption;
 
 constexpr auto kMigrations = platform::migrations::FromFiles(kMigrationFiles);
 
-// The Python cart service's last revision is what V001 makes.
+// V001 makes the schema of the Python cart service's last revision.
 constexpr std::array kAdoptions{Adoption{.alembic_revision = "2560f7762880data", .version = 1}};
 
 constexpr platform::migrations::MigrationSet kSet{

@@ -13,7 +13,7 @@ using platform::migrations::Adoption;
 
 constexpr auto kMigrations = platform::migrations::FromFiles(kMigrationFiles);
 
-// The Python customers service's last revision is what V001 makes.
+// V001 makes the schema of the Python customers service's last revision.
 constexpr std::array kAdoptions{Adoption{.alembic_revision = "ed7855b80d3fdata", .version = 1}};
 
 constexpr platform::migrations::MigrationSet kSet{
