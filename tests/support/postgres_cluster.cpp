@@ -25,11 +25,11 @@ PostgresCluster::PostgresCluster() {
     throw std::runtime_error("no socket");
   }
   server_ = ends[0];
-  // In a session and under a parent of its own, so that what kills the test spares it.
+  // It runs in its own session and under its own parent, so that it survives the end of the test.
   const std::string command =
       fmt::format("setsid --fork '{}/tests/support/serve_postgres' <&{} >&{}", MICROCART_SOURCE_DIR,
                   ends[1], ends[1]);
-  // NOLINTNEXTLINE(bugprone-command-processor,concurrency-mt-unsafe): what it is for.
+  // NOLINTNEXTLINE(bugprone-command-processor,concurrency-mt-unsafe): runs a command.
   const int status = std::system(command.c_str());
   ::close(ends[1]);
   if (status != 0) {

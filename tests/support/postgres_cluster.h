@@ -14,34 +14,34 @@ namespace test_support {
 // it. Its superuser is "postgres" (no password from the loopback); as root, its server runs as the
 // system's user postgres.
 //
-// Blocking; functions throw std::runtime_error when something fails.
+// All functions block, and throw std::runtime_error if they fail.
 class PostgresCluster {
  public:
-  // Made at the first call and kept until the process ends. Tests that stop or restart the server
-  // should have a cluster of their own.
+  // Returns a cluster that is made at the first call and kept until the process ends. Tests that
+  // stop or restart the server should have their own cluster.
   static PostgresCluster& Shared();
 
-  PostgresCluster();  // Started.
+  PostgresCluster();  // Makes and starts a cluster.
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
 
-  void Start();  // Again on the same port.
+  void Start();  // Starts it again on the same port.
   enum class Shutdown { kFast, kImmediate };
   void Stop(Shutdown mode = Shutdown::kFast);  // kImmediate is a crash.
 
   std::uint16_t port() const { return port_; }
-  // Holds the data and the socket.
+  // Returns the directory of the data and the socket.
   const std::filesystem::path& directory() const { return directory_; }
 
-  // How a client logs in, as the superuser, over TCP.
+  // Returns the settings with which a client logs in as the superuser over TCP.
   platform::postgres::Settings Settings(const std::string& database = "postgres") const;
 
-  // Empty, or a copy of the template.
+  // Creates an empty database, or a copy of the template.
   void CreateDatabase(const std::string& name, const std::string& from_template = "template0");
   void DropDatabase(const std::string& name);
 
-  // Runs SQL, several statements if need be; the rows of the last one, as text ("" for NULL).
+  // Runs one or several SQL statements. Returns the rows of the last one as text ("" for NULL).
   std::vector<std::vector<std::string>> Execute(const std::string& sql,
                                                 const std::string& database = "postgres");
 

@@ -8,11 +8,11 @@
 
 namespace platform::grpc::testing {
 
-// A certificate to be made. It names localhost and the loopback addresses unless told otherwise.
+// A certificate to be made. By default it names localhost and the loopback addresses.
 struct CertificateSpec {
   std::string common_name = "test";
-  std::string alternative_names = "DNS:localhost,IP:127.0.0.1,IP:::1";  // As OpenSSL writes them.
-  // From now.
+  std::string alternative_names = "DNS:localhost,IP:127.0.0.1,IP:::1";  // In OpenSSL's form.
+  // Relative to the present.
   std::chrono::seconds valid_from = -std::chrono::hours{1};
   std::chrono::seconds valid_until = std::chrono::hours{1};
 };
@@ -40,7 +40,8 @@ class Authority {
   std::string certificate_;
 };
 
-// A directory with ca.pem, cert.pem and key.pem, removed at the end. Re-read every second.
+// A directory with ca.pem, cert.pem and key.pem, removed by the destructor. Services read the files
+// again every second.
 class TlsDirectory {
  public:
   TlsDirectory(const std::string& ca, const KeyPair& identity);
@@ -50,7 +51,7 @@ class TlsDirectory {
 
   TlsFiles files() const;
 
-  // Replace what the files hold, each at once.
+  // These replace the content of the files atomically.
   void SetCa(const std::string& ca) const;
   void SetIdentity(const KeyPair& identity) const;
 
