@@ -13,64 +13,64 @@
 // out of bounds, and Describe adds the corresponding JSON Schema keywords. See ValueType.
 namespace platform::schema {
 
-template <std::int32_t kMin>
+template <std::int32_t Min>
 struct AtLeast {
   static std::optional<std::string_view> Check(std::int32_t value) {
     static const std::string message =
-        "Must be greater than or equal to " + std::to_string(kMin) + ".";
-    if (value >= kMin) return std::nullopt;
+        "Must be greater than or equal to " + std::to_string(Min) + ".";
+    if (value >= Min) return std::nullopt;
     return message;
   }
-  static void Describe(boost::json::object& schema) { schema["minimum"] = kMin; }
+  static void Describe(boost::json::object& schema) { schema["minimum"] = Min; }
 };
 
-template <std::int32_t kMin, std::int32_t kMax>
+template <std::int32_t Min, std::int32_t Max>
 struct Range {
   static std::optional<std::string_view> Check(std::int32_t value) {
-    static const std::string message = "Must be greater than or equal to " + std::to_string(kMin) +
-                                       " and less than or equal to " + std::to_string(kMax) + ".";
-    if (value >= kMin && value <= kMax) return std::nullopt;
+    static const std::string message = "Must be greater than or equal to " + std::to_string(Min) +
+                                       " and less than or equal to " + std::to_string(Max) + ".";
+    if (value >= Min && value <= Max) return std::nullopt;
     return message;
   }
   static void Describe(boost::json::object& schema) {
-    schema["minimum"] = kMin;
-    schema["maximum"] = kMax;
+    schema["minimum"] = Min;
+    schema["maximum"] = Max;
   }
 };
 
 // Lengths are counted in characters, not bytes.
-template <std::size_t kMin>
+template <std::size_t Min>
 struct MinLength {
   static std::optional<std::string_view> Check(std::string_view value) {
-    static const std::string message = "Shorter than minimum length " + std::to_string(kMin) + ".";
-    if (CountCharacters(value) >= kMin) return std::nullopt;
+    static const std::string message = "Shorter than minimum length " + std::to_string(Min) + ".";
+    if (CountCharacters(value) >= Min) return std::nullopt;
     return message;
   }
-  static void Describe(boost::json::object& schema) { schema["minLength"] = kMin; }
+  static void Describe(boost::json::object& schema) { schema["minLength"] = Min; }
 };
 
-template <std::size_t kMax>
+template <std::size_t Max>
 struct MaxLength {
   static std::optional<std::string_view> Check(std::string_view value) {
-    static const std::string message = "Longer than maximum length " + std::to_string(kMax) + ".";
-    if (CountCharacters(value) <= kMax) return std::nullopt;
+    static const std::string message = "Longer than maximum length " + std::to_string(Max) + ".";
+    if (CountCharacters(value) <= Max) return std::nullopt;
     return message;
   }
-  static void Describe(boost::json::object& schema) { schema["maxLength"] = kMax; }
+  static void Describe(boost::json::object& schema) { schema["maxLength"] = Max; }
 };
 
-template <std::size_t kMin, std::size_t kMax>
+template <std::size_t Min, std::size_t Max>
 struct Length {
   static std::optional<std::string_view> Check(std::string_view value) {
     static const std::string message =
-        "Length must be between " + std::to_string(kMin) + " and " + std::to_string(kMax) + ".";
+        "Length must be between " + std::to_string(Min) + " and " + std::to_string(Max) + ".";
     const std::size_t length = CountCharacters(value);
-    if (length >= kMin && length <= kMax) return std::nullopt;
+    if (length >= Min && length <= Max) return std::nullopt;
     return message;
   }
   static void Describe(boost::json::object& schema) {
-    schema["minLength"] = kMin;
-    schema["maxLength"] = kMax;
+    schema["minLength"] = Min;
+    schema["maxLength"] = Max;
   }
 };
 

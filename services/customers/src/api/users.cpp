@@ -59,7 +59,7 @@ Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
   co_return co_await app.users.Update(subject.user.id, change);
 }
 
-Task<Result<void>> DeleteUser(App& app, Subject subject) {
+Task<Result<void>> DeleteUser(App& app, const Subject& subject) {
   return app.users.Delete(subject.user.id);
 }
 
