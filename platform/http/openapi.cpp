@@ -126,27 +126,27 @@ json::object DescribeOperation(const Route& route, const schema::Components& com
 std::string_view Explain(ErrorStatus status) {
   switch (status) {
     case ErrorStatus::kBadRequest:
-      return "The request is malformed, or what it asks for cannot be done; `fields` tells why.";
+      return "The request is malformed or cannot be carried out; see `fields`.";
     case ErrorStatus::kUnauthorized:
-      return "The token is missing, expired or not ours.";
+      return "The token is missing, expired or invalid.";
     case ErrorStatus::kForbidden:
-      return "The token's user may not do this, or the token is not accepted.";
+      return "The token's user does not have this permission, or the token is not accepted.";
     case ErrorStatus::kNotFound:
-      return "There is nothing of that id.";
+      return "No object has this id.";
     case ErrorStatus::kMethodNotAllowed:
-      return "The path has other methods than the request's; `Allow` names them.";
+      return "The path does not have the request's method; `Allow` names the methods that it has.";
     case ErrorStatus::kPayloadTooLarge:
       return "The body is too large.";
     case ErrorStatus::kUnprocessableEntity:
-      return "Fields of the request are not valid; `fields` names them all.";
+      return "Fields of the request are invalid; `fields` names all of them.";
     case ErrorStatus::kTooManyRequests:
-      return "Too many attempts; `Retry-After` tells when to try again.";
+      return "Too many attempts; wait for the time in `Retry-After`.";
     case ErrorStatus::kHeaderFieldsTooLarge:
-      return "The header is too large.";
+      return "The request line and headers are too large.";
     case ErrorStatus::kInternalServerError:
-      return "The service is at fault; its log tells more under the request's id.";
+      return "The service has failed; its log has the details under the request's id.";
     case ErrorStatus::kServiceUnavailable:
-      return "The service is too busy, or something that it needs does not answer.";
+      return "The service is too busy, or one of its dependencies does not answer.";
     default:
       return NameOf(status).reason;
   }
@@ -160,12 +160,12 @@ bool HasFields(ErrorStatus status) {
 json::object ErrorSchema(ErrorStatus status) {
   json::object properties{
       {"code", json::object{{"const", NameOf(status).code}}},
-      {"message", json::object{{"type", "string"}, {"description", "For people."}}},
+      {"message", json::object{{"type", "string"}, {"description", "A message for people."}}},
   };
   if (HasFields(status)) {
     properties["fields"] = {
         {"type", "object"},
-        {"description", "What is wrong with each field of the request."},
+        {"description", "The errors of each field of the request."},
         {"additionalProperties",
          json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}}}};
   }
@@ -226,14 +226,15 @@ json::object Header(std::string_view description, json::object schema, json::val
 json::object DescribeHeader(std::string_view name) {
   const json::object text{{"type", "string"}};
   if (name == kRequestId) {
-    return Header("The request's X-Request-ID, or one made for it.", text,
+    return Header("The request's X-Request-ID, or a new one.", text,
                   "4b0d1f5e9c3a47d28e6f0a1b2c3d4e5f");
   }
   if (name == "Retry-After") {
-    return Header("Seconds after which to try again.", {{"type", "integer"}, {"minimum", 1}}, 1);
+    return Header("Seconds after which the request may be repeated.",
+                  {{"type", "integer"}, {"minimum", 1}}, 1);
   }
   if (name == "Allow") return Header("The methods that the path has.", text, "GET, HEAD, OPTIONS");
-  return Header("The scheme to authenticate with.", text, "Bearer");
+  return Header("The authentication scheme.", text, "Bearer");
 }
 
 json::object DescribeComponents(const RouteTable& table) {
@@ -246,17 +247,18 @@ json::object DescribeComponents(const RouteTable& table) {
       for (const std::string_view name : HeadersOf(status)) headers[name] = DescribeHeader(name);
     }
   }
-  return {{"schemas", table.components()},
-          {"responses", std::move(responses)},
-          {"headers", std::move(headers)},
-          {"securitySchemes",
-           json::object{
-               {kSecurityScheme,
-                json::object{{"type", "apiKey"},
-                             {"in", "header"},
-                             {"name", "Authorization"},
-                             {"description",
-                              "The `token` of a login as it is: it begins with `Bearer `."}}}}}};
+  return {
+      {"schemas", table.components()},
+      {"responses", std::move(responses)},
+      {"headers", std::move(headers)},
+      {"securitySchemes",
+       json::object{
+           {kSecurityScheme,
+            json::object{{"type", "apiKey"},
+                         {"in", "header"},
+                         {"name", "Authorization"},
+                         {"description",
+                          "The unchanged `token` of a login, which begins with `Bearer `."}}}}}};
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST(OpenApi, DescribesTheApiAsAWhole) {
 
 TEST(OpenApi, DescribesParameters) {
   EXPECT_EQ(At("/paths/~1pots~1/get/parameters/1"),
-            R"({"name":"limit","in":"query","description":"At most so many rows.",)"
+            R"({"name":"limit","in":"query","description":"Maximum number of rows.",)"
             R"("schema":{"type":"integer","format":"int32","minimum":1,"maximum":1000,)"
             R"("default":1000}})");
   EXPECT_EQ(At("/paths/~1pots~1{old_pot_id}~1/delete/parameters"),

@@ -252,7 +252,7 @@ struct Rendering<schema::Page<T>> {
     envelope["properties"].as_object()["next"] = {
         {"type", {"integer", "null"}},
         {"format", "int32"},
-        {"description", "Pass as `after` for the next page; null on the last one."}};
+        {"description", "The `after` of the next page; null on the last page."}};
     envelope["required"].as_array().emplace_back("next");
     return envelope;
   }

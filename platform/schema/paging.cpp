@@ -4,16 +4,17 @@ namespace platform::schema {
 
 void PageLimit::Describe(boost::json::object& schema) {
   schema["default"] = kMaxPageLimit;
-  schema["description"] = "At most so many rows.";
+  schema["description"] = "Maximum number of rows.";
 }
 
 void AfterId::Describe(boost::json::object& schema) {
   schema["default"] = 0;
-  schema["description"] = "Only rows with a larger id: the `next` of the page before.";
+  schema["description"] =
+      "Returns only rows with a larger id. Use the `next` of the previous page.";
 }
 
 void SearchTerm::Describe(boost::json::object& schema) {
-  schema["description"] = "Only rows that contain this text, whatever its case.";
+  schema["description"] = "Returns only rows that contain this text, whatever its case.";
 }
 
 std::string SearchTerm::ContainsPattern() const {

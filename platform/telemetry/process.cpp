@@ -23,7 +23,7 @@ constexpr Metric kOpenFiles{"process_open_fds", "Open file descriptors, sockets 
 constexpr Metric kMaxFiles{"process_max_fds", "Limit of open file descriptors."};
 constexpr Metric kThreads{"process_threads", "Threads."};
 constexpr Metric kStart{"process_start_time_seconds", "Start, in seconds since 1970."};
-constexpr Metric kBuild{"microcart_build_info", "Always 1; the labels tell the build."};
+constexpr Metric kBuild{"microcart_build_info", "Always 1; the labels identify the build."};
 
 // Reads the fields of /proc/self/stat (proc(5)) from the third on. The second, the program's name,
 // is skipped because it may contain spaces and parentheses.

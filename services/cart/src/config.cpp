@@ -13,10 +13,10 @@ Config ReadConfig(platform::config::Environment& environment) {
       .database = platform::service::ReadPostgresSettings(environment),
   };
   config.customers.tls = platform::service::ReadTlsFiles(environment);
-  config.customers.host =
-      environment.String("CUSTOMERS_HOST", "localhost", "host of customers' gRPC server");
-  config.customers.port =
-      environment.Port("GRPC_PORT", kDefaultGrpcPort, "port of customers' gRPC server");
+  config.customers.host = environment.String("CUSTOMERS_HOST", "localhost",
+                                             "host of the customers service's gRPC server");
+  config.customers.port = environment.Port("GRPC_PORT", kDefaultGrpcPort,
+                                           "port of the customers service's gRPC server");
   return config;
 }
 

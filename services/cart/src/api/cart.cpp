@@ -21,7 +21,7 @@ void AddCartRoutes(Routes& routes) {
   carts.Add(Method::kGet, "/{user_id}/", CartOwnerOrAdmin(), GetCart,
             {.id = "getCart",
              .summary = "Show a user's cart",
-             .description = "Creates an empty one where there is none."});
+             .description = "Creates an empty cart if the user has none."});
   carts.Add(Method::kDelete, "/{user_id}/", CartOwnerOrAdmin(), ClearCart,
             {.id = "clearCart",
              .summary = "Clear a user's cart",

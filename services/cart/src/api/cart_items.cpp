@@ -26,8 +26,8 @@ Task<Result<void>> RemoveItem(App& app, CartItemId item) { return app.carts.Remo
 }  // namespace
 
 void AddCartItemRoutes(Routes& routes) {
-  auto items =
-      routes.Group("/api/v1/cart-item", {.name = "cart-item", .description = "What is in a cart"});
+  auto items = routes.Group("/api/v1/cart-item",
+                            {.name = "cart-item", .description = "The items of a cart"});
   items.Add(Method::kPost, "/{cart_id}/create", ExistingCartOwnerOrAdmin(), CreateItem,
             {.id = "createCartItem",
              .summary = "Put a product into a cart",
@@ -36,11 +36,11 @@ void AddCartItemRoutes(Routes& routes) {
   items.Add(Method::kPatch, "/{item_id}/", ItemOwnerOrAdmin(), ChangeItem,
             {.id = "updateCartItem",
              .summary = "Change an item's quantity",
-             .description = "Answers the cart that the item is in."});
+             .description = "Returns the item's cart."});
   items.Add(Method::kDelete, "/{item_id}/", ItemOwnerOrAdmin(), RemoveItem,
             {.id = "deleteCartItem",
              .summary = "Remove an item",
-             .description = "The rest of the cart stays as it is."});
+             .description = "The cart's other items stay unchanged."});
 }
 
 }  // namespace cart

@@ -22,15 +22,18 @@ Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
 }  // namespace
 
 void AddProductRoutes(Routes& routes) {
-  auto products =
-      routes.Group("/api/v1/products", {.name = "products", .description = "What can be bought"});
-  products.Add(Method::kGet, "/list/", Anyone(), ListProducts,
-               {.id = "listProducts",
-                .summary = "List products",
-                .description = "Products by id, page by page; `search` looks into their names."});
+  auto products = routes.Group("/api/v1/products",
+                               {.name = "products", .description = "The products of the store"});
   products.Add(
-      Method::kGet, "/{product_id}/", Anyone(), GetProduct,
-      {.id = "getProduct", .summary = "Show a product", .description = "One product, by its id."});
+      Method::kGet, "/list/", Anyone(), ListProducts,
+      {.id = "listProducts",
+       .summary = "List products",
+       .description =
+           "Products in the order of their ids, page by page; `search` matches their names."});
+  products.Add(Method::kGet, "/{product_id}/", Anyone(), GetProduct,
+               {.id = "getProduct",
+                .summary = "Show a product",
+                .description = "Returns the product with this id."});
 }
 
 }  // namespace cart

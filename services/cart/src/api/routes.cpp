@@ -9,8 +9,7 @@ namespace {
 const platform::http::ApiDescription kDescription{
     .title = "Microcart cart",
     .description =
-        "The products of the store and what its users put into their carts. Tokens come "
-        "from customers.",
+        "The products of the store and its users' carts. Tokens come from the customers service.",
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ using platform::schema::Property;
 }  // namespace
 
 void CartId::Describe(boost::json::object& schema) {
-  schema["description"] = "The cart's id is its user's.";
+  schema["description"] = "The id of the cart, which is also its user's id.";
   schema["examples"] = boost::json::array{3};
 }
 
@@ -21,16 +21,16 @@ void CartItemId::Describe(boost::json::object& schema) {
 void Quantity::Describe(boost::json::object& schema) { schema["examples"] = boost::json::array{2}; }
 
 void CartItem::Describe(boost::json::object& schema) {
-  Property(schema, "created")["description"] = "When the product was put into the cart.";
+  Property(schema, "created")["description"] = "Time at which the product was put into the cart.";
 }
 
 void Cart::Describe(boost::json::object& schema) {
   Property(schema, "total_price")["description"] = "The sum of price times quantity.";
-  Property(schema, "cart_items")["description"] = "By id.";
+  Property(schema, "cart_items")["description"] = "In the order of their ids.";
 }
 
 void ItemChange::Describe(boost::json::object& schema) {
-  schema["description"] = "What is missing stays as it is.";
+  schema["description"] = "Missing fields stay unchanged.";
 }
 
 }  // namespace cart

@@ -10,7 +10,7 @@ void ProductId::Describe(boost::json::object& schema) {
 
 void Product::Describe(boost::json::object& schema) {
   using platform::schema::Property;
-  Property(schema, "created")["description"] = "When the product was added to the store.";
+  Property(schema, "created")["description"] = "Time at which the product was added to the store.";
   Property(schema, "name")["examples"] = boost::json::array{"Product_1"};
   Property(schema, "description")["examples"] = boost::json::array{"What it is good for."};
 }

@@ -26,7 +26,7 @@ struct Login {
 
   static void Describe(boost::json::object& schema) {
     boost::json::object& token = platform::schema::Property(schema, "token");
-    token["description"] = "Goes as a whole into the Authorization header.";
+    token["description"] = "Send it unchanged in the Authorization header.";
     token["pattern"] = "^Bearer ";
     token["examples"] = boost::json::array{"Bearer eyJhbGciOiJIUzI1NiJ9.eyJpZCI6M30.c2lnbmF0dXJl"};
   }
@@ -88,13 +88,14 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
 }  // namespace
 
 void AddAuthRoutes(Routes& routes) {
-  auto auth = routes.Group("/api/v1/auth", {.name = "auth", .description = "Getting a token"});
-  auth.Add(Method::kPost, "/login/", Anyone(), LogIn,
-           {.id = "logIn",
-            .summary = "Log in",
-            .description = "Answers a token, to be sent as it is in the Authorization header, and "
-                           "the account.",
-            .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+  auto auth = routes.Group("/api/v1/auth", {.name = "auth", .description = "Login"});
+  auth.Add(
+      Method::kPost, "/login/", Anyone(), LogIn,
+      {.id = "logIn",
+       .summary = "Log in",
+       .description =
+           "Returns a token, to be sent unchanged in the Authorization header, and the account.",
+       .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
 }  // namespace customers

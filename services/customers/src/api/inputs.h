@@ -18,7 +18,7 @@ struct LoginRequest {
   Password password;
 
   static void Describe(boost::json::object& schema) {
-    platform::schema::Property(schema, "email")["description"] = "In any case.";
+    platform::schema::Property(schema, "email")["description"] = "Its case does not matter.";
   }
 };
 BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
@@ -37,8 +37,9 @@ struct PasswordChange {
 
   static void Describe(boost::json::object& schema) {
     using platform::schema::Property;
-    Property(schema, "current_password")["description"] = "Needed to change one's own password.";
-    Property(schema, "confirm_new_password")["description"] = "The same as `new_password`.";
+    Property(schema, "current_password")["description"] =
+        "Required for changing one's own password.";
+    Property(schema, "confirm_new_password")["description"] = "Must equal `new_password`.";
     schema["examples"] = boost::json::array{{{"current_password", "testPass123"},
                                              {"new_password", "better than before"},
                                              {"confirm_new_password", "better than before"}}};

@@ -109,35 +109,36 @@ void AddUserRoutes(Routes& routes) {
   users.Add(Method::kPost, "/create/", Anyone(), CreateUser,
             {.id = "createUser",
              .summary = "Register",
-             .description = "Creates an account. Making an administrator takes the token of one; "
-                            "otherwise a token is not looked at.",
+             .description = "Creates an account. Creating an administrator requires an "
+                            "administrator's token; otherwise a token is ignored.",
              .errors = {ErrorCode::kInvalidArgument, ErrorCode::kUnauthenticated,
                         ErrorCode::kPermissionDenied}});
+  users.Add(Method::kGet, "/list/", Admin(), ListUsers,
+            {.id = "listUsers",
+             .summary = "List users",
+             .description = "Accounts in the order of their ids, page by page; `search` matches "
+                            "email and names. For administrators only."});
   users.Add(
-      Method::kGet, "/list/", Admin(), ListUsers,
-      {.id = "listUsers",
-       .summary = "List users",
-       .description = "Accounts by id, page by page; `search` looks into email and names. For "
-                      "administrators."});
-  users.Add(Method::kGet, "/{user_id}/", ProfileReader(), GetUser,
-            {.id = "getUser",
-             .summary = "Show a user",
-             .description = "One's own account; administrators see any."});
+      Method::kGet, "/{user_id}/", ProfileReader(), GetUser,
+      {.id = "getUser",
+       .summary = "Show a user",
+       .description = "Returns the caller's own account; administrators may read any account."});
   users.Add(Method::kPatch, "/{user_id}/", SelfOrAdmin(), UpdateUser,
             {.id = "updateUser",
              .summary = "Change a user",
-             .description = "What the body does not name stays as it is. Only an administrator "
-                            "changes `is_admin`.",
+             .description = "Fields that the body does not name stay unchanged. Only an "
+                            "administrator may change `is_admin`.",
              .errors = {ErrorCode::kInvalidArgument}});
-  users.Add(Method::kDelete, "/{user_id}/", SelfOrAdmin(), DeleteUser,
-            {.id = "deleteUser",
-             .summary = "Delete a user",
-             .description = "For good. All tokens of the account are refused from then on."});
+  users.Add(
+      Method::kDelete, "/{user_id}/", SelfOrAdmin(), DeleteUser,
+      {.id = "deleteUser",
+       .summary = "Delete a user",
+       .description = "Deletes the account permanently. All its tokens are refused from then on."});
   users.Add(Method::kPatch, "/{user_id}/change-password/", SelfOrAdmin(), ChangePassword,
             {.id = "changePassword",
              .summary = "Change a password",
-             .description = "One's own needs `current_password`. All earlier tokens of the account "
-                            "are refused from then on.",
+             .description = "Changing one's own password requires `current_password`. All earlier "
+                            "tokens of the account are refused from then on.",
              .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
