@@ -8,6 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -109,6 +112,7 @@ class Recorder:
     def __init__(self):
         recorder = self
         self.connections = 0
+        self.go_on = threading.Event()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -118,6 +122,8 @@ class Recorder:
                 super().setup()
 
             def do_GET(self):
+                if self.path == "/wait":
+                    recorder.go_on.wait(60)
                 body = json.dumps({name.lower(): self.headers.get_all(name)
                                    for name in self.headers}).encode()
                 self.send_response(200)
@@ -208,6 +214,65 @@ def test_connections_to_the_service_are_kept(recorded):
     for _ in range(20):
         assert nginx.call("GET", CUSTOMERS, "/").status_code == 200
     assert recorder.connections == before
+
+
+@pytest.fixture
+def fresh():
+    """Like `recorded`, with all limits unused."""
+    recorder = Recorder()
+    server = Nginx(recorder.port, recorder.port)
+    yield server, recorder
+    recorder.go_on.set()
+    server.close()
+    recorder.close()
+
+
+def assert_limited(nginx, host: str, path: str, rate: float, burst: int) -> None:
+    """Sends requests until well beyond the burst, as fast as they are answered."""
+    began = time.monotonic()
+    answers = [nginx.call("GET", host, path) for _ in range(burst + 40)]
+    allowed = burst + 1 + rate * (time.monotonic() - began) + 1
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) <= {200, 429}
+    assert burst < statuses[200] <= allowed, statuses
+    for answer in answers:
+        if answer.status_code == 429:
+            assert answer.json()["error"]["code"] == "too_many_requests"
+            assert answer.headers["Retry-After"] == "1"
+
+
+def test_passwords_of_one_client_are_limited_more_strictly(fresh):
+    nginx, _ = fresh
+    assert_limited(nginx, CUSTOMERS, "/api/v1/auth/login/", rate=1, burst=10)
+    assert nginx.call("GET", CUSTOMERS, "/api/v1/users/create/").status_code == 429
+    assert nginx.call("GET", CUSTOMERS, "/api/v1/users/3/change-password/").status_code == 429
+    assert nginx.call("GET", CUSTOMERS, "/api/v1/users/3/").status_code == 200
+
+
+@pytest.mark.parametrize("host", [CUSTOMERS, CART])
+def test_requests_of_one_client_are_limited(fresh, host):
+    nginx, _ = fresh
+
+    def statuses(count: int) -> Counter:
+        with ThreadPoolExecutor(20) as pool:
+            return Counter(answer.status_code for answer in pool.map(
+                lambda _: nginx.call("GET", host, "/healthz"), range(count)))
+
+    began = time.monotonic()
+    found = Counter()
+    while found[429] == 0 and sum(found.values()) < 3000:
+        found += statuses(100)
+    assert set(found) == {200, 429}, found
+    assert found[200] <= 61 + 30 * (time.monotonic() - began) + 1
+
+
+def test_connections_of_one_client_are_limited(fresh):
+    nginx, recorder = fresh
+    with ThreadPoolExecutor(60) as pool:
+        waiting = [pool.submit(nginx.call, "GET", CART, "/wait", timeout=60) for _ in range(60)]
+        eventually(lambda: sum(call.done() for call in waiting) == 10, 30)
+        recorder.go_on.set()
+    assert Counter(call.result().status_code for call in waiting) == {200: 50, 429: 10}
 
 
 def test_a_service_that_is_away_is_a_502(customers_service):
