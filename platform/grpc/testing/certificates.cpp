@@ -55,12 +55,17 @@ void Replace(const std::filesystem::path& file, const std::string& text) {
 
 }  // namespace
 
-Authority::Authority() : directory_(TemporaryDirectory()) {
-  Certificates({directory_});
-  certificate_ = Content(directory_ / "ca.crt");
-}
+Authority::Authority() : directory_(TemporaryDirectory()) {}
 
 Authority::~Authority() { Remove(directory_); }
+
+std::string Authority::certificate() const {
+  const std::filesystem::path file = directory_ / "ca.crt";
+  if (!std::filesystem::exists(file)) {
+    Certificates({directory_});
+  }
+  return Content(file);
+}
 
 KeyPair Authority::Issue(const CertificateSpec& spec) const {
   const auto time = [now = std::chrono::system_clock::now()](std::chrono::seconds offset) {

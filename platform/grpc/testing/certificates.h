@@ -32,12 +32,11 @@ class Authority {
   Authority(const Authority&) = delete;
   Authority& operator=(const Authority&) = delete;
 
-  const std::string& certificate() const { return certificate_; }
+  std::string certificate() const;
   KeyPair Issue(const CertificateSpec& spec = {}) const;
 
  private:
   std::filesystem::path directory_;
-  std::string certificate_;
 };
 
 // A directory with ca.pem, cert.pem and key.pem, removed by the destructor. Services read the files
