@@ -71,6 +71,7 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
     cart.delete(item, token).ok(204)
     cart.delete(cart_path, token).ok(204)
     cart.get(f"/api/v1/products/list/?search={wrong}").ok()
+    cart.get("/api/v1/products/1/").ok()
     for client in (customers, cart):
         client.get(f"/api/v1/nothing/{email}/?password={wrong}", token, headers={
             "Cookie": f"session={wrong}", "Origin": f"https://{wrong}.example",
