@@ -19,6 +19,7 @@ enum class ErrorCode {
   kUnauthenticated,   // No usable credentials.
   kPermissionDenied,  // Known caller, not allowed.
   kNotFound,          // No such object or path.
+  kConflict,          // Would violate a rule about several objects in their present state.
   kTooManyRequests,   // Throttled for the time in `retry_after`.
   kUnavailable,       // A dependency is away or too busy; the request may be repeated.
   kInternal,          // A bug. Details are in the log, never on the wire.

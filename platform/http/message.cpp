@@ -71,6 +71,8 @@ ErrorStatus StatusOf(ErrorCode code) {
       return ErrorStatus::kForbidden;
     case ErrorCode::kNotFound:
       return ErrorStatus::kNotFound;
+    case ErrorCode::kConflict:
+      return ErrorStatus::kConflict;
     case ErrorCode::kUnprocessable:
       return ErrorStatus::kUnprocessableEntity;
     case ErrorCode::kTooManyRequests:
@@ -97,6 +99,8 @@ StatusName NameOf(ErrorStatus status) {
       return {"method_not_allowed", "Method Not Allowed"};
     case ErrorStatus::kRequestTimeout:
       return {"request_timeout", "Request Timeout"};
+    case ErrorStatus::kConflict:
+      return {"conflict", "Conflict"};
     case ErrorStatus::kPayloadTooLarge:
       return {"request_entity_too_large", "Request Entity Too Large"};
     case ErrorStatus::kExpectationFailed:

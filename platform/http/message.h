@@ -73,8 +73,9 @@ enum class ErrorStatus : unsigned {
   kUnauthorized = 401,
   kForbidden = 403,
   kNotFound = 404,
-  kMethodNotAllowed = 405,   // The path exists, the method does not.
-  kRequestTimeout = 408,     // The client did not send its request in time.
+  kMethodNotAllowed = 405,  // The path exists, the method does not.
+  kRequestTimeout = 408,    // The client did not send its request in time.
+  kConflict = 409,
   kPayloadTooLarge = 413,    // The body exceeds its limit.
   kExpectationFailed = 417,  // An Expect header that is not 100-continue.
   kUnprocessableEntity = 422,

@@ -18,10 +18,10 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr ErrorCode kCodes[] = {ErrorCode::kInvalidArgument, ErrorCode::kUnprocessable,
-                                ErrorCode::kUnauthenticated, ErrorCode::kPermissionDenied,
-                                ErrorCode::kNotFound,        ErrorCode::kTooManyRequests,
-                                ErrorCode::kUnavailable,     ErrorCode::kInternal};
+constexpr ErrorCode kCodes[] = {
+    ErrorCode::kInvalidArgument,  ErrorCode::kUnprocessable, ErrorCode::kUnauthenticated,
+    ErrorCode::kPermissionDenied, ErrorCode::kNotFound,      ErrorCode::kConflict,
+    ErrorCode::kTooManyRequests,  ErrorCode::kUnavailable,   ErrorCode::kInternal};
 constexpr ErrorStatus kOfHttpAlone[] = {
     ErrorStatus::kMethodNotAllowed, ErrorStatus::kRequestTimeout, ErrorStatus::kPayloadTooLarge,
     ErrorStatus::kExpectationFailed, ErrorStatus::kHeaderFieldsTooLarge};

@@ -33,13 +33,6 @@ json::object JsonContent(json::object schema, json::value example) {
            json::object{{"schema", std::move(schema)}, {"example", std::move(example)}}}};
 }
 
-// Returns the name in the pattern's braces, if there is one.
-std::optional<std::string_view> ParameterName(std::string_view pattern) {
-  const std::size_t open = pattern.find('{');
-  if (open == std::string_view::npos) return std::nullopt;
-  return pattern.substr(open + 1, pattern.find('}') - open - 1);
-}
-
 // "cart_id" → "The id of the cart."
 std::string DescribeId(std::string_view name) {
   std::string text = "The id of the " + std::string(name.substr(0, name.rfind("_id"))) + ".";
@@ -78,7 +71,7 @@ Errors ErrorsOf(const Route& route) {
   for (const auto* codes : {&route.operation.errors, &route.access.errors}) {
     std::ranges::transform(*codes, std::inserter(errors, errors.end()), StatusOf);
   }
-  if (ParameterName(route.pattern)) errors.insert(ErrorStatus::kNotFound);
+  if (route.pattern.contains('{')) errors.insert(ErrorStatus::kNotFound);
   if (!route.query_parameters.empty() || route.body) {
     errors.insert({ErrorStatus::kBadRequest, ErrorStatus::kUnprocessableEntity});
   }
@@ -110,7 +103,9 @@ json::object DescribeOperation(const Route& route, const schema::Components& com
                          {"summary", operation.summary},
                          {"description", operation.description}};
   json::array parameters = route.query_parameters;
-  if (const auto name = ParameterName(route.pattern)) parameters.push_back(PathParameter(*name));
+  for (const std::string_view name : ParameterNames(route.pattern)) {
+    parameters.push_back(PathParameter(name));
+  }
   if (!parameters.empty()) described["parameters"] = std::move(parameters);
   if (route.body) {
     described["requestBody"] = {
@@ -135,6 +130,8 @@ std::string_view Explain(ErrorStatus status) {
       return "No object has this id.";
     case ErrorStatus::kMethodNotAllowed:
       return "The path does not have the request's method; `Allow` names the methods that it has.";
+    case ErrorStatus::kConflict:
+      return "The request would violate a rule in the present state.";
     case ErrorStatus::kPayloadTooLarge:
       return "The body is too large.";
     case ErrorStatus::kUnprocessableEntity:

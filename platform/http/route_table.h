@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstddef>
@@ -39,7 +40,7 @@ struct AccessDescription {
 // One endpoint, without its code.
 struct Route {
   Method method = Method::kGet;
-  std::string pattern;   // At most one parameter: "/api/v1/users/{user_id}/".
+  std::string pattern;   // "/api/v1/users/{user_id}/"; see PathIds.
   std::string_view tag;  // Its group's name.
   Operation operation;
   AccessDescription access;
@@ -50,6 +51,13 @@ struct Route {
   bool is_documented = true;
 };
 
+// The numbers that a path has in place of its pattern's `{parameters}`, in order. A pattern has at
+// most this many.
+using PathIds = std::array<std::int32_t, 2>;
+
+// Returns the names of a pattern's parameters, such as "user_id".
+std::vector<std::string_view> ParameterNames(std::string_view pattern);
+
 // The route that a request matches.
 struct Match {
   enum class Kind {
@@ -58,9 +66,9 @@ struct Match {
     kOtherMethod,  // The path is known, but not with this method; see `allow`.
   };
   Kind kind = Kind::kUnknownPath;
-  std::size_t route = 0;       // An index, if found.
-  std::int32_t parameter = 0;  // The path's parameter, where it has one.
-  std::string allow;           // An Allow header (RFC 9110 section 10.2.1), unless kUnknownPath.
+  std::size_t route = 0;  // An index, if found.
+  PathIds ids{};          // Of the path's parameters.
+  std::string allow;      // An Allow header (RFC 9110 section 10.2.1), unless kUnknownPath.
 };
 
 // The endpoints of a service. A `{parameter}` matches digits only, up to the largest int32.

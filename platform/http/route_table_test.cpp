@@ -16,6 +16,7 @@ RouteTable Routes() {
   routes.Add({.method = Method::kGet, .pattern = "/users/{user_id}/"});
   routes.Add({.method = Method::kPatch, .pattern = "/users/{user_id}/"});
   routes.Add({.method = Method::kPost, .pattern = "/items/{cart_id}/create"});
+  routes.Add({.method = Method::kDelete, .pattern = "/users/{user_id}/sessions/{session_id}/"});
   return routes;
 }
 
@@ -27,8 +28,21 @@ TEST(RouteTable, FindsByMethodAndPath) {
   const Match match = routes.Find(Method::kPatch, "/users/42/");
   EXPECT_EQ(match.kind, Kind::kFound);
   EXPECT_EQ(match.route, 3U);
-  EXPECT_EQ(match.parameter, 42);
-  EXPECT_EQ(routes.Find(Method::kPost, "/items/7/create").parameter, 7);
+  EXPECT_EQ(match.ids.front(), 42);
+  EXPECT_EQ(routes.Find(Method::kPost, "/items/7/create").ids.front(), 7);
+}
+
+TEST(RouteTable, ReadsTheIdsInThePathsOrder) {
+  const Match match = Routes().Find(Method::kDelete, "/users/42/sessions/007/");
+  EXPECT_EQ(match.kind, Kind::kFound);
+  EXPECT_EQ(match.ids, (PathIds{42, 7}));
+}
+
+TEST(RouteTable, NamesTheParametersOfAPattern) {
+  using Names = std::vector<std::string_view>;
+  EXPECT_EQ(ParameterNames("/users/list/"), Names());
+  EXPECT_EQ(ParameterNames("/users/{user_id}/sessions/{session_id}/"),
+            (Names{"user_id", "session_id"}));
 }
 
 TEST(RouteTable, FindsGetForHead) {
@@ -42,7 +56,7 @@ TEST_P(Numbers, AreParameters) {
   const auto& [text, number] = GetParam();
   const Match match = Routes().Find(Method::kGet, "/users/" + text + "/");
   EXPECT_EQ(match.kind, Kind::kFound);
-  EXPECT_EQ(match.parameter, number);
+  EXPECT_EQ(match.ids.front(), number);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Numbers,

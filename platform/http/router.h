@@ -1,11 +1,14 @@
 #pragma once
 
+#include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
 #include <concepts>
-#include <cstdint>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -44,7 +47,7 @@ struct Unparsed {
 //   };
 //
 // It authenticates the caller, finds the object and checks permission, in this order. It may take
-// the app, the request and the path's id as parameters, by type like a handler. Its call operator
+// the app, the request and the path's ids as parameters, by type like a handler. Its call operator
 // is neither overloaded nor a template.
 
 // Permits every request.
@@ -79,7 +82,7 @@ class Router {
  private:
   friend class RouteGroup<App>;
 
-  using Endpoint = std::function<Task<Response>(App&, const Request&, std::int32_t id)>;
+  using Endpoint = std::function<Task<Response>(App&, const Request&, const PathIds&)>;
 
   RouteTable table_;
   std::vector<Endpoint> endpoints_;
@@ -89,13 +92,16 @@ class Router {
 //
 //   Task<Result<Answer>> CreateItem(App& app, CartId cart, NewItem item);
 //
-// Each argument is chosen by its type: the app, the access rule's grant, the path's id (any
-// ValueType of an int32, the same as the rule's), the request itself, or one described struct. The
-// struct is parsed from the body of a POST, PUT or PATCH, and otherwise from the query string.
+// Each argument is chosen by its type: the app, the access rule's grant, the path's ids (each a
+// ValueType of an int32), the request itself, or one described struct. The struct is parsed from
+// the body of a POST, PUT or PATCH, and otherwise from the query string. The ids of the access rule
+// come first in the path, then those that only the handler takes. No two of them have the same
+// type.
 template <class App>
 class RouteGroup {
  public:
-  // `path` follows the group's prefix.
+  // `path` follows the group's prefix. Throws std::invalid_argument if its parameters are not as
+  // many as the ids that the access rule and the handler ask for.
   template <class Access, class Answer, class... Args>
   void Add(Method method, std::string_view path, Access access,
            Task<Result<Answer>> (*handler)(Args...), const Operation& operation);
@@ -119,7 +125,7 @@ boost::json::array DescribeQuery(const boost::json::object& query_schema);
 
 namespace detail {
 
-// Stands for an input or id that is not used.
+// Stands for an input or grant that is not used.
 struct None {};
 
 template <class T>
@@ -142,22 +148,17 @@ struct InputOf<App, Grant, First, Rest...>
     : std::conditional_t<kIsInput<App, Grant, std::decay_t<First>>,
                          std::type_identity<std::decay_t<First>>, InputOf<App, Grant, Rest...>> {};
 
-// The ValueType among the parameters of a handler or an access rule.
+template <class Arg>
+using IsId = std::bool_constant<schema::IsValueType<Arg>>;
+
+// The ids that an access rule and a handler with these parameters ask for, in the path's order.
 template <class... Args>
-struct IdOf {
-  using type = None;
-};
-template <class First, class... Rest>
-struct IdOf<First, Rest...>
-    : std::conditional_t<schema::IsValueType<std::decay_t<First>>,
-                         std::type_identity<std::decay_t<First>>, IdOf<Rest...>> {};
+using IdsOf = boost::mp11::mp_unique<
+    boost::mp11::mp_copy_if<boost::mp11::mp_list<std::decay_t<Args>...>, IsId>>;
 
-template <class A, class B>
-inline constexpr bool kAreSameId =
-    std::same_as<A, B> || std::same_as<A, None> || std::same_as<B, None>;
-
-template <class Arg, class App, class Grant, class Input>
-decltype(auto) Pick(App& app, const Request& request, std::int32_t id, Grant& grant, Input& input) {
+template <class Arg, class Ids, class App, class Grant, class Input>
+decltype(auto) Pick(App& app, const Request& request, const PathIds& ids, Grant& grant,
+                    Input& input) {
   using Type = std::decay_t<Arg>;
   if constexpr (std::same_as<Type, App>) {
     return (app);
@@ -169,8 +170,8 @@ decltype(auto) Pick(App& app, const Request& request, std::int32_t id, Grant& gr
     return std::move(input);
   } else {
     static_assert(schema::IsValueType<Type>, "a handler cannot ask for this");
-    // The router has checked that the path holds a number.
-    return Type::Unchecked(id);
+    // The router has checked that the path holds a number there.
+    return Type::Unchecked(ids.at(boost::mp11::mp_find<Ids, Type>::value));
   }
 }
 
@@ -179,12 +180,12 @@ template <class Rule, class Operator = decltype(&Rule::operator())>
 struct RuleCall;
 template <class Rule, class Grant, class... Args>
 struct RuleCall<Rule, Task<Result<Grant>> (Rule::*)(Args...) const> {
-  using Id = IdOf<Args...>::type;
+  using Ids = IdsOf<Args...>;
   template <class App>
   static Task<Result<Grant>> Run(const Rule& rule, App& app, const Request& request,
-                                 std::int32_t id) {
+                                 const PathIds& ids) {
     None none;
-    return rule(Pick<Args>(app, request, id, none, none)...);
+    return rule(Pick<Args, Ids>(app, request, ids, none, none)...);
   }
 };
 
@@ -274,8 +275,9 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
   using Rule = detail::RuleCall<Access>;
   using Input = detail::InputOf<App, Grant, Args...>::type;
   constexpr bool kHasInput = !std::same_as<Input, detail::None>;
-  static_assert(detail::kAreSameId<typename Rule::Id, typename detail::IdOf<Args...>::type>,
-                "the path has one id: the access rule and the handler must give it the same type");
+  using Ids =
+      boost::mp11::mp_unique<boost::mp11::mp_append<typename Rule::Ids, detail::IdsOf<Args...>>>;
+  static_assert(boost::mp11::mp_size<Ids>::value <= std::tuple_size_v<PathIds>);
 
   RouteTable& table = router_.table_;
   Route route{.method = method,
@@ -285,6 +287,9 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
               .access = Access::Describe(),
               .success = detail::Rendering<Answer>::kStatus,
               .answer = detail::Rendering<Answer>::Describe(table.components())};
+  if (ParameterNames(route.pattern).size() != boost::mp11::mp_size<Ids>::value) {
+    throw std::invalid_argument("the ids of " + route.pattern + " are not those asked for");
+  }
   if constexpr (kHasInput) {
     using Described = detail::DescribedInput<Input>::type;
     if (detail::SourceOf(method) == schema::Source::kBody) {
@@ -298,8 +303,8 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
   table.Add(std::move(route));
 
   router_.endpoints_.push_back(
-      [=](App& app, const Request& request, std::int32_t id) -> Task<Response> {
-        Result<Grant> grant = co_await Rule::Run(access, app, request, id);
+      [=](App& app, const Request& request, const PathIds& ids) -> Task<Response> {
+        Result<Grant> grant = co_await Rule::Run(access, app, request, ids);
         if (!grant) co_return ToResponse(grant.error());
         Input input;
         if constexpr (detail::kIsUnparsed<Input>) {
@@ -312,7 +317,7 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
           input = *std::move(parsed);
         }
         const Result<Answer> answer =
-            co_await handler(detail::Pick<Args>(app, request, id, *grant, input)...);
+            co_await handler(detail::Pick<Args, Ids>(app, request, ids, *grant, input)...);
         if (!answer) co_return ToResponse(answer.error());
         Response response{.status = detail::Rendering<Answer>::kStatus};
         if constexpr (!std::is_void_v<Answer>) {
@@ -326,7 +331,7 @@ template <class App>
 void Router<App>::AddRaw(Method method, std::string_view pattern, RawHandler handler) {
   table_.Add({.method = method, .pattern = std::string(pattern), .is_documented = false});
   endpoints_.push_back(
-      [handler = std::move(handler)](App& app, const Request& request, std::int32_t) {
+      [handler = std::move(handler)](App& app, const Request& request, const PathIds&) {
         return handler(app, request);
       });
 }
@@ -337,7 +342,7 @@ Task<Response> Router<App>::Dispatch(App& app, const Request& request) const {
   if (match.kind != Match::Kind::kFound) co_return AnswerToMismatch(request, match);
   Response response;
   try {
-    response = co_await endpoints_[match.route](app, request, match.parameter);
+    response = co_await endpoints_[match.route](app, request, match.ids);
   } catch (const std::exception&) {
     response = AnswerToException(request);
   }

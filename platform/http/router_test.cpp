@@ -26,6 +26,8 @@ class ShelfId : public schema::ValueType<ShelfId, std::int32_t> {
   static void Describe(boost::json::object&) {}
 };
 
+class PageNumber : public schema::ValueType<PageNumber, std::int32_t> {};
+
 struct Book {
   std::int32_t id = 0;
   std::string title;
@@ -81,6 +83,11 @@ Task<Result<Book>> ReadBodyItself(ShelfId shelf, Unparsed<NewBook> unparsed) {
   co_return Book{.id = shelf.value(), .title = "unparsed " + book.title};
 }
 
+// Asks for its own id before the access rule's.
+Task<Result<Book>> FindPage(PageNumber page, ShelfId shelf) {
+  co_return Book{.id = shelf.value(), .title = "page " + std::to_string(page.value())};
+}
+
 Task<Result<Page<Book>>> ListBooks(Filter filter) {
   co_return Page<Book>{.items = {{1, filter.title.value_or("any")}}, .next = 5};
 }
@@ -98,6 +105,7 @@ Router<App> Routes() {
   shelves.Add(Method::kPost, "/{shelf_id}/", Readers(), AddBook, {.id = "addBook"});
   shelves.Add(Method::kPatch, "/{shelf_id}/", Readers(), EveryArgument, {});
   shelves.Add(Method::kPut, "/{shelf_id}/", Readers(), ReadBodyItself, {});
+  shelves.Add(Method::kGet, "/{shelf_id}/pages/{page_id}/", Readers(), FindPage, {});
   auto books = routes.Group("/books", {.name = "books", .description = "Of paper"});
   books.Add(Method::kGet, "/", Anyone(), ListBooks, {});
   books.Add(Method::kDelete, "/", Anyone(), RemoveBooks, {});
@@ -134,6 +142,21 @@ TEST_F(RouterTest, ParsesExecutesResponds) {
   EXPECT_EQ(response.route, "/shelves/{shelf_id}/");
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_THAT(app_.steps, ElementsAre("access to 7", "add Emma"));
+}
+
+TEST_F(RouterTest, TheIdsOfAPathGoByTheirTypes) {
+  const Response response =
+      Ask({.method = Method::kGet, .path = "/shelves/7/pages/45/", .headers = name_});
+  EXPECT_EQ(response.body, R"({"data":{"id":7,"title":"page 45"}})");
+  EXPECT_EQ(response.route, "/shelves/{shelf_id}/pages/{page_id}/");
+}
+
+TEST_F(RouterTest, APathHasTheIdsThatAreAskedFor) {
+  Router<App> routes;
+  auto shelves = routes.Group("/shelves", {.name = "shelves", .description = "Of wood"});
+  for (const char* path : {"/", "/{shelf_id}/", "/{shelf_id}/pages/{page_id}/{word_id}/"}) {
+    EXPECT_THROW(shelves.Add(Method::kGet, path, Readers(), FindPage, {}), std::invalid_argument);
+  }
 }
 
 TEST_F(RouterTest, ChecksAccessBeforeTheBody) {
