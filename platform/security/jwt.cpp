@@ -108,6 +108,11 @@ std::expected<Claims, std::string> ReadClaims(const json::object& payload, std::
     if (!number) return Refused("Invalid payload");
     claims.version = *number;
   }
+  if (const json::value* session = payload.if_contains("sid")) {
+    const auto number = AsInt32(*session);
+    if (!number || *number <= 0) return Refused("Invalid payload");
+    claims.session = *number;
+  }
 
   // Claims that are only informative.
   if (const json::value* email = payload.if_contains("email"); email && email->is_string()) {
@@ -132,20 +137,22 @@ std::string TokenCodec::Sign(const Claims& claims) const {
   if (jwt_new(&created) != 0) throw std::bad_alloc();
   const JwtPointer jwt(created, &jwt_free);
 
-  const std::string payload = json::serialize(json::object{{"id", claims.id},
-                                                           {"email", claims.email},
-                                                           {"is_admin", claims.is_admin},
-                                                           {"exp", claims.exp},
-                                                           {"ver", claims.version}});
+  json::object payload{{"id", claims.id},
+                       {"email", claims.email},
+                       {"is_admin", claims.is_admin},
+                       {"exp", claims.exp},
+                       {"ver", claims.version}};
+  if (claims.session != 0) payload["sid"] = claims.session;
+  const std::string text = json::serialize(payload);
   const std::string& key = secrets_.front().Reveal();
-  if (jwt_add_grants_json(jwt.get(), payload.c_str()) != 0 ||
+  if (jwt_add_grants_json(jwt.get(), text.c_str()) != 0 ||
       jwt_set_alg(jwt.get(), JWT_ALG_HS256, reinterpret_cast<const unsigned char*>(key.data()),
                   static_cast<int>(key.size())) != 0) {
     throw std::runtime_error("a token's claims cannot be encoded");
   }
-  const std::unique_ptr<char, decltype(&std::free)> text(jwt_encode_str(jwt.get()), &std::free);
-  if (text == nullptr) throw std::runtime_error("a token cannot be signed");
-  return text.get();
+  const std::unique_ptr<char, decltype(&std::free)> token(jwt_encode_str(jwt.get()), &std::free);
+  if (token == nullptr) throw std::runtime_error("a token cannot be signed");
+  return token.get();
 }
 
 std::expected<Claims, std::string> TokenCodec::Verify(

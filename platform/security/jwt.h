@@ -11,13 +11,15 @@
 
 namespace platform::security {
 
-// The claims of a token. Rely only on `id` and `version`: the account may have changed since.
+// The claims of a token. Rely only on `id`, `version` and `session`: the account may have changed
+// since.
 struct Claims {
   std::int32_t id = 0;
   std::string email;         // Empty if the token has no email.
   bool is_admin = false;     // False if the token has no such claim.
   std::int64_t exp = 0;      // Seconds since 1970; from that second on the token has expired.
   std::int32_t version = 0;  // Claim `ver`; 0 if the token has no such claim.
+  std::int32_t session = 0;  // Claim `sid`, a positive number; 0 if the token has no such claim.
 
   bool operator==(const Claims&) const = default;
 };

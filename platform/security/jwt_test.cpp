@@ -61,10 +61,28 @@ TEST(TokenCodec, ReadsBackWhatItSigns) {
                       .email = "\"zoë\\\"@example.com",
                       .is_admin = true,
                       .exp = 1'800'000'001,
-                      .version = 12};
+                      .version = 12,
+                      .session = 2147483647};
   const auto verified = Codec().Verify(Codec().Sign(claims), kNow);
   ASSERT_TRUE(verified.has_value()) << verified.error();
   EXPECT_EQ(*verified, claims);
+}
+
+TEST(TokenCodec, SignsNoSessionThatATokenDoesNotHave) {
+  const std::string token = Codec().Sign({.id = 7, .exp = 1'800'000'001, .version = 3});
+  const std::string payload = token.substr(token.find('.') + 1);
+  EXPECT_TRUE(payload.starts_with(
+      Base64Url(R"({"email":"","exp":1800000001,"id":7,"is_admin":false,"ver":3})")))
+      << payload;
+}
+
+TEST(TokenCodec, ASessionIsAPositiveInt32) {
+  for (const char* sid : {"0", "-1", "2147483648", "1.0", "\"1\"", "true", "null", "[1]"}) {
+    EXPECT_EQ(Reason(Token(kHeader, R"({"id":7,"exp":1800000001,"sid":)" + std::string(sid) + "}")),
+              "Invalid payload")
+        << sid;
+  }
+  EXPECT_EQ(Reason(Token(kHeader, R"({"id":7,"exp":1800000001,"sid":1})")), "valid");
 }
 
 TEST(TokenCodec, SignsAsTheStandardSays) {
