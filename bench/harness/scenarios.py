@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from harness.generators import (PGBENCH_CLIENTS, HttpLoad, Nginx, PasswordHashes, PgBench,
                                 Validation)
-from harness.stage import PASSWORD, SPARE_PRODUCTS, TOKEN_USERS, Stage, quoted, shuffled
+from harness.stage import (PASSWORD, SESSIONS, SPARE_PRODUCTS, TOKEN_USERS, Stage, quoted,
+                           shuffled)
 from harness.statements import statement
 from microcart.wrk import Request
 
 PAGE = 20
-# Tokens of a user in many_tokens_load: with 10,000 users, six times as many as TokenCache holds.
-SESSIONS = 10
 # Each occurs in a tenth of the products' names.
 SEARCH_TERMS = ("chair", "table", "lamp", "shelf", "basket", "kettle", "blanket", "mirror", "clock",
                 "vase")
@@ -62,7 +61,7 @@ def profile_load(stage: Stage) -> HttpLoad:
 def profile_yardstick(stage: Stage) -> PgBench:
     find = statement("customers", "find_signed_in_user")
     return PgBench("customers", [f"\\set user random(1, {stage.size.users})\n"
-                                 f"{find.with_arguments(':user', '0')};\n"], find)
+                                 f"{find.with_arguments(':user', '-1', '1')};\n"], find)
 
 
 def page_load(stage: Stage) -> HttpLoad:

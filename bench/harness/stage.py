@@ -37,6 +37,16 @@ SELECT 'user' || i || '@example.com',
 FROM generate_series(1, {users}) AS i;
 """
 
+# Sessions of each user that has tokens, numbered from 1. With 10,000 users, they have six times as
+# many tokens as TokenCache holds.
+SESSIONS = 10
+_LOAD_SESSIONS = """
+INSERT INTO sessions (user_id, id, expires, client, user_agent)
+SELECT users.id, session, now() + interval '1 day', '127.0.0.1', 'A client of the benchmark'
+FROM users, generate_series(1, {sessions}) AS session
+WHERE users.id <= {users};
+"""
+
 _LOAD_CARTS = """
 TRUNCATE products, carts, cartitems RESTART IDENTITY;
 INSERT INTO products (name, description, price)
@@ -105,11 +115,12 @@ class Stage:
         self.tokens = self.sign_tokens(TOKEN_USERS)
 
     def sign_tokens(self, users: int, session: int = 0) -> list[str]:
-        """Returns a valid Authorization for each user; each session has different ones."""
+        """Returns a valid Authorization for each user; each of SESSIONS has different ones."""
         secret = Path(self.environments["customers"]["JWT_SECRET_FILE"]).read_text()
         expires = int(time.time()) + 24 * 3600 + session
         return ["Bearer " + jwt.encode(
-            {"id": user, "email": f"user{user}@example.com", "is_admin": user == 1, "exp": expires},
+            {"id": user, "email": f"user{user}@example.com", "is_admin": user == 1, "exp": expires,
+             "ver": -1, "sid": 1 + session},
             secret, "HS256") for user in range(1, users + 1)]
 
     def load(self, size: Size) -> None:
@@ -123,6 +134,8 @@ class Stage:
             self._migrate(service, "to", str(BEFORE_SEARCH_INDEX[service]))
             self.psql(service, script)
             self._migrate(service, "up")
+            if service == "customers":
+                self.psql(service, _LOAD_SESSIONS.format(users=TOKEN_USERS, sessions=SESSIONS))
             self.psql(service, "VACUUM ANALYZE;")
 
     def start_services(self) -> None:

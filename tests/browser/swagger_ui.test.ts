@@ -73,9 +73,10 @@ async function execute(block: Locator): Promise<{ status: string; body: any }> {
   const answer = block.locator('.live-responses-table .response').first();
   await answer.waitFor();
   await block.locator('.loading-container').waitFor({ state: 'detached' });
-  const status = await answer.locator('.response-col_status').innerText();
+  const status = (await answer.locator('.response-col_status').innerText()).trim().split(/\s/)[0]!;
+  if (status === '204') return { status, body: undefined };
   const text = await answer.locator('.highlight-code code').first().innerText();
-  return { status: status.trim().split(/\s/)[0]!, body: JSON.parse(text) };
+  return { status, body: JSON.parse(text) };
 }
 
 async function authorize(token: string): Promise<void> {
@@ -112,6 +113,28 @@ test('an administrator logs in and lists the users', async () => {
   assert.ok(body.data.some((user: { email: string }) => user.email === USER));
   await screenshot('list-users', list);
   assert.deepEqual(complaints, []);
+});
+
+test('a user logs out, and the token is refused from then on', async () => {
+  await authorize(await logIn(USER));
+  const list = await operation('listSessions');
+  await list.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  const before = await execute(list);
+  assert.equal(before.status, '200');
+  assert.equal(before.body.data.filter((session: { is_current: boolean }) => session.is_current).length, 1);
+
+  const logout = await operation('logOut');
+  assert.equal((await execute(logout)).status, '204');
+  await screenshot('log-out', logout);
+  assert.deepEqual(complaints, []);
+
+  const after = await execute(list);
+  assert.equal(after.status, '403');
+  assert.equal(after.body.error.message, '403: Token is revoked');
+  await open(CART);
+  const get = await operation('getCart');
+  await get.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  assert.equal((await execute(get)).status, '403');
 });
 
 test('the token stays when the page is loaded again', async () => {

@@ -7,8 +7,8 @@ import { test } from 'node:test';
 
 import createClient from 'openapi-fetch';
 
-import type { components, paths as CartPaths } from './api/cart.js';
-import type { operations, paths as CustomersPaths } from './api/customers.js';
+import type { components as CartComponents, paths as CartPaths } from './api/cart.js';
+import type { components, operations, paths as CustomersPaths } from './api/customers.js';
 
 const customers = createClient<CustomersPaths>({ baseUrl: process.env['CUSTOMERS_URL']! });
 const cart = createClient<CartPaths>({ baseUrl: process.env['CART_URL']! });
@@ -64,6 +64,54 @@ test('a user is told what he may not do, and what is wrong', async () => {
   });
 });
 
+test('a user ends a session and logs out', async () => {
+  const [headers, other] = [await logIn(USER), await logIn(USER)];
+  const path = { user_id: USER_ID };
+  const listSessions = async (): Promise<components['schemas']['Session'][]> => {
+    const { data } = await customers.GET('/api/v1/users/{user_id}/sessions/', {
+      params: { path },
+      headers,
+    });
+    assert.ok(data);
+    return data.data;
+  };
+
+  const [latest, current] = await listSessions();
+  assert.ok(latest && current);
+  assert.deepEqual([latest.is_current, current.is_current], [false, true]);
+  const ended = await customers.DELETE('/api/v1/users/{user_id}/sessions/{session_id}/', {
+    params: { path: { ...path, session_id: latest.id } },
+    headers,
+  });
+  assert.equal(ended.response.status, 204);
+  assert.equal((await listSessions())[0]?.id, current.id);
+  assert.equal((await customers.POST('/api/v1/auth/logout/', { headers: other })).response.status, 403);
+
+  assert.equal((await customers.POST('/api/v1/auth/logout/', { headers })).response.status, 204);
+  const after = await customers.GET('/api/v1/users/{user_id}/', { params: { path }, headers });
+  assert.equal(after.error?.error.message, '403: Token is revoked');
+});
+
+test('an administrator helps a user who has lost the password', async () => {
+  const headers = await logIn('admin1@email.com');
+  const { data: made } = await customers.POST('/api/v1/users/{user_id}/recovery/', {
+    params: { path: { user_id: USER_ID } },
+    headers,
+  });
+  assert.ok(made);
+  const recovery = { new_password: PASSWORD, confirm_new_password: PASSWORD };
+  const wrong = await customers.POST('/api/v1/auth/recover/', {
+    body: { code: `not ${made.data.code}`, ...recovery },
+  });
+  assert.ok(wrong.error && 'fields' in wrong.error.error);
+  assert.deepEqual(wrong.error.error.fields, { code: ['Invalid or expired code.'] });
+  const right = await customers.POST('/api/v1/auth/recover/', {
+    body: { code: made.data.code, ...recovery },
+  });
+  assert.equal(right.response.status, 200);
+  await logIn(USER);
+});
+
 test('a user buys', async () => {
   const headers = await logIn(USER);
   const { data: products } = await cart.GET('/api/v1/products/list/', {
@@ -84,7 +132,7 @@ test('a user buys', async () => {
     headers,
   });
   assert.equal(created.response.status, 201);
-  const filled: components['schemas']['Cart'] | undefined = created.data?.data;
+  const filled: CartComponents['schemas']['Cart'] | undefined = created.data?.data;
   assert.ok(filled);
   assert.equal(
     Number(filled.total_price).toFixed(2),

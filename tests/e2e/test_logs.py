@@ -52,7 +52,12 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
         return customers.post("/api/v1/auth/login/", body={"email": email, "password": password})
 
     login(wrong).invalid({"non_field_errors": ["Unable to log in with provided credentials."]}, 400)
-    token = toured.token(login(first).ok()["token"])
+    token, ended, left = (toured.token(login(first).ok()["token"]) for _ in range(3))
+    sessions = customers.get(f"{path}sessions/", token, headers={"User-Agent": wrong}).ok()
+    customers.delete(f"{path}sessions/{sessions[1]['id']}/", token).ok(204)
+    customers.get(path, ended).refused(403, "403: Token is revoked")
+    customers.post("/api/v1/auth/logout/", left).ok(204)
+    customers.delete(f"{path}sessions/", token).ok(204)
     for spelling in (email, email.title()):
         customers.post(create, body={"email": spelling, "password": first}).invalid(TAKEN, 400)
         customers.patch("/api/v1/users/3/", tokens.bearer(3), {"email": spelling}).invalid(TAKEN, 400)
@@ -92,7 +97,12 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
         client.get(target, f"Basic {wrong}")
         client.get(target, wrong)
         client.get("/api/v1/nothing/", token)
-    customers.delete(path, toured.token(login(second).ok()["token"])).ok(204)
+    recovery = {"code": wrong, "new_password": first, "confirm_new_password": first}
+    customers.post("/api/v1/auth/recover/", body=recovery)
+    code = customers.post(f"{path}recovery/", tokens.bearer(1)).ok(201)["code"]
+    toured.secrets.append(code)
+    customers.post("/api/v1/auth/recover/", body={**recovery, "code": code}).ok()
+    customers.delete(path, toured.token(login(first).ok()["token"])).ok(204)
 
 
 @pytest.fixture(scope="module")

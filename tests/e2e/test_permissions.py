@@ -17,7 +17,7 @@ NO_TOKEN = {"customers": "401: Missing authorization token",
             "cart": "403: Invalid authorization header"}
 
 # The roles that are permitted, beside admins.
-ANYONE, OWNER, NOBODY = "anyone", "owner", "nobody"
+ANYONE, SIGNED_IN, OWNER, NOBODY = "anyone", "signed in", "owner", "nobody"
 
 NEW_PASSWORD = "quite another password"
 
@@ -43,6 +43,14 @@ ROWS = {
     ("customers", "PATCH", "/api/v1/users/{user_id}/change-password/"): (
         OWNER, 200, lambda _: {"current_password": PASSWORD, "new_password": NEW_PASSWORD,
                                "confirm_new_password": NEW_PASSWORD}),
+    ("customers", "POST", "/api/v1/auth/logout/"): (SIGNED_IN, 204, None),
+    ("customers", "GET", "/api/v1/users/{user_id}/sessions/"): (OWNER, 200, None),
+    ("customers", "DELETE", "/api/v1/users/{user_id}/sessions/"): (OWNER, 204, None),
+    ("customers", "DELETE", "/api/v1/users/{user_id}/sessions/{session_id}/"): (OWNER, 204, None),
+    ("customers", "POST", "/api/v1/users/{user_id}/recovery/"): (NOBODY, 201, None),
+    ("customers", "POST", "/api/v1/auth/recover/"): (
+        ANYONE, 200, lambda owner: {"code": owner.code, "new_password": NEW_PASSWORD,
+                                    "confirm_new_password": NEW_PASSWORD}),
     ("cart", "GET", "/api/v1/products/list/"): (ANYONE, 200, None),
     ("cart", "GET", "/api/v1/products/{product_id}/"): (ANYONE, 200, None),
     ("cart", "GET", "/api/v1/cart/{user_id}/"): (OWNER, 200, None),
@@ -116,24 +124,45 @@ def test_what_is_open_to_all(request, people, service, role):
     client.close()
 
 
+class Owner:
+    """A new account with a cart that holds an item, a session, and a recovery code."""
+
+    def __init__(self, customers, carts, accounts, admin):
+        self.item = carts.item()
+        account = self.item.owner
+        self.id, self.email = account.id, account.email
+        self.token = accounts.login(account.email)
+        path = f"/api/v1/users/{self.id}"
+        [session] = customers.get(f"{path}/sessions/", admin).ok()
+        self.session_id = session["id"]
+        self.code = customers.post(f"{path}/recovery/", admin).ok(201)["code"]
+
+
 @pytest.fixture
-def call(customers, cart, carts, people, admin):
+def call(customers, cart, carts, accounts, people, admin):
     """Lets a role call an endpoint for a new owner's things; the answer, and whether that left them
     as they were."""
     def things(owner) -> list:
         return [customers.get(f"/api/v1/users/{owner.id}/", admin).body,
+                customers.get(f"/api/v1/users/{owner.id}/sessions/", admin).body,
                 cart.get(f"/api/v1/cart/{owner.id}/", admin).body]
+
+    def token_of(role: str, endpoint) -> str | None:
+        if role in ("anonymous", "deleted") or "logout" not in endpoint[2]:
+            return people.token(role)
+        # The others' tokens are used again.
+        return accounts.login(getattr(people, role).email)
 
     def send(endpoint, role: str, make_body):
         service, method, path = endpoint
-        item = carts.item()
-        owner = item.owner
-        token = owner.token if role == "owner" else people.token(role)
+        owner = Owner(customers, carts, accounts, admin)
+        token = owner.token if role == "owner" else token_of(role, endpoint)
         before = things(owner)
         body = {} if make_body is None else {"body": make_body(owner)}
         answer = {"customers": customers, "cart": cart}[service].call(
             method,
-            path.format(user_id=owner.id, cart_id=owner.id, item_id=item.id, product_id=1),
+            path.format(user_id=owner.id, session_id=owner.session_id, cart_id=owner.id,
+                        item_id=owner.item.id, product_id=1),
             token, **body)
         return answer, things(owner) == before
 
@@ -159,7 +188,8 @@ def _expect(endpoint, role: str, may: bool, status: int, answer, unchanged: bool
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=_label)
 def test_permission(call, endpoint, role):
     who, status, make_body = ENDPOINTS[endpoint]
-    may = who == ANYONE or role in ADMINS or (who == OWNER and role == "owner")
+    may = (who == ANYONE or role in ADMINS or (who == OWNER and role == "owner")
+           or (who == SIGNED_IN and role not in ("anonymous", "deleted")))
     _expect(endpoint, role, may, status, *call(endpoint, role, make_body))
 
 

@@ -41,6 +41,7 @@ WRONG_CUSTOMERS = {
     **WRONG,
     "LEGACY_API": "perhaps",
     "JWT_EXPIRATION_DELTA_DAYS": "x",
+    "PASSWORD_MIN_LENGTH": "6",
     "JWT_SECRET": "marked-but-short",
 }
 

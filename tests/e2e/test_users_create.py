@@ -6,7 +6,7 @@ import pytest
 
 from microcart.testing import bodies, tokens
 from microcart.testing.accounts import PASSWORD, fresh_email
-from microcart.testing.client import FORBIDDEN, TIMESTAMP
+from microcart.testing.client import FORBIDDEN, TIMESTAMP, Client
 
 CREATE = "/api/v1/users/create/"
 TAKEN = {"email": ["User with this email already exists."]}
@@ -39,6 +39,47 @@ def test_password_is_stored_as_argon2id(customers, cluster, customers_database):
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
+@pytest.mark.parametrize("password", ["password", "PassWord", "1234567", "michael1",
+                                      "BAS\u212aETBALL"])
+def test_common_passwords(customers, people, admin, password):
+    """In any case, and whatever the form of a character: U+212A is canonically a K."""
+    refused = {"password": ["This password is too common."]}
+    customers.post(CREATE, body=body(password=password)).invalid(refused)
+    customers.post(CREATE, body=body(password=password, email="x")).invalid(
+        {**refused, "email": [bodies.EMAIL]})
+    answer = customers.patch(f"/api/v1/users/{people.owner.id}/change-password/", admin,
+                             {"new_password": password, "confirm_new_password": password})
+    assert answer.fields["new_password"] == refused["password"]
+
+
+def test_a_common_password_that_is_there_stays_good(customers, accounts, cluster, customers_database):
+    """The password of an account that was taken over, as its hash."""
+    account = accounts.create()
+    cluster.query(customers_database, """
+        UPDATE users SET password = '$5$rounds=1000$abcdefgh$fJoGrrpKOnBdtbHD5vkVrzMZSgNSSJMU71zp8o21CQ8'
+        WHERE id = %s""", account.id)
+    accounts.login(account.email, "password1")
+
+
+def test_the_minimum_length_can_be_raised(customers_binary, customers_environment,
+                                          customers_database, start_service, accounts):
+    client = Client(start_service(customers_binary, customers_environment(
+        customers_database, PASSWORD_MIN_LENGTH="12")).url)
+    short = ["Shorter than minimum length 12."]
+    client.post(CREATE, body=body(password="é" * 11, email="x")).invalid(
+        {"password": short, "email": [bodies.EMAIL]})
+    client.post(CREATE, body=body(password="é" * 12)).ok(201)
+    # Existing passwords stay good.
+    account = accounts.create(password="7 chars")
+    body_of_login = {"email": account.email, "password": account.password}
+    token = client.post("/api/v1/auth/login/", body=body_of_login).ok()["token"]
+    answer = client.patch(f"/api/v1/users/{account.id}/change-password/", token, {
+        "current_password": account.password, "new_password": "8 chars.",
+        "confirm_new_password": "8 chars."})
+    assert (answer.status, answer.fields["new_password"]) == (422, short)
+    client.close()
+
+
 @pytest.mark.parametrize("spell", [str, str.upper, str.swapcase])
 def test_taken_email_in_any_case(customers, spell):
     sent = body()
@@ -59,7 +100,7 @@ def test_invalid_email(customers, email):
 
 
 VALID = {
-    "password of 7 characters": {"password": "1234567"},
+    "password of 7 characters": {"password": "7 chars"},
     "password of 7 characters in 14 bytes": {"password": "é" * 7},
     "password of 7 characters in 28 bytes": {"password": "🛒" * 7},
     "password of spaces": {"password": " " * 7},

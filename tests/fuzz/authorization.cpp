@@ -51,8 +51,10 @@ void Verify(std::string_view token) {
     const auto cached = cache.Verify(token, kNow);
     fuzz::Check(cached.has_value() == claims.has_value(), "the cache changes no verdict");
     if (claims) {
-      const customers::VerifiedToken expected{
-          .user_id = claims->id, .version = claims->version, .exp = claims->exp};
+      const customers::VerifiedToken expected{.user_id = claims->id,
+                                              .version = claims->version,
+                                              .session = claims->session,
+                                              .exp = claims->exp};
       fuzz::Check(*cached == expected, "the cache remembers what the token says");
     } else {
       fuzz::Check(cached.error() == claims.error(), "the cache changes no reason");
@@ -69,7 +71,8 @@ void Sign(std::string_view bytes) {
                       .email = std::string(bytes),
                       .is_admin = size % 2 == 0,
                       .exp = std::chrono::system_clock::to_time_t(kNow) + 1 + size,
-                      .version = size * 7};
+                      .version = size * 7,
+                      .session = size % 3};
   std::string token = codec.Sign(claims);
   fuzz::Check(codec.Verify(token, kNow) == claims, "a token says what was signed");
   // The last digit is not changed, because some of its bits are ignored.

@@ -64,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Read<customers::NewUser>(body);
   Read<customers::UserChange>(body);
   Read<customers::PasswordChange>(body);
+  Read<customers::Recovery>(body);
   Read<cart::NewItem>(body);
   Read<cart::ItemChange>(body);
   return 0;

@@ -26,6 +26,9 @@ Customers::Customers(platform::grpc::TlsFiles tls)
       "SELECT 'user' || i || '@example.com', '', '', '', i % 7 = 0, i % 3 "
       "FROM generate_series(1, " +
       std::to_string(kUsers) + ") i");
+  database_.Run(
+      "INSERT INTO sessions (user_id, id, expires, client, user_agent) "
+      "SELECT id, 1, now() + interval '1 day', '', '' FROM users");
   shards_.resize(2);
   for (Shard& shard : shards_) {
     shard.worker.Run([&] {

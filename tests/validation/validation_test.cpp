@@ -34,20 +34,24 @@ struct Case {
   std::string reason;  // Where there is no caller.
 };
 
-// Every user's token, and among any ten cases one that is invalid in one of eight ways.
+// Every user's token, and among any ten cases one that is invalid in one of nine ways.
 std::vector<Case> MakeCases(const platform::security::TokenCodec& tokens) {
   const platform::security::TokenCodec stranger({platform::Secret(std::string(32, 'o'))});
-  const auto sign = [&](const auto& codec, int id, std::int32_t version, std::int64_t exp) {
+  const auto sign = [&](const auto& codec, int id, std::int32_t version, std::int64_t exp,
+                        std::int32_t session = 0) {
     return "Bearer " + codec.Sign({.id = id,
                                    .email = "claimed@example.com",
                                    .is_admin = true,
                                    .exp = exp,
-                                   .version = version});
+                                   .version = version,
+                                   .session = session});
   };
   constexpr std::int64_t kLater = 4'000'000'000;
   std::vector<Case> cases;
   for (int id = 1; id <= Customers::kUsers; ++id) {
-    const std::string valid = sign(tokens, id, id % 3, kLater);
+    // Every other user has a token with a session.
+    const std::string valid =
+        id % 2 == 0 ? sign(tokens, id, -1, kLater, 1) : sign(tokens, id, id % 3, kLater);
     if (id % 10 != 0) {
       cases.push_back({.authorization = valid,
                        .caller = customers::client::Caller{.id = id,
@@ -57,8 +61,9 @@ std::vector<Case> MakeCases(const platform::security::TokenCodec& tokens) {
       continue;
     }
     const std::string prefix = "Invalid authorization token, ";
-    const std::array<Case, 8> invalid{{
+    const std::array<Case, 9> invalid{{
         {sign(tokens, id, id % 3 + 1, kLater), {}, "Token is revoked"},
+        {sign(tokens, id, id % 3, kLater, 2), {}, "Token is revoked"},
         {sign(tokens, id + Customers::kUsers, 0, kLater), {}, "Token is revoked"},
         {sign(tokens, id, id % 3, 1'000'000'000), {}, prefix + "Signature has expired"},
         {sign(stranger, id, id % 3, kLater), {}, prefix + "Signature verification failed"},

@@ -12,6 +12,8 @@
 #include "services/customers/src/auth/authenticator.h"
 #include "services/customers/src/config.h"
 #include "services/customers/src/store/login_throttle.h"
+#include "services/customers/src/store/recovery_store.h"
+#include "services/customers/src/store/session_store.h"
 #include "services/customers/src/store/user_store.h"
 
 namespace customers {
@@ -39,6 +41,8 @@ struct App {
   platform::service::Readiness& readiness;
   platform::postgres::Client database;
   UserStore users{database};
+  SessionStore sessions{database};
+  RecoveryStore recovery{database};
   LoginThrottle throttle{database, config.throttle};
   Authenticator authenticator{tokens, users};
   GuessMetrics guesses;

@@ -1,5 +1,7 @@
 #include "services/customers/src/config.h"
 
+#include "services/customers/src/domain/password.h"
+
 namespace customers {
 namespace {
 
@@ -8,9 +10,16 @@ constexpr std::size_t kMinSecretBytes = 32;
 constexpr int kDefaultLifetimeDays = 14;
 constexpr int kMaxLifetimeDays = 3650;
 constexpr int kMaxFailures = 1'000'000;
+constexpr int kMaxPasswordMinLength = 128;
 constexpr int kMaxWindowSeconds = 24 * 60 * 60;
 
 }  // namespace
+
+std::int32_t ReadPasswordMinLength(platform::config::Environment& environment) {
+  return environment.Integer("PASSWORD_MIN_LENGTH", NewPassword::kLeastMinLength,
+                             {NewPassword::kLeastMinLength, kMaxPasswordMinLength},
+                             "characters that a new password must have");
+}
 
 Config ReadConfig(platform::config::Environment& environment) {
   Config config{
@@ -29,6 +38,7 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.token_lifetime =
       std::chrono::days(environment.Integer("JWT_EXPIRATION_DELTA_DAYS", kDefaultLifetimeDays,
                                             {1, kMaxLifetimeDays}, "days until a token expires"));
+  config.password_min_length = ReadPasswordMinLength(environment);
   config.throttle.per_account = environment.Integer(
       "LOGIN_FAILURES_PER_ACCOUNT", config.throttle.per_account, {1, kMaxFailures},
       "wrong passwords for one account from one address in a window; then 429");

@@ -25,6 +25,7 @@ struct Config {
   platform::Secret jwt_secret;           // Signs tokens.
   platform::Secret previous_jwt_secret;  // Still verifies tokens; empty unless it is being changed.
   std::chrono::days token_lifetime{};
+  std::int32_t password_min_length = 0;
   ThrottleLimits throttle;
   // Restores the behaviour that docs/api-differences.md marks.
   bool legacy_api = false;
@@ -32,6 +33,9 @@ struct Config {
 
 // Returns the secrets for TokenCodec.
 std::vector<platform::Secret> TokenSecrets(const Config& config);
+
+// Reads one of them.
+std::int32_t ReadPasswordMinLength(platform::config::Environment& environment);
 
 // Reads the variables; see `environment.Mistakes()` before using the result.
 Config ReadConfig(platform::config::Environment& environment);

@@ -15,6 +15,7 @@ TEST(Config, HasDefaults) {
   EXPECT_EQ(config.throttle.per_account, 10);
   EXPECT_EQ(config.throttle.per_address, 100);
   EXPECT_EQ(config.throttle.window, 900s);
+  EXPECT_EQ(config.password_min_length, 7);
   EXPECT_EQ(config.token_lifetime, std::chrono::days(14));
   EXPECT_EQ(config.grpc_address, "127.0.0.1");
   EXPECT_EQ(config.grpc_port, 50051);

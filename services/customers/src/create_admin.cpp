@@ -6,9 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <csignal>
 #include <iostream>
 #include <memory>
@@ -21,6 +19,8 @@
 #include "platform/service/database.h"
 #include "platform/service/program.h"
 #include "platform/service/settings.h"
+#include "services/customers/src/command_line.h"
+#include "services/customers/src/config.h"
 #include "services/customers/src/store/user_store.h"
 
 namespace customers {
@@ -72,21 +72,10 @@ std::string ReadPassword() {
   return password;
 }
 
-int Fail(std::string_view problem) {
-  fmt::print(stderr, "customers: {}\n", problem);
-  return 1;
-}
-
-// Returns a message for the operator.
-std::string Explain(const platform::Error& error) {
-  if (!error.fields.empty()) return error.fields.begin()->second.front();
-  return error.code == platform::ErrorCode::kUnavailable ? "the database is not reachable"
-                                                         : "the database refused the account";
-}
-
 int CreateAdmin(const std::string& email) {
   platform::config::Environment environment;
   const auto settings = platform::service::ReadPostgresSettings(environment);
+  const std::int32_t min_length = ReadPasswordMinLength(environment);
   if (platform::service::ReportMistakes(environment)) {
     return platform::service::kMistakenConfiguration;
   }
@@ -94,6 +83,7 @@ int CreateAdmin(const std::string& email) {
   if (!parsed_email) return Fail("--email: " + std::string(parsed_email.error()));
   std::string typed = ReadPassword();
   if (!platform::schema::IsText(typed)) return Fail("password: Not valid UTF-8 text.");
+  NewPassword::SetMinLength(static_cast<std::size_t>(min_length));
   const auto password = NewPassword::Parse(std::move(typed));
   if (!password) return Fail("password: " + std::string(password.error()));
 
@@ -103,10 +93,8 @@ int CreateAdmin(const std::string& email) {
   UserStore users(database);
   const NewUser admin{.email = *parsed_email, .password = *password, .is_admin = true};
   const std::string hash = platform::security::HashPassword(password->value());
-  auto created = boost::asio::co_spawn(loop, users.Create(admin, hash), boost::asio::use_future);
-  while (created.wait_for(std::chrono::seconds(0)) != std::future_status::ready) loop.run_one();
-  const auto user = created.get();
-  if (!user) return Fail(Explain(user.error()));
+  const auto user = RunUntilDone(loop, users.Create(admin, hash));
+  if (!user) return Fail(user.error());
   fmt::print("Created administrator {} with id {}.\n", user->email.value(), user->id.value());
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "services/customers/src/api/routes.h"
 #include "services/customers/src/config.h"
 #include "services/customers/src/create_admin.h"
+#include "services/customers/src/recovery_code.h"
 #include "services/customers/src/service.h"
 
 int main(int argc, char** argv) {
@@ -16,6 +17,10 @@ int main(int argc, char** argv) {
           .describe_configuration = customers::ReadConfig,
           .serve = platform::service::ServeConfigured<customers::ReadConfig, customers::Serve>,
           .openapi = customers::OpenApiDocument,
-          .add_commands = customers::AddCreateAdminCommand,
+          .add_commands =
+              [](CLI::App& app, int& exit_code) {
+                customers::AddCreateAdminCommand(app, exit_code);
+                customers::AddRecoveryCodeCommand(app, exit_code);
+              },
       });
 }

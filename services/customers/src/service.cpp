@@ -3,6 +3,8 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -17,8 +19,10 @@
 #include "platform/service/rest_service.h"
 #include "services/customers/src/api/routes.h"
 #include "services/customers/src/app.h"
+#include "services/customers/src/domain/password.h"
 #include "services/customers/src/rpc/token_validation.h"
 #include "services/customers/src/rpc/user_auth.h"
+#include "services/customers/src/sweep.h"
 
 namespace customers {
 
@@ -31,6 +35,10 @@ namespace {
 // because an argon2id hash takes some twenty milliseconds, but one of the reference's ten times as
 // long.
 constexpr std::size_t kHashQueuePerThread = 64;
+
+// Replicas of the version before, which know nothing of sessions, connect as "customers". A login
+// begins no session while there is one: see V009__keep_sessions.up.sql.
+constexpr const char* kApplicationName = "customers with sessions";
 
 std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
   std::vector<ValidationWorker> workers;
@@ -47,6 +55,7 @@ std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
 }  // namespace
 
 void Serve(const Config& config) {
+  NewPassword::SetMinLength(static_cast<std::size_t>(config.password_min_length));
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
   const platform::security::TokenCodec tokens(TokenSecrets(config));
@@ -54,8 +63,11 @@ void Serve(const Config& config) {
                         [&](const RestService<App>::Executor& executor, Readiness& readiness) {
                           return std::make_unique<App>(
                               config, hashes, tokens, readiness, executor,
-                              platform::service::MakeClientOptions("customers"));
+                              platform::service::MakeClientOptions(kApplicationName));
                         });
+
+  boost::asio::co_spawn(rest.executor(0), SweepForEver(rest.app(0).sessions),
+                        boost::asio::detached);
 
   const std::vector<ValidationWorker> validation_workers = MakeValidationWorkers(rest);
   const auto user_auth = MakeUserAuthService(validation_workers);

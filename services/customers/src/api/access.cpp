@@ -17,15 +17,15 @@ using platform::security::AuthorizationError;
 
 // Authenticates the caller and finds the account; the access rule checks the permission.
 Task<Result<Subject>> FindSubject(App& app, const Request& request, UserId id) {
-  ASSIGN_OR_CO_RETURN(User caller, co_await Authenticate(app, request));
-  if (caller.id == id) co_return Subject{.caller = caller, .user = caller};
+  ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app, request));
+  if (caller.user.id == id) co_return Subject{.caller = caller, .user = caller.user};
   ASSIGN_OR_CO_RETURN(User user, co_await app.users.Find(id));
   co_return Subject{.caller = std::move(caller), .user = std::move(user)};
 }
 
 }  // namespace
 
-Task<Result<User>> Authenticate(App& app, const Request& request) {
+Task<Result<Caller>> Authenticate(App& app, const Request& request) {
   const auto header = request.Header("Authorization");
   if (!header) {
     co_return std::unexpected(
@@ -37,9 +37,15 @@ Task<Result<User>> Authenticate(App& app, const Request& request) {
         token.error() == AuthorizationError::kWrongScheme ? "Invalid token scheme"
                                                           : "Invalid authorization header"));
   }
-  ASSIGN_OR_CO_RETURN(User user, co_await app.authenticator.Authenticate(*token));
-  request.NoteUser(user.id.value());
-  co_return user;
+  ASSIGN_OR_CO_RETURN(Caller caller, co_await app.authenticator.Authenticate(*token));
+  request.NoteUser(caller.user.id.value());
+  co_return caller;
+}
+
+AccessDescription SignedInUser::Describe() { return Admin::Describe(); }
+
+Task<Result<Caller>> SignedInUser::operator()(App& app, const Request& request) const {
+  return Authenticate(app, request);
 }
 
 AccessDescription Admin::Describe() {
@@ -48,8 +54,8 @@ AccessDescription Admin::Describe() {
 }
 
 Task<Result<Admin::Grant>> Admin::operator()(App& app, const Request& request) const {
-  ASSIGN_OR_CO_RETURN(const User caller, co_await Authenticate(app, request));
-  if (!caller.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  ASSIGN_OR_CO_RETURN(const Caller caller, co_await Authenticate(app, request));
+  if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   co_return Grant();
 }
 
@@ -61,7 +67,15 @@ AccessDescription SelfOrAdmin::Describe() {
 
 Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request, UserId id) const {
   ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, id));
-  if (!subject.IsSelf() && !subject.caller.is_admin) {
+  if (!subject.IsSelf() && !subject.caller.user.is_admin) {
+    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  }
+  co_return subject;
+}
+
+Task<Result<Subject>> AdminOfUser::operator()(App& app, const Request& request, UserId id) const {
+  ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, id));
+  if (!subject.caller.user.is_admin) {
     co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
   }
   co_return subject;

@@ -11,10 +11,18 @@ inline constexpr const char* kNotPermitted = "You do not have permission to perf
 
 // The caller and the account that the path names; equal if the path names the caller.
 struct Subject {
-  User caller;
+  Caller caller;
   User user;
 
-  bool IsSelf() const { return caller.id == user.id; }
+  bool IsSelf() const { return caller.user.id == user.id; }
+};
+
+// Permits every signed-in user.
+struct SignedInUser {
+  using Grant = Caller;
+  static platform::http::AccessDescription Describe();
+  platform::Task<platform::Result<Grant>> operator()(App& app,
+                                                     const platform::http::Request& request) const;
 };
 
 struct Admin {
@@ -33,6 +41,15 @@ struct SelfOrAdmin {
                                                      UserId id) const;
 };
 
+// Permits administrators, on `/users/{user_id}/…`.
+struct AdminOfUser {
+  using Grant = Subject;
+  static platform::http::AccessDescription Describe() { return SelfOrAdmin::Describe(); }
+  platform::Task<platform::Result<Grant>> operator()(App& app,
+                                                     const platform::http::Request& request,
+                                                     UserId id) const;
+};
+
 // Like SelfOrAdmin; with LEGACY_API it permits any signed-in user.
 struct ProfileReader {
   using Grant = Subject;
@@ -42,8 +59,8 @@ struct ProfileReader {
                                                      UserId id) const;
 };
 
-// Returns the user of the token in the request's Authorization header.
-platform::Task<platform::Result<User>> Authenticate(App& app,
-                                                    const platform::http::Request& request);
+// Returns the user and the session of the token in the request's Authorization header.
+platform::Task<platform::Result<Caller>> Authenticate(App& app,
+                                                      const platform::http::Request& request);
 
 }  // namespace customers

@@ -1,9 +1,14 @@
+#include <algorithm>
 #include <boost/describe/class.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "platform/log/log.h"
+#include "platform/schema/text.h"
+#include "services/customers/src/api/access.h"
+#include "services/customers/src/api/audit.h"
 #include "services/customers/src/api/guess.h"
 #include "services/customers/src/api/inputs.h"
 #include "services/customers/src/api/routes.h"
@@ -51,13 +56,30 @@ Task<void> Rehash(App& app, const Credentials& credentials, std::string password
   platform::log::Warning("password hash not renewed", {{"user_id", credentials.id.value()}});
 }
 
-std::string MakeToken(const App& app, const User& user, std::int32_t token_version) {
-  const auto expires = std::chrono::system_clock::now() + app.config.token_lifetime;
-  return "Bearer " + app.tokens.Sign({.id = user.id.value(),
-                                      .email = user.email.value(),
-                                      .is_admin = user.is_admin,
-                                      .exp = std::chrono::system_clock::to_time_t(expires),
-                                      .version = token_version});
+// The version of every token that has a session. No account has it, so a replica of the version
+// before, which does not know when a session ends, refuses these tokens.
+constexpr std::int32_t kVersionWithSession = -1;
+
+std::string MakeToken(const App& app, const SignedIn& account,
+                      platform::schema::Timestamp expires) {
+  const bool has_session = account.session != SessionId();
+  return "Bearer " +
+         app.tokens.Sign({.id = account.id.value(),
+                          .email = account.email.value(),
+                          .is_admin = account.is_admin,
+                          .exp = std::chrono::system_clock::to_time_t(expires),
+                          .version = has_session ? kVersionWithSession : account.token_version,
+                          .session = account.session.value()});
+}
+
+// Returns what the client calls itself, as valid text of bounded length.
+std::string UserAgentOf(const Request& request) {
+  constexpr std::size_t kMaxBytes = 256;
+  std::string agent(request.Header("User-Agent").value_or("").substr(0, kMaxBytes));
+  if (!platform::schema::IsText(agent)) {
+    std::ranges::replace_if(agent, [](char c) { return c < ' ' || c > '~'; }, '?');
+  }
+  return agent;
 }
 
 Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest request) {
@@ -74,28 +96,63 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
       const Verification verified,
       co_await VerifyGuess(app, http_request, account, hash, request.password.value(),
                            are_kinds_mixed ? RefusalTime::kOfBothKinds : RefusalTime::kOfItsHash));
-  if (!credentials || !verified.matches) co_return std::unexpected(WrongCredentials());
+  if (!credentials || !verified.matches) {
+    Audit(http_request, Action::kFailToLogIn, std::nullopt,
+          credentials.transform([](const Credentials& found) { return found.id; }));
+    co_return std::unexpected(WrongCredentials());
+  }
   if (verified.needs_rehash) co_await Rehash(app, *credentials, request.password.value());
 
   // Hashing takes time, in which the account may have been deleted or its password changed.
-  ASSIGN_OR_CO_RETURN(auto user,
-                      co_await app.users.FindSignedIn(credentials->id, credentials->token_version));
-  if (!user) co_return std::unexpected(WrongCredentials());
-  std::string token = MakeToken(app, *user, credentials->token_version);
-  co_return Login{.token = std::move(token), .user = *std::move(user)};
+  const auto expires = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) +
+                       app.config.token_lifetime;
+  ASSIGN_OR_CO_RETURN(auto signed_in,
+                      co_await app.sessions.Begin({.checked = *credentials,
+                                                   .expires = expires,
+                                                   .client = std::string(http_request.client),
+                                                   .user_agent = UserAgentOf(http_request)}));
+  if (!signed_in) co_return std::unexpected(WrongCredentials());
+  Audit(http_request, Action::kLogIn, signed_in->id, signed_in->id, signed_in->session);
+  co_return Login{.token = MakeToken(app, *signed_in, expires),
+                  .user = {.id = signed_in->id,
+                           .created = signed_in->created,
+                           .email = std::move(signed_in->email),
+                           .first_name = std::move(signed_in->first_name),
+                           .last_name = std::move(signed_in->last_name),
+                           .is_admin = signed_in->is_admin}};
+}
+
+// Ends the token's session. A token without a session is revoked together with all others of its
+// user that have none.
+Task<Result<void>> LogOut(App& app, const Request& request, Caller caller) {
+  const UserId user = caller.user.id;
+  if (!caller.session) {
+    CO_RETURN_IF_ERROR(co_await app.sessions.RevokeTokensWithoutSession(user));
+  } else if (const auto ended = co_await app.sessions.End(user, *caller.session);
+             // It may have ended since the token was checked.
+             !ended && ended.error().code != ErrorCode::kNotFound) {
+    co_return std::unexpected(ended.error());
+  }
+  Audit(request, Action::kLogOut, user, user, caller.session);
+  co_return Result<void>();
 }
 
 }  // namespace
 
 void AddAuthRoutes(Routes& routes) {
-  auto auth = routes.Group("/api/v1/auth", {.name = "auth", .description = "Login"});
-  auth.Add(
-      Method::kPost, "/login/", Anyone(), LogIn,
-      {.id = "logIn",
-       .summary = "Log in",
-       .description =
-           "Returns a token, to be sent unchanged in the Authorization header, and the account.",
-       .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+  auto auth = routes.Group("/api/v1/auth", {.name = "auth", .description = "Login and logout"});
+  auth.Add(Method::kPost, "/login/", Anyone(), LogIn,
+           {.id = "logIn",
+            .summary = "Log in",
+            .description = "Returns a token, to be sent unchanged in the Authorization header, and "
+                           "the account.",
+            .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+  auth.Add(Method::kPost, "/logout/", SignedInUser(), LogOut,
+           {.id = "logOut",
+            .summary = "Log out",
+            .description = "Ends the session: both services refuse the token from then on. A "
+                           "token of the reference, which has no session, is refused together with "
+                           "all others of its user."});
 }
 
 }  // namespace customers

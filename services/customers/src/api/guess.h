@@ -3,10 +3,28 @@
 #include <string>
 
 #include "platform/http/message.h"
+#include "platform/postgres/value.h"
 #include "platform/security/password.h"
 #include "services/customers/src/app.h"
 
 namespace customers {
+
+// An attempt to guess a secret. It counts as failed until EndGuess() takes it back.
+struct Guess {
+  std::string account;  // See LoginThrottle.
+  std::string address;
+  platform::postgres::Timestamp begun;
+};
+
+// Counts an attempt to guess a secret of `account` (see LoginThrottle) from the request's address.
+// Errors: kTooManyRequests, kUnavailable.
+platform::Task<platform::Result<Guess>> BeginGuess(App& app, const platform::http::Request& request,
+                                                   std::string account);
+
+// Counts the outcome of the guess: whether it is right, or the error that left it undecided.
+// Returns the outcome, or the error of taking the guess back.
+platform::Task<platform::Result<bool>> EndGuess(App& app, const Guess& guess,
+                                                platform::Result<bool> is_right);
 
 // Verifies a password guess, throttled by `account` (see LoginThrottle) and the request's address.
 // Errors: kTooManyRequests, kUnavailable.

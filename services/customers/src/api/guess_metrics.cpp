@@ -4,7 +4,8 @@ namespace customers {
 namespace {
 
 constexpr platform::telemetry::Metric kGuesses{
-    "password_guesses_total", "Passwords tried at logins and at changes of a password."};
+    "password_guesses_total",
+    "Passwords tried at logins and at changes of a password, and recovery codes tried."};
 
 }  // namespace
 

@@ -4,7 +4,8 @@
 
 namespace customers {
 
-// The outcomes of password guesses, at logins and wherever the current password is required.
+// The outcomes of password guesses, at logins and wherever the current password is required, and of
+// guesses at recovery codes.
 struct GuessMetrics {
   platform::telemetry::Counter right;
   platform::telemetry::Counter wrong;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "platform/schema/bounds.h"
 #include "platform/schema/describe.h"
 #include "platform/schema/parse.h"
 #include "services/customers/src/domain/email.h"
@@ -57,5 +58,33 @@ struct OwnPasswordChange {
   PasswordChange AsChange() const { return {current_password, new_password, confirm_new_password}; }
 };
 BOOST_DESCRIBE_STRUCT(OwnPasswordChange, (), (current_password, new_password, confirm_new_password))
+
+// A text that is claimed to be a recovery code. One that cannot be is as wrong as any other.
+class GuessedCode : public platform::schema::ValueType<GuessedCode, std::string,
+                                                       platform::schema::MaxLength<256>> {
+ public:
+  static void Describe(boost::json::object& schema) {
+    schema["examples"] = boost::json::array{"5b0c1f4d7a9e2c83d6e1f0a4b7c95d28"};
+  }
+};
+
+struct Recovery {
+  GuessedCode code;
+  NewPassword new_password;
+  std::string confirm_new_password;
+
+  void Check(platform::FieldErrors& errors) const {
+    PasswordChange{{}, new_password, confirm_new_password}.Check(errors);
+  }
+
+  static void Describe(boost::json::object& schema) {
+    platform::schema::Property(schema, "confirm_new_password")["description"] =
+        "The same as `new_password`.";
+    schema["examples"] = boost::json::array{{{"code", "5b0c1f4d7a9e2c83d6e1f0a4b7c95d28"},
+                                             {"new_password", "better than before"},
+                                             {"confirm_new_password", "better than before"}}};
+  }
+};
+BOOST_DESCRIBE_STRUCT(Recovery, (), (code, new_password, confirm_new_password))
 
 }  // namespace customers

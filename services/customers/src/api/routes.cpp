@@ -18,6 +18,8 @@ Routes MakeRoutes() {
   Routes routes;
   AddAuthRoutes(routes);
   AddUserRoutes(routes);
+  AddSessionRoutes(routes);
+  AddRecoveryRoutes(routes);
   platform::service::AddHealthRoutes(routes);
   platform::service::AddDocumentationRoutes(routes, kDescription);
   return routes;

@@ -11,6 +11,8 @@ namespace customers {
 using Routes = platform::http::Router<App>;
 
 void AddAuthRoutes(Routes& routes);
+void AddRecoveryRoutes(Routes& routes);
+void AddSessionRoutes(Routes& routes);
 void AddUserRoutes(Routes& routes);
 
 // Returns all routes, with documentation and health.

@@ -5,6 +5,7 @@
 
 #include "platform/schema/paging.h"
 #include "services/customers/src/api/access.h"
+#include "services/customers/src/api/audit.h"
 #include "services/customers/src/api/guess.h"
 #include "services/customers/src/api/inputs.h"
 #include "services/customers/src/api/routes.h"
@@ -31,15 +32,19 @@ namespace {
 
 Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser user) {
   // Creating an admin requires an admin's token. Otherwise a token is ignored.
+  std::optional<UserId> admin;
   if (user.is_admin.value_or(false)) {
     if (!request.Header("Authorization")) {
       co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
     }
-    ASSIGN_OR_CO_RETURN(const User caller, co_await Authenticate(app, request));
-    if (!caller.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    ASSIGN_OR_CO_RETURN(const Caller caller, co_await Authenticate(app, request));
+    if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    admin = caller.user.id;
   }
   ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes.Hash(user.password.value()));
   ASSIGN_OR_CO_RETURN(User created, co_await app.users.Create(user, hash));
+  Audit(request, Action::kCreateUser, admin.value_or(created.id), created.id);
+  if (admin) Audit(request, Action::kGrantAdmin, admin, created.id);
   co_return Created{std::move(created)};
 }
 
@@ -49,18 +54,33 @@ Task<Result<Page<User>>> ListUsers(App& app, ListQuery query) {
 
 Task<Result<User>> GetUser(Subject subject) { co_return std::move(subject.user); }
 
-Task<Result<User>> UpdateUser(App& app, Subject subject, UserChange change) {
-  const bool changes_rights = change.is_admin && *change.is_admin != subject.user.is_admin;
-  if (changes_rights && !subject.caller.is_admin) {
-    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
-  }
-  // The present value is not written back, so that it cannot undo a simultaneous change.
-  if (!changes_rights) change.is_admin.reset();
-  co_return co_await app.users.Update(subject.user.id, change);
+void AuditUpdate(const Request& request, const Subject& subject, const UserChange& change) {
+  const auto audit = [&](Action action) {
+    Audit(request, action, subject.caller.user.id, subject.user.id);
+  };
+  if (change.is_admin) audit(*change.is_admin ? Action::kGrantAdmin : Action::kRevokeAdmin);
+  if (change.email) audit(Action::kChangeEmail);
+  if (change.first_name || change.last_name) audit(Action::kChangeNames);
 }
 
-Task<Result<void>> DeleteUser(App& app, const Subject& subject) {
-  return app.users.Delete(subject.user.id);
+Task<Result<User>> UpdateUser(App& app, const Request& request, Subject subject,
+                              UserChange change) {
+  const bool changes_rights = change.is_admin && *change.is_admin != subject.user.is_admin;
+  if (changes_rights && !subject.caller.user.is_admin) {
+    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  }
+  // The present values are not written back, so that they cannot undo a simultaneous change.
+  if (!changes_rights) change.is_admin.reset();
+  if (change.email == subject.user.email) change.email.reset();
+  ASSIGN_OR_CO_RETURN(User updated, co_await app.users.Update(subject.user.id, change));
+  AuditUpdate(request, subject, change);
+  co_return updated;
+}
+
+Task<Result<void>> DeleteUser(App& app, const Request& request, Subject subject) {
+  CO_RETURN_IF_ERROR(co_await app.users.Delete(subject.user.id));
+  Audit(request, Action::kDeleteUser, subject.caller.user.id, subject.user.id);
+  co_return Result<void>();
 }
 
 Error WrongPassword() {
@@ -99,6 +119,7 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
                       co_await app.users.ChangePassword(id, checked_version, hash));
   // Another request has changed the password first, so the one checked above is no longer current.
   if (!is_changed) co_return std::unexpected(WrongPassword());
+  Audit(request, Action::kChangePassword, subject.caller.user.id, id);
   co_return PasswordChanged();
 }
 
@@ -127,13 +148,15 @@ void AddUserRoutes(Routes& routes) {
             {.id = "updateUser",
              .summary = "Change a user",
              .description = "Fields that the body does not name stay unchanged. Only an "
-                            "administrator may change `is_admin`.",
-             .errors = {ErrorCode::kInvalidArgument}});
-  users.Add(
-      Method::kDelete, "/{user_id}/", SelfOrAdmin(), DeleteUser,
-      {.id = "deleteUser",
-       .summary = "Delete a user",
-       .description = "Deletes the account permanently. All its tokens are refused from then on."});
+                            "administrator may change `is_admin`; the last one keeps it.",
+             .errors = {ErrorCode::kInvalidArgument, ErrorCode::kConflict}});
+  users.Add(Method::kDelete, "/{user_id}/", SelfOrAdmin(), DeleteUser,
+            {.id = "deleteUser",
+             .summary = "Delete a user",
+             .description =
+                 "Deletes the account permanently. All its tokens are refused from then on. The "
+                 "last administrator cannot be deleted.",
+             .errors = {ErrorCode::kConflict}});
   users.Add(Method::kPatch, "/{user_id}/change-password/", SelfOrAdmin(), ChangePassword,
             {.id = "changePassword",
              .summary = "Change a password",

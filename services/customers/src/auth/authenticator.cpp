@@ -19,14 +19,22 @@ namespace {
 
 Error Revoked() { return Error::PermissionDenied("Token is revoked"); }
 
+// Returns whether a token of the account counts: by its session, or by its version if it has none.
+bool Counts(const VerifiedToken& token, const Account& account) {
+  if (token.session == 0) return token.version == account.token_version;
+  return std::ranges::find(account.sessions, token.session) != account.sessions.end();
+}
+
 }  // namespace
 
-Task<Result<User>> Authenticator::Authenticate(std::string_view token) {
+Task<Result<Caller>> Authenticator::Authenticate(std::string_view token) {
   ASSIGN_OR_CO_RETURN(const VerifiedToken verified, Verify(token));
   ASSIGN_OR_CO_RETURN(auto user, co_await users_.FindSignedIn(UserId::Unchecked(verified.user_id),
-                                                              verified.version));
+                                                              verified.version, verified.session));
   if (!user) co_return std::unexpected(Revoked());
-  co_return *std::move(user);
+  Caller caller{.user = *std::move(user), .session = std::nullopt};
+  if (verified.session != 0) caller.session = SessionId::Unchecked(verified.session);
+  co_return caller;
 }
 
 Task<std::vector<Result<Identity>>> Authenticator::Validate(
@@ -52,7 +60,7 @@ Task<std::vector<Result<Identity>>> Authenticator::Validate(
     if (!accounts) return std::unexpected(accounts.error());
     const auto account = std::ranges::lower_bound(*accounts, token->user_id, {}, id_of);
     if (account == accounts->end() || account->id.value() != token->user_id ||
-        account->token_version != token->version) {
+        !Counts(*token, *account)) {
       return std::unexpected(Revoked());
     }
     return Identity{

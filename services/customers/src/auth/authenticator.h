@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -9,14 +10,21 @@
 #include "services/customers/src/auth/token_cache.h"
 #include "services/customers/src/auth/validation_metrics.h"
 #include "services/customers/src/domain/identity.h"
+#include "services/customers/src/domain/session.h"
 #include "services/customers/src/domain/user.h"
 #include "services/customers/src/store/user_store.h"
 
 namespace customers {
 
-// Finds the user of a token as stored now, so that a deletion, a password change or the loss of
-// admin rights takes effect at once. HTTP and gRPC both use it. It belongs to the event loop of its
-// store.
+// The user of a token, and the token's session, if it has one.
+struct Caller {
+  User user;
+  std::optional<SessionId> session;
+};
+
+// Finds the user of a token as stored now, so that a deletion, the end of a session, a password
+// change or the loss of admin rights takes effect at once. HTTP and gRPC both use it. It belongs to
+// the event loop of its store.
 //
 // Errors carry a reason for the client: kUnauthenticated for an invalid token, kPermissionDenied
 // for a revoked one.
@@ -26,7 +34,7 @@ class Authenticator {
       : tokens_(tokens), users_(users) {}
 
   // `token` is a JWT without its scheme.
-  platform::Task<platform::Result<User>> Authenticate(std::string_view token);
+  platform::Task<platform::Result<Caller>> Authenticate(std::string_view token);
 
   // Returns a verdict for each of these values of an Authorization header, in their order, using
   // one statement for all. kPermissionDenied also for a value that does not have the form

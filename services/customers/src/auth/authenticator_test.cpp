@@ -29,6 +29,10 @@ class AuthenticatorTest : public ::testing::Test {
         "INSERT INTO users (email, first_name, last_name, password, is_admin, token_version) "
         "SELECT 'user' || i || '@example.com', '', '', '', i % 10 = 0, i % 3 "
         "FROM generate_series(1, 2000) i");
+    database_.Run(
+        "INSERT INTO sessions (user_id, id, expires, client, user_agent) "
+        "SELECT u, s, now() + interval '1 day', '', '' "
+        "FROM generate_series(1, 1000) u, generate_series(1, 2) s");
     client_.emplace(io_.get_executor(), database_.settings());
     users_.emplace(*client_);
     authenticator_.emplace(codec_, *users_);
@@ -40,6 +44,13 @@ class AuthenticatorTest : public ::testing::Test {
                                     .is_admin = true,
                                     .exp = 4'000'000'000,
                                     .version = version});
+  }
+  std::string OfSession(std::int32_t id, std::int32_t session) const {
+    return "Bearer " + codec_.Sign({.id = id,
+                                    .email = "old@example.com",
+                                    .exp = 4'000'000'000,
+                                    .version = -1,
+                                    .session = session});
   }
 
   template <class T>
@@ -68,18 +79,23 @@ TEST_F(AuthenticatorTest, EachOfABatchGetsItsOwnVerdict) {
     authorizations.push_back(Authorization(id, id % 3));         // Valid.
     authorizations.push_back(Authorization(id, (id + 1) % 3));   // Revoked.
     authorizations.push_back(Authorization(id + 5000, id % 3));  // Of no user.
+    authorizations.push_back(OfSession(id, 1 + id % 2));
+    authorizations.push_back(OfSession(id, 3));         // Of no session.
+    authorizations.push_back(OfSession(id + 1000, 1));  // Of another user's session.
   }
   const auto verdicts = Validate(authorizations);
   ASSERT_EQ(verdicts.size(), authorizations.size());
   for (int id = 1; id <= 1000; ++id) {
-    const auto* const three = &verdicts[static_cast<std::size_t>(id - 1) * 3];
-    EXPECT_EQ(three[0], (Identity{.id = id,
-                                  .email = "user" + std::to_string(id) + "@example.com",
-                                  .is_admin = id % 10 == 0}));
-    for (const int other : {1, 2}) {
-      ASSERT_FALSE(three[other]);
-      EXPECT_EQ(three[other].error().code, ErrorCode::kPermissionDenied);
-      EXPECT_EQ(three[other].error().reason, "Token is revoked");
+    const auto* const six = &verdicts[static_cast<std::size_t>(id - 1) * 6];
+    for (const int good : {0, 3}) {
+      EXPECT_EQ(six[good], (Identity{.id = id,
+                                     .email = "user" + std::to_string(id) + "@example.com",
+                                     .is_admin = id % 10 == 0}));
+    }
+    for (const int bad : {1, 2, 4, 5}) {
+      ASSERT_FALSE(six[bad]);
+      EXPECT_EQ(six[bad].error().code, ErrorCode::kPermissionDenied);
+      EXPECT_EQ(six[bad].error().reason, "Token is revoked");
     }
   }
 }
@@ -117,6 +133,26 @@ TEST_F(AuthenticatorTest, AKnownTokenIsStillJudgedByTheDatabase) {
   EXPECT_TRUE(Validate({Authorization(10, 2)})[0]);
   database_.Run("DELETE FROM users WHERE id = 10");
   EXPECT_EQ(Validate({Authorization(10, 2)})[0].error().reason, "Token is revoked");
+}
+
+TEST_F(AuthenticatorTest, ASessionAndAVersionDoNotStandForEachOther) {
+  const auto is_accepted = [&](const std::string& authorization) {
+    const bool validated = Validate({authorization})[0].has_value();
+    const auto caller = Run(authenticator_->Authenticate(authorization.substr(7)));
+    EXPECT_EQ(caller.has_value(), validated);
+    return validated;
+  };
+  const std::string session = OfSession(10, 1);
+  const std::string other_session = OfSession(10, 2);
+  const std::string without = Authorization(10, 1);
+  EXPECT_TRUE(is_accepted(session) && is_accepted(other_session) && is_accepted(without));
+  database_.Run("UPDATE users SET token_version = token_version + 1 WHERE id = 10");
+  EXPECT_TRUE(is_accepted(session) && is_accepted(other_session) && !is_accepted(without));
+  database_.Run("DELETE FROM sessions WHERE user_id = 10 AND id = 1");
+  EXPECT_TRUE(!is_accepted(session) && is_accepted(other_session));
+  database_.Run(
+      "UPDATE users SET token_version = token_version + 1, password = 'new' WHERE id = 10");
+  EXPECT_FALSE(is_accepted(other_session));
 }
 
 TEST_F(AuthenticatorTest, WithoutADatabaseNobodyIsToldApart) {

@@ -36,8 +36,10 @@ std::expected<VerifiedToken, std::string> TokenCache::Verify(
 
   auto claims = tokens_.Verify(token, now);
   if (!claims) return std::unexpected(std::move(claims).error());
-  const VerifiedToken verified{
-      .user_id = claims->id, .version = claims->version, .exp = claims->exp};
+  const VerifiedToken verified{.user_id = claims->id,
+                               .version = claims->version,
+                               .session = claims->session,
+                               .exp = claims->exp};
   by_use.push_front({digest, verified});
   if (entries_.size() > capacity_) by_use.pop_back();
   return verified;

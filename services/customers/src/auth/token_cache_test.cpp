@@ -16,7 +16,8 @@ const auto kAfter = std::chrono::system_clock::from_time_t(kExp);
 class TokenCacheTest : public ::testing::Test {
  protected:
   std::string Sign(std::int32_t id, std::int64_t exp = kExp) {
-    return codec_.Sign({.id = id, .email = "x@example.com", .exp = exp, .version = 3});
+    return codec_.Sign(
+        {.id = id, .email = "x@example.com", .exp = exp, .version = 3, .session = 5});
   }
 
   TokenCodec codec_{{Secret(std::string(32, 's'))}};
@@ -27,7 +28,7 @@ TEST_F(TokenCacheTest, TellsTheSameAgain) {
   const std::string token = Sign(7);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(cache_.Verify(token, kBefore),
-              (VerifiedToken{.user_id = 7, .version = 3, .exp = kExp}));
+              (VerifiedToken{.user_id = 7, .version = 3, .session = 5, .exp = kExp}));
   }
   EXPECT_EQ(cache_.size(), 1U);
 }

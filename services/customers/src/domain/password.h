@@ -2,7 +2,10 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "platform/schema/bounds.h"
 #include "platform/schema/value_type.h"
@@ -16,11 +19,17 @@ class Password
   static void Describe(boost::json::object& schema);
 };
 
-// A password to be set, which must also be long enough.
-class NewPassword
-    : public platform::schema::ValueType<NewPassword, std::string, platform::schema::MinLength<7>,
-                                         platform::schema::MaxLength<1024>> {
+// A password to be set. It is long enough, and none of the most common ones.
+class NewPassword : public platform::schema::ValueType<NewPassword, std::string,
+                                                       platform::schema::MaxLength<1024>> {
  public:
+  static constexpr std::size_t kLeastMinLength = 7;  // The reference's.
+
+  // Sets how many characters all passwords must have from now on. Call it before other threads
+  // check passwords, and before the API is described.
+  static void SetMinLength(std::size_t length);
+
+  static std::optional<std::string_view> Check(const std::string& value);
   static void Describe(boost::json::object& schema);
 };
 

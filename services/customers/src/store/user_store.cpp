@@ -7,6 +7,7 @@ namespace {
 
 using platform::Error;
 using platform::ErrorCode;
+using platform::Result;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
@@ -22,15 +23,19 @@ SELECT id, created, email, first_name, last_name, is_admin
 FROM users
 WHERE id = $1)"};
 
-constexpr Statement<User, UserId, std::int32_t> kFindSignedIn{"find_signed_in_user", Lane::kKeyRead,
-                                                              R"(
+constexpr Statement<User, UserId, std::int32_t, std::int32_t> kFindSignedIn{"find_signed_in_user",
+                                                                            Lane::kKeyRead, R"(
 SELECT id, created, email, first_name, last_name, is_admin
 FROM users
-WHERE id = $1 AND token_version = $2)"};
+WHERE id = $1 AND CASE $3
+    WHEN 0 THEN token_version = $2
+    ELSE EXISTS (SELECT FROM sessions WHERE sessions.user_id = $1 AND sessions.id = $3)
+END)"};
 
 constexpr Statement<Account, std::vector<std::int32_t>> kFindAccounts{"find_accounts",
                                                                       Lane::kKeyRead, R"(
-SELECT id, email, is_admin, token_version
+SELECT id, email, is_admin, token_version,
+    ARRAY(SELECT sessions.id FROM sessions WHERE sessions.user_id = users.id)
 FROM users
 WHERE id = ANY($1))"};
 
@@ -76,6 +81,9 @@ RETURNING id, created, email, first_name, last_name, is_admin)"};
 constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
                     std::optional<PersonName>, std::optional<bool>>
     kUpdate{"update_user", Lane::kWrite, R"(
+WITH administrators AS MATERIALIZED (
+    SELECT id FROM users WHERE is_admin AND $5 = false ORDER BY id FOR UPDATE
+)
 UPDATE users
 SET email = coalesce($2, email),
     first_name = coalesce($3, first_name),
@@ -83,6 +91,8 @@ SET email = coalesce($2, email),
     is_admin = coalesce($5, is_admin)
 WHERE id = $1
     AND NOT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)
+    AND (NOT is_admin OR $5 IS NOT FALSE
+         OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0)
 RETURNING id, created, email, first_name, last_name, is_admin)"};
 
 constexpr Statement<void, UserId, std::optional<std::int32_t>, std::string> kChangePassword{
@@ -97,11 +107,33 @@ UPDATE users
 SET password = $3
 WHERE id = $1 AND password = $2)"};
 
-constexpr Statement<void, UserId> kDelete{"delete_user", Lane::kWrite,
-                                          "DELETE FROM users WHERE id = $1"};
+constexpr Statement<void, UserId> kDelete{"delete_user", Lane::kWrite, R"(
+WITH administrators AS MATERIALIZED (
+    SELECT id
+    FROM users
+    WHERE is_admin AND (SELECT is_admin FROM users WHERE id = $1)
+    ORDER BY id
+    FOR UPDATE
+)
+DELETE FROM users
+WHERE id = $1
+    AND (NOT is_admin OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0))"};
+
+// Why an account was not updated: there is none, or another has the email, or else it is the last
+// administrator's.
+constexpr Statement<bool, UserId, std::optional<Email>> kIsEmailTaken{"is_email_taken",
+                                                                      Lane::kKeyRead, R"(
+SELECT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)
+FROM users
+WHERE id = $1)"};
 
 Error EmailTaken() {
   return Error::Field(ErrorCode::kInvalidArgument, "email", "User with this email already exists.");
+}
+
+Error LastAdministrator() {
+  return {.code = ErrorCode::kConflict,
+          .reason = "The last administrator can be neither demoted nor deleted"};
 }
 
 // Returns the error of a statement that sets an email. The statement itself checks whether the
@@ -120,9 +152,9 @@ UserStore::Reply<User> UserStore::Find(UserId id) {
   co_return OrNotFound(co_await client_.QueryOne(kFind, id));
 }
 
-UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id,
-                                                              std::int32_t token_version) {
-  co_return Logged(co_await client_.QueryOne(kFindSignedIn, id, token_version));
+UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id, std::int32_t token_version,
+                                                              std::int32_t session) {
+  co_return Logged(co_await client_.QueryOne(kFindSignedIn, id, token_version, session));
 }
 
 UserStore::Reply<std::vector<Account>> UserStore::FindAccounts(
@@ -164,8 +196,10 @@ UserStore::Reply<User> UserStore::Update(UserId id, const UserChange& change) {
                                            change.last_name, change.is_admin);
   if (!updated) co_return std::unexpected(WriteError(updated.error()));
   if (*updated) co_return **std::move(updated);
-  const auto user = co_await Find(id);
-  co_return std::unexpected(user ? EmailTaken() : user.error());
+  ASSIGN_OR_CO_RETURN(const bool is_email_taken,
+                      OrNotFound(co_await client_.QueryOne(kIsEmailTaken, id, change.email)));
+  const bool is_demotion = change.is_admin == false;
+  co_return std::unexpected(is_email_taken || !is_demotion ? EmailTaken() : LastAdministrator());
 }
 
 UserStore::Reply<bool> UserStore::ChangePassword(UserId id,
@@ -181,17 +215,20 @@ UserStore::Reply<bool> UserStore::ChangePassword(UserId id,
 UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_hash,
                                               const std::string& new_hash) {
   CO_RETURN_IF_ERROR(Logged(co_await client_.Execute(kReplaceHash, id, old_hash, new_hash)));
-  co_return platform::Result<void>();
+  co_return Result<void>();
 }
 
 UserStore::Reply<void> UserStore::Delete(UserId id) {
-  co_return OrNotFound(co_await client_.Execute(kDelete, id));
+  ASSIGN_OR_CO_RETURN(const std::size_t deleted, Logged(co_await client_.Execute(kDelete, id)));
+  if (deleted > 0) co_return Result<void>();
+  CO_RETURN_IF_ERROR(co_await Find(id));
+  co_return std::unexpected(LastAdministrator());
 }
 
 std::vector<StatementText> UserStore::Statements() {
   return TextsOf(kFind, kFindSignedIn, kFindAccounts, kFindCredentialsByEmail, kFindCredentials,
                  kHasReferenceHashes, kList, kSearch, kCreate, kUpdate, kChangePassword,
-                 kReplaceHash, kDelete);
+                 kReplaceHash, kDelete, kIsEmailTaken);
 }
 
 }  // namespace customers

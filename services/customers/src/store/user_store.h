@@ -22,14 +22,15 @@ struct Credentials {
 };
 BOOST_DESCRIBE_STRUCT(Credentials, (), (id, password_hash, token_version))
 
-// The data against which a token is checked, and that a verdict contains.
+// The data against which an account's tokens are checked, and that a verdict contains.
 struct Account {
   UserId id;
   Email email;
   bool is_admin = false;
   std::int32_t token_version = 0;
+  std::vector<std::int32_t> sessions;  // In any order.
 };
-BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version))
+BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version, sessions))
 
 // The accounts in PostgreSQL. Each call is one statement, and one more after a failed change, to
 // find the reason. Returns kNotFound if the user does not exist. It belongs to the event loop of
@@ -42,9 +43,10 @@ class UserStore {
   explicit UserStore(platform::postgres::Client& client) : client_(client) {}
 
   Reply<User> Find(UserId id);
-  // Returns the user, unless it was deleted or its password was changed after a token of
-  // `token_version` was signed.
-  Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version);
+  // Returns the user of a token, if the token is not revoked. A token with a session needs the
+  // session; one without (0) needs the account's present token_version.
+  Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version,
+                                          std::int32_t session);
   // Returns the existing accounts among the ids, each once, in any order.
   Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
   // Both return nothing if there is no such account. The case of `email` does not matter.
@@ -57,15 +59,16 @@ class UserStore {
 
   // Returns kInvalidArgument for `email` if it is taken, whatever its case.
   Reply<User> Create(const NewUser& user, const std::string& password_hash);
-  // Returns the same errors as Create().
+  // Returns the same errors as Create(), and kConflict if it would demote the last administrator.
   Reply<User> Update(UserId id, const UserChange& change);
-  // Changes the password and revokes all tokens. If `token_version` is given and is no longer the
-  // account's, because another request has changed the password meanwhile, changes nothing and
-  // returns false.
+  // Changes the password, ends all sessions and revokes all tokens. If `token_version` is given and
+  // is no longer the account's, because another request has changed the password meanwhile, changes
+  // nothing and returns false.
   Reply<bool> ChangePassword(UserId id, std::optional<std::int32_t> token_version,
                              const std::string& new_hash);
   // Sets another hash of the same password. Does nothing if the hash is no longer `old_hash`.
   Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
+  // Returns kConflict if the user is the last administrator.
   Reply<void> Delete(UserId id);
 
   // Returns all statements that the store executes.

@@ -1,0 +1,75 @@
+#include <boost/describe/class.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "services/customers/src/api/access.h"
+#include "services/customers/src/api/audit.h"
+#include "services/customers/src/api/guess.h"
+#include "services/customers/src/api/inputs.h"
+#include "services/customers/src/api/routes.h"
+
+namespace customers {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+using platform::http::Anyone;
+using platform::http::Created;
+using platform::http::Method;
+using platform::http::Request;
+
+struct Recovered {};
+BOOST_DESCRIBE_STRUCT(Recovered, (), ())
+
+namespace {
+
+// Stands for the account in the throttle: a guess at a code is one at all codes.
+constexpr const char* kAnyCode = "recovery code";
+
+// The same for a code that never was, has been used or has expired.
+Error WrongCode() {
+  return Error::Field(ErrorCode::kInvalidArgument, "code", "Invalid or expired code.");
+}
+
+Task<Result<Created<RecoveryCode>>> MakeRecoveryCode(App& app, const Request& request,
+                                                     Subject subject) {
+  ASSIGN_OR_CO_RETURN(RecoveryCode code, co_await app.recovery.MakeCode(subject.user.id));
+  Audit(request, Action::kMakeRecoveryCode, subject.caller.user.id, subject.user.id);
+  co_return Created{std::move(code)};
+}
+
+Task<Result<Recovered>> Recover(App& app, const Request& http_request, Recovery recovery) {
+  ASSIGN_OR_CO_RETURN(const Guess guess, co_await BeginGuess(app, http_request, kAnyCode));
+  ASSIGN_OR_CO_RETURN(
+      const bool is_right,
+      co_await EndGuess(app, guess, co_await app.recovery.IsValid(recovery.code.value())));
+  if (!is_right) co_return std::unexpected(WrongCode());
+  ASSIGN_OR_CO_RETURN(const std::string hash,
+                      co_await app.hashes.Hash(recovery.new_password.value()));
+  // Hashing takes its time: the code may have been used by now.
+  ASSIGN_OR_CO_RETURN(const auto user, co_await app.recovery.Recover(recovery.code.value(), hash));
+  if (!user) co_return std::unexpected(WrongCode());
+  Audit(http_request, Action::kRecoverAccount, user, user);
+  co_return Recovered();
+}
+
+}  // namespace
+
+void AddRecoveryRoutes(Routes& routes) {
+  auto users = routes.Group("/api/v1", {.name = "recovery", .description = "Lost passwords"});
+  users.Add(Method::kPost, "/users/{user_id}/recovery/", AdminOfUser(), MakeRecoveryCode,
+            {.id = "makeRecoveryCode",
+             .summary = "Make a recovery code",
+             .description = "A code to hand to the user, who sets a new password with it within an "
+                            "hour. Of several codes only the latest is valid, and none after a "
+                            "change of the password. For administrators."});
+  users.Add(Method::kPost, "/auth/recover/", Anyone(), Recover,
+            {.id = "recoverAccount",
+             .summary = "Set a new password with a recovery code",
+             .description = "Ends all sessions of the account. A code works once.",
+             .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+}
+
+}  // namespace customers

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "platform/schema/write.h"
+
+namespace customers {
+
+// What lets somebody set a new password for an account, once, until it expires.
+struct RecoveryCode {
+  std::string code;  // 128 random bits, in hexadecimal digits.
+  platform::schema::Timestamp expires;
+
+  static void Describe(boost::json::object& schema);
+};
+BOOST_DESCRIBE_STRUCT(RecoveryCode, (), (code, expires))
+
+}  // namespace customers

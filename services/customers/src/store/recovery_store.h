@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/base/result.h"
+#include "platform/base/task.h"
+#include "platform/postgres/client.h"
+#include "services/customers/src/domain/recovery.h"
+#include "services/customers/src/domain/user.h"
+
+namespace customers {
+
+// Recovery codes in PostgreSQL, which knows only their digests. Each call is one statement. For the
+// event loop of its client.
+class RecoveryStore {
+ public:
+  template <class T>
+  using Reply = platform::Task<platform::Result<T>>;
+
+  explicit RecoveryStore(platform::postgres::Client& client) : client_(client) {}
+
+  // Makes a new code, which is valid for an hour, in place of the user's code before. Returns
+  // kNotFound if the user is gone.
+  Reply<RecoveryCode> MakeCode(UserId user);
+  // Returns whether the code is valid.
+  Reply<bool> IsValid(const std::string& code);
+  // Sets a new password for the account that the code was made for, which ends the code. Returns
+  // the account, or nothing if the code is not valid, also because it has just been used.
+  Reply<std::optional<UserId>> Recover(const std::string& code, const std::string& password_hash);
+
+ private:
+  platform::postgres::Client& client_;
+};
+
+}  // namespace customers

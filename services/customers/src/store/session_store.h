@@ -1,0 +1,72 @@
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/base/result.h"
+#include "platform/base/task.h"
+#include "platform/postgres/client.h"
+#include "services/customers/src/domain/session.h"
+#include "services/customers/src/domain/user.h"
+#include "services/customers/src/store/user_store.h"
+
+namespace customers {
+
+// A login whose password was found to be right.
+struct NewSession {
+  Credentials checked;  // What the password was checked against.
+  platform::schema::Timestamp expires;
+  std::string client;
+  std::string user_agent;
+};
+
+// The account that has logged in, and what its token must carry.
+struct SignedIn {
+  UserId id;
+  platform::schema::Timestamp created;
+  Email email;
+  std::string first_name;
+  std::string last_name;
+  bool is_admin = false;
+  std::int32_t token_version = 0;
+  SessionId session;  // 0 if the login has no session; see V009__keep_sessions.up.sql.
+};
+BOOST_DESCRIBE_STRUCT(SignedIn, (),
+                      (id, created, email, first_name, last_name, is_admin, token_version, session))
+
+// Sessions in PostgreSQL. Each call is one statement. For the event loop of its client.
+class SessionStore {
+ public:
+  template <class T>
+  using Reply = platform::Task<platform::Result<T>>;
+
+  explicit SessionStore(platform::postgres::Client& client) : client_(client) {}
+
+  // Returns nothing if the account is gone or its password has changed since it was checked. The
+  // oldest session ends when a user's 101st begins.
+  Reply<std::optional<SignedIn>> Begin(const NewSession& session);
+  // Returns the user's sessions, the latest first. `current` is marked.
+  Reply<std::vector<Session>> List(UserId user, std::optional<SessionId> current);
+  // Returns kNotFound if the user has no such session.
+  Reply<void> End(UserId user, SessionId session);
+  // Ends all sessions of the user but `kept`. Also revokes the tokens without a session, unless
+  // `keep_tokens_without_session`.
+  Reply<void> EndOthers(UserId user, std::optional<SessionId> kept,
+                        bool keep_tokens_without_session);
+  // Revokes the user's tokens without a session.
+  Reply<void> RevokeTokensWithoutSession(UserId user);
+
+  // Removes some of the sessions that have expired, at most kSweepBatch, unless another replica is
+  // doing so. Waits for no lock. Returns the number removed.
+  Reply<std::size_t> Sweep();
+  static constexpr std::int32_t kSweepBatch = 500;
+
+ private:
+  platform::postgres::Client& client_;
+};
+
+}  // namespace customers
