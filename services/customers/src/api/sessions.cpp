@@ -19,7 +19,7 @@ std::optional<SessionId> CurrentOf(const Subject& subject) {
   return subject.IsSelf() ? subject.caller.session : std::nullopt;
 }
 
-Task<Result<std::vector<Session>>> ListSessions(App& app, Subject subject) {
+Task<Result<std::vector<Session>>> ListSessions(App& app, const Subject& subject) {
   return app.sessions.List(subject.user.id, CurrentOf(subject));
 }
 
