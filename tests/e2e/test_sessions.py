@@ -424,7 +424,8 @@ def test_expired_sessions_are_swept(customers_binary, customers_environment, cus
     with cluster.connect(customers_database, autocommit=False) as holder:
         holder.execute("SELECT FROM sessions WHERE user_id = %s AND id = 7 FOR UPDATE", [account.id])
         start_service(customers_binary, customers_environment(customers_database))
-        eventually(lambda: stored(account) == [7], 30)
+        # Usually at once; after a minute if another replica is sweeping at this very moment.
+        eventually(lambda: stored(account) == [7], 90)
     assert stored(live) == [claims(token)["sid"]]
 
 

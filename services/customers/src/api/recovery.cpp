@@ -58,18 +58,19 @@ Task<Result<Recovered>> Recover(App& app, const Request& http_request, Recovery 
 }  // namespace
 
 void AddRecoveryRoutes(Routes& routes) {
-  auto users = routes.Group("/api/v1", {.name = "recovery", .description = "Lost passwords"});
-  users.Add(Method::kPost, "/users/{user_id}/recovery/", AdminOfUser(), MakeRecoveryCode,
-            {.id = "makeRecoveryCode",
-             .summary = "Make a recovery code",
-             .description = "A code to hand to the user, who sets a new password with it within an "
-                            "hour. Of several codes only the latest is valid, and none after a "
-                            "change of the password. For administrators."});
-  users.Add(Method::kPost, "/auth/recover/", Anyone(), Recover,
-            {.id = "recoverAccount",
-             .summary = "Set a new password with a recovery code",
-             .description = "Ends all sessions of the account. A code works once.",
-             .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
+  auto recovery = routes.Group("/api/v1", {.name = "recovery", .description = "Lost passwords"});
+  recovery.Add(
+      Method::kPost, "/users/{user_id}/recovery/", AdminOfUser(), MakeRecoveryCode,
+      {.id = "makeRecoveryCode",
+       .summary = "Make a recovery code",
+       .description = "A code to hand to the user, who sets a new password with it within an "
+                      "hour. Of several codes only the latest is valid, and none after a "
+                      "change of the password. For administrators."});
+  recovery.Add(Method::kPost, "/auth/recover/", Anyone(), Recover,
+               {.id = "recoverAccount",
+                .summary = "Set a new password with a recovery code",
+                .description = "Ends all sessions of the account. A code works once.",
+                .errors = {ErrorCode::kInvalidArgument, ErrorCode::kTooManyRequests}});
 }
 
 }  // namespace customers
