@@ -1,5 +1,6 @@
-// A client's bytes → a connection of one of the services, with its real routes and without its
-// database. The first byte selects the service, and the pieces in which the other bytes arrive.
+// A client's bytes → a connection of one of the services, with its real routes, but without a
+// database or another service. The first byte selects the service, and the pieces in which the
+// other bytes arrive.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -27,21 +28,7 @@ namespace {
 namespace asio = boost::asio;
 namespace http = platform::http;
 using fuzz::Check;
-using platform::Error;
-using platform::Result;
 using platform::Task;
-
-// Knows one token.
-class FakeValidator final : public customers::client::TokenValidator {
- public:
-  Task<Result<customers::client::Caller>> Validate(std::string_view authorization,
-                                                   customers::client::Origin) override {
-    if (authorization == "Bearer good") co_return customers::client::Caller{.id = 3};
-    co_return std::unexpected(Error::PermissionDenied("Invalid JWT token"));
-  }
-  Task<bool> IsReachable() override { co_return true; }
-  void ReportTo(platform::telemetry::Report&) const override {}
-};
 
 // Both services on one event loop. Never destroyed.
 class Services {
@@ -59,6 +46,12 @@ class Services {
     settings.database = settings.user = "nobody";
     return settings;
   }
+  static customers::client::TokenValidatorOptions NoValidations() {
+    return {.host = "localhost",
+            .port = 1,
+            .tls = {"/nonexistent", "/nonexistent", "/nonexistent"},
+            .max_in_flight = 0};
+  }
   static customers::Config MakeConfig() {
     customers::Config config;
     config.database = NoDatabase();
@@ -72,8 +65,7 @@ class Services {
   const customers::Config config_ = MakeConfig();
   const cart::Routes cart_routes_ = cart::MakeRoutes();
   const customers::Routes customers_routes_ = customers::MakeRoutes();
-  cart::App cart_{
-      readiness_, loop_.get_executor(), NoDatabase(), {}, std::make_unique<FakeValidator>()};
+  cart::App cart_{readiness_, loop_.get_executor(), NoDatabase(), {}, NoValidations()};
   customers::App customers_{config_, hashes_, tokens_, readiness_, loop_.get_executor(), {}};
 };
 

@@ -16,21 +16,25 @@
 
 #include "platform/grpc/testing/certificates.h"
 #include "platform/grpc/testing/proxy.h"
-#include "services/customers/client/customers_client.h"
+#include "services/customers/client/token_validator.h"
 #include "tests/validation/customers.h"
 
 namespace validation_test {
 namespace {
 
+using customers::client::Caller;
+using customers::client::TokenValidator;
+using customers::client::TokenValidatorOptions;
+using customers::client::ValidationMetrics;
 using platform::ErrorCode;
 using platform::Task;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// An authorization, and what cart must be told of it.
+// An authorization, and the verdict that it must get.
 struct Case {
   std::string authorization;
-  std::optional<customers::client::Caller> caller;
+  std::optional<Caller> caller;
   std::string reason;  // Where there is no caller.
 };
 
@@ -54,9 +58,9 @@ std::vector<Case> MakeCases(const platform::security::TokenCodec& tokens) {
         id % 2 == 0 ? sign(tokens, id, -1, kLater, 1) : sign(tokens, id, id % 3, kLater);
     if (id % 10 != 0) {
       cases.push_back({.authorization = valid,
-                       .caller = customers::client::Caller{.id = id,
-                                                           .email = Customers::EmailOf(id),
-                                                           .is_admin = Customers::IsAdmin(id)},
+                       .caller = Caller{.id = id,
+                                        .email = Customers::EmailOf(id),
+                                        .is_admin = Customers::IsAdmin(id)},
                        .reason = {}});
       continue;
     }
@@ -83,36 +87,36 @@ struct Counts {
   std::atomic<int> wrong = 0;
 };
 
-bool IsRight(const Case& expected, const platform::Result<customers::client::Caller>& answer) {
-  if (answer) return expected.caller == *answer;
-  return !expected.caller && answer.error().code == ErrorCode::kPermissionDenied &&
-         answer.error().reason == expected.reason;
+bool IsRight(const Case& expected, const platform::Result<Caller>& verdict) {
+  if (verdict) return expected.caller == *verdict;
+  return !expected.caller && verdict.error().code == ErrorCode::kPermissionDenied &&
+         verdict.error().reason == expected.reason;
 }
 
-// Validates one after another until there are so many right answers.
-Task<void> Ask(customers::client::TokenValidator& validator, const std::vector<Case>& cases,
-               unsigned seed, int enough, Counts& counts) {
+// Validates one token after another until so many verdicts were right.
+Task<void> ValidateMany(TokenValidator& validator, const std::vector<Case>& cases, unsigned seed,
+                        int enough, Counts& counts) {
   std::minstd_rand random(seed);
   asio::steady_timer pause(co_await asio::this_coro::executor);
   while (counts.right < enough) {
     const Case& expected = cases[random() % cases.size()];
-    const auto answer = co_await validator.Validate(expected.authorization, {});
-    if (IsRight(expected, answer)) {
+    const auto verdict = co_await validator.Validate(expected.authorization, {});
+    if (IsRight(expected, verdict)) {
       ++counts.right;
-    } else if (!answer && answer.error().code == ErrorCode::kUnavailable) {
+    } else if (!verdict && verdict.error().code == ErrorCode::kUnavailable) {
       ++counts.unavailable;
       pause.expires_after(10ms);
       co_await pause.async_wait(asio::use_awaitable);
     } else {
       ++counts.wrong;
       ADD_FAILURE() << expected.authorization << ": "
-                    << (answer ? answer->email : answer.error().reason);
+                    << (verdict ? verdict->email : verdict.error().reason);
     }
   }
 }
 
-// No verdict ever reaches another request, whatever becomes of the streams. customers has nothing
-// but the stream here, so that is the way of every right answer.
+// No verdict ever reaches another request, whatever becomes of the streams. The server
+// implements nothing but the stream here, so every right verdict came over it.
 TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
   constexpr int kEnough = 200'000;
   constexpr int kBreaks = 20;
@@ -123,28 +127,25 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
   platform::grpc::testing::Proxy proxy(customers.port());
   const std::vector<Case> cases = MakeCases(customers.tokens());
 
-  const auto metrics = std::make_shared<customers::client::ValidationMetrics>();
   std::array<Worker, 2> workers;
-  std::array<std::unique_ptr<customers::client::TokenValidator>, 2> validators;
+  std::array<std::unique_ptr<TokenValidator>, 2> validators;
   Counts counts;
   std::vector<std::future<void>> done;
   for (std::size_t i = 0; i < workers.size(); ++i) {
     workers.at(i).Run([&] {
-      validators.at(i) = customers::client::MakeTokenValidator(
+      validators.at(i) = std::make_unique<TokenValidator>(
           workers.at(i).io().get_executor(),
-          {.stream = {
-               .customers = {.host = "localhost", .port = proxy.port(), .tls = files.files()},
-               .metrics = metrics}});
+          TokenValidatorOptions{.host = "localhost", .port = proxy.port(), .tls = files.files()});
     });
     for (unsigned n = 0; n < kAtOnce; ++n) {
       done.push_back(asio::co_spawn(
           workers.at(i).io(),
-          Ask(*validators.at(i), cases, n * 2 + static_cast<unsigned>(i), kEnough, counts),
+          ValidateMany(*validators.at(i), cases, n * 2 + static_cast<unsigned>(i), kEnough, counts),
           asio::use_future));
     }
   }
 
-  // While all of them ask.
+  // While all of them validate.
   for (int broken = 1; broken <= kBreaks; ++broken) {
     while (counts.right < kEnough / (kBreaks + 1) * broken) std::this_thread::sleep_for(1ms);
     if (broken % 5 == 0) {
@@ -154,20 +155,26 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
     }
   }
   for (auto& one : done) one.get();
+  double batched = 0;
+  double batches = 0;
+  std::uint64_t repeated = 0;
   for (std::size_t i = 0; i < workers.size(); ++i) {
+    const ValidationMetrics& metrics = validators.at(i)->metrics();
+    batched += metrics.batch_sizes.Sum();
+    batches += static_cast<double>(metrics.batch_sizes.Count());
+    repeated += metrics.repeated.value();
     workers.at(i).Run([&] { validators.at(i).reset(); });
   }
 
-  const double mean_batch =
-      metrics->batch_sizes.Sum() / static_cast<double>(metrics->batch_sizes.Count());
+  const double mean_batch = batched / batches;
   RecordProperty("unavailable", counts.unavailable);
-  RecordProperty("repeated", std::to_string(metrics->repeated.value()));
+  RecordProperty("repeated", std::to_string(repeated));
   RecordProperty("mean_batch", std::to_string(mean_batch));
   EXPECT_EQ(counts.wrong, 0);
   EXPECT_GE(counts.right, kEnough);
   // Most travelled with others, and the breaks hit some that waited.
   EXPECT_GT(mean_batch, 4);
-  EXPECT_GT(metrics->repeated.value(), 0U);
+  EXPECT_GT(repeated, 0U);
 }
 
 }  // namespace

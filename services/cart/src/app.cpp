@@ -7,14 +7,14 @@ namespace cart {
 platform::Task<std::vector<platform::service::Dependency>> App::CheckReadiness() {
   const bool is_database_ready =
       co_await platform::service::IsDatabaseReady(database, Migrations().LatestVersion());
-  const bool is_customers_reachable = co_await validator->IsReachable();
+  const bool is_customers_reachable = co_await validator.IsReachable();
   co_return std::vector<platform::service::Dependency>{{"database", is_database_ready},
                                                        {"customers", is_customers_reachable}};
 }
 
 void App::ReportTo(platform::telemetry::Report& report) const {
   database.metrics().ReportTo(report);
-  validator->ReportTo(report);
+  validator.metrics().ReportTo(report);
 }
 
 }  // namespace cart

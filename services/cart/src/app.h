@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -17,10 +16,10 @@ namespace cart {
 struct App {
   App(platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
       platform::postgres::Settings settings, platform::postgres::ClientOptions options,
-      std::unique_ptr<customers::client::TokenValidator> token_validator)
+      customers::client::TokenValidatorOptions validator_options)
       : readiness(shared_readiness),
         database(executor, std::move(settings), std::move(options)),
-        validator(std::move(token_validator)) {}
+        validator(executor, std::move(validator_options)) {}
 
   platform::Task<std::vector<platform::service::Dependency>> CheckReadiness();
   // Reports its metrics. Any thread.
@@ -28,7 +27,7 @@ struct App {
 
   platform::service::Readiness& readiness;
   platform::postgres::Client database;
-  std::unique_ptr<customers::client::TokenValidator> validator;
+  customers::client::TokenValidator validator;
   CartStore carts{database};
   ProductStore products{database};
 };

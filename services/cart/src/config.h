@@ -4,7 +4,7 @@
 
 #include "platform/config/environment.h"
 #include "platform/service/settings.h"
-#include "services/customers/client/user_auth_client.h"
+#include "services/customers/client/token_validator.h"
 
 namespace cart {
 
@@ -14,7 +14,7 @@ inline constexpr std::uint16_t kDefaultPort = 8082;
 struct Config {
   platform::service::Settings service;
   platform::postgres::Settings database;
-  customers::client::UserAuthClientOptions customers;
+  customers::client::TokenValidatorOptions customers;
 };
 
 // Reads the variables; see `environment.Mistakes()` before using the result.

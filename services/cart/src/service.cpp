@@ -6,7 +6,6 @@
 #include "platform/service/rest_service.h"
 #include "services/cart/src/api/routes.h"
 #include "services/cart/src/app.h"
-#include "services/customers/client/customers_client.h"
 
 namespace cart {
 
@@ -16,11 +15,9 @@ using platform::service::RestService;
 void Serve(const Config& config) {
   RestService<App> rest("cart", config.service, MakeRoutes(),
                         [&](const RestService<App>::Executor& executor, Readiness& readiness) {
-                          return std::make_unique<App>(
-                              readiness, executor, config.database,
-                              platform::service::MakeClientOptions("cart"),
-                              customers::client::MakeTokenValidator(
-                                  executor, {.stream = {.customers = config.customers}}));
+                          return std::make_unique<App>(readiness, executor, config.database,
+                                                       platform::service::MakeClientOptions("cart"),
+                                                       config.customers);
                         });
   rest.Run();
 }

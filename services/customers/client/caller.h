@@ -5,7 +5,7 @@
 
 namespace customers::client {
 
-// Who makes a request, as customers told of the token.
+// The user that a request's token belongs to, as the customers service knows them now.
 struct Caller {
   std::int32_t id = 0;
   std::string email;

@@ -6,15 +6,15 @@ namespace {
 using platform::telemetry::Metric;
 
 constexpr Metric kInFlight{"token_validation_client_in_flight",
-                           "Tokens that customers is being asked about."};
+                           "Tokens being validated by the customers service."};
 constexpr Metric kDuration{"token_validation_client_duration_seconds",
-                           "Time from a question about a token to its answer."};
+                           "Time from the start of a validation to its verdict."};
 constexpr Metric kBatches{"token_validation_client_batch_tokens",
-                          "Tokens that were sent together over a stream."};
+                          "Tokens sent together over a stream."};
 constexpr Metric kRepeats{"token_validation_client_repeats_total",
-                          "Tokens that were asked about once more because a stream was lost."};
+                          "Tokens sent once more because a stream was lost."};
 constexpr Metric kVerdicts{"token_validation_client_verdicts_total",
-                           "Tokens that customers was asked about."};
+                           "Validated tokens, by outcome."};
 
 }  // namespace
 
@@ -28,11 +28,11 @@ void ValidationMetrics::ReportTo(platform::telemetry::Report& report) const {
   report.AddCounter(kVerdicts, {{"outcome", "failed"}}, failed);
 }
 
-void CountedValidation::End(const platform::Result<Caller>& answer) {
+void CountedValidation::End(const platform::Result<Caller>& verdict) {
   metrics_->durations.Observe(std::chrono::steady_clock::now() - begun_);
-  if (answer) {
+  if (verdict) {
     metrics_->accepted.Add();
-  } else if (answer.error().code == platform::ErrorCode::kPermissionDenied) {
+  } else if (verdict.error().code == platform::ErrorCode::kPermissionDenied) {
     metrics_->refused.Add();
   } else {
     metrics_->failed.Add();

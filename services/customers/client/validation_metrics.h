@@ -10,7 +10,7 @@
 
 namespace customers::client {
 
-// What a worker counts of the tokens that it asks customers about. Any thread.
+// What a TokenValidator counts of its validations. Any thread.
 struct ValidationMetrics {
   platform::telemetry::Gauge in_flight;
   platform::telemetry::Histogram durations;
@@ -23,7 +23,7 @@ struct ValidationMetrics {
   void ReportTo(platform::telemetry::Report& report) const;
 };
 
-// One question, from its construction until its answer.
+// Counts one validation, from its construction until its verdict.
 class CountedValidation {
  public:
   explicit CountedValidation(std::shared_ptr<ValidationMetrics> metrics)
@@ -34,7 +34,7 @@ class CountedValidation {
   CountedValidation(const CountedValidation&) = delete;
   CountedValidation& operator=(const CountedValidation&) = delete;
 
-  void End(const platform::Result<Caller>& answer);
+  void End(const platform::Result<Caller>& verdict);
 
  private:
   const std::shared_ptr<ValidationMetrics> metrics_;

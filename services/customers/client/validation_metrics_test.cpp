@@ -12,10 +12,10 @@ using testing::HasSubstr;
 
 TEST(ValidationMetrics, CountVerdicts) {
   const auto metrics = std::make_shared<ValidationMetrics>();
-  const auto end = [&](const Result<Caller>& answer) {
+  const auto end = [&](const Result<Caller>& verdict) {
     CountedValidation counted(metrics);
     EXPECT_EQ(metrics->in_flight.value(), 1);
-    counted.End(answer);
+    counted.End(verdict);
   };
   end(Caller{.id = 1});
   end(Caller{.id = 2});

@@ -18,7 +18,7 @@ Task<Result<Caller>> Authenticate(App& app, const Request& request) {
   if (!header) {
     co_return std::unexpected(Error::PermissionDenied("Invalid authorization header"));
   }
-  Result<Caller> caller = co_await app.validator->Validate(
+  Result<Caller> caller = co_await app.validator.Validate(
       *header, {.request_id = request.id, .traceparent = request.trace.traceparent()});
   if (caller) request.NoteUser(caller->id);
   co_return caller;

@@ -1,4 +1,4 @@
-#include "services/customers/client/user_auth_client.h"
+#include "services/customers/client/unary_validator.h"
 
 #include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ using platform::Result;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// customers, as scripted: says what the token's text asks for.
+// The customers service: does what a token's text asks for.
 class FakeUserAuth final : public UserAuth::CallbackService {
  public:
   ::grpc::ServerUnaryReactor* ValidateToken(::grpc::CallbackServerContext* context,
@@ -37,7 +37,7 @@ class FakeUserAuth final : public UserAuth::CallbackService {
     }
     ::grpc::Status status;
     if (token.starts_with("fail ")) {
-      // As customers says that it is busy.
+      // As the customers service does when it is busy.
       context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
       status = {static_cast<StatusCode>(std::stoi(token.substr(5))), "Token is revoked"};
     } else {
@@ -54,15 +54,15 @@ class FakeUserAuth final : public UserAuth::CallbackService {
 
  private:
   static std::string OriginOf(const ::grpc::CallbackServerContext& context) {
-    std::string told;
+    std::string origin;
     for (const char* name : {"x-request-id", "traceparent"}) {
       const auto [begin, end] = context.client_metadata().equal_range(name);
       for (auto field = begin; field != end; ++field) {
-        told +=
+        origin +=
             std::string(name) + "=" + std::string(field->second.data(), field->second.size()) + " ";
       }
     }
-    return told;
+    return origin;
   }
 
  private:
@@ -74,11 +74,11 @@ class FakeUserAuth final : public UserAuth::CallbackService {
   std::atomic<int> calls_ = 0;
 };
 
-class UserAuthClientTest : public ::testing::Test {
+class UnaryValidatorTest : public ::testing::Test {
  protected:
   void SetUp() override {
     Serve();
-    client_ = Connect(port_);
+    validator_ = Connect(port_);
   }
 
   void Serve() {
@@ -88,30 +88,29 @@ class UserAuthClientTest : public ::testing::Test {
     port_ = *port;
   }
 
-  std::unique_ptr<UserAuthClient> Connect(std::uint16_t port) const {
-    return MakeUserAuthClient({.host = "localhost", .port = port, .tls = files_.files()});
+  std::unique_ptr<UnaryValidator> Connect(std::uint16_t port) const {
+    return std::make_unique<UnaryValidator>(
+        TokenValidatorOptions{.host = "localhost", .port = port, .tls = files_.files()});
   }
 
-  static Result<Caller> Validate(UserAuthClient& client, std::string_view authorization,
+  static Result<Caller> Validate(UnaryValidator& validator, std::string_view authorization,
                                  Origin origin = {}, std::chrono::milliseconds timeout = 2s) {
     asio::io_context io;
     auto result = asio::co_spawn(
-        io, client.Validate(authorization, origin, UserAuthClient::Clock::now() + timeout),
+        io, validator.Validate(authorization, origin, UnaryValidator::Clock::now() + timeout),
         asio::use_future);
     io.run();
     return result.get();
   }
 
   Result<Caller> Validate(std::string_view authorization) {
-    return Validate(*client_, authorization);
+    return Validate(*validator_, authorization);
   }
 
+  // As TokenValidator probes.
   bool IsReachable() {
-    asio::io_context io;
-    auto result = asio::co_spawn(io, client_->IsReachable(UserAuthClient::Clock::now() + 1s),
-                                 asio::use_future);
-    io.run();
-    return result.get();
+    const auto verdict = Validate(*validator_, "", {}, 1s);
+    return verdict || verdict.error().code != ErrorCode::kUnavailable;
   }
 
   FakeUserAuth customers_;
@@ -119,32 +118,32 @@ class UserAuthClientTest : public ::testing::Test {
   platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
   platform::grpc::Server server_{{.tls = files_.files()}};
   std::uint16_t port_ = 0;
-  std::unique_ptr<UserAuthClient> client_;
+  std::unique_ptr<UnaryValidator> validator_;
 };
 
-TEST_F(UserAuthClientTest, TellsOnWhoseBehalfItAsks) {
-  const auto told = [&](Origin origin) {
-    return Validate(*client_, "origin", origin).value_or(Caller{}).email;
+TEST_F(UnaryValidatorTest, PassesTheOriginOn) {
+  const auto passed_on = [&](Origin origin) {
+    return Validate(*validator_, "origin", origin).value_or(Caller{}).email;
   };
-  EXPECT_EQ(told({.request_id = "request-7", .traceparent = "00-ab-cd-01"}),
+  EXPECT_EQ(passed_on({.request_id = "request-7", .traceparent = "00-ab-cd-01"}),
             "x-request-id=request-7 traceparent=00-ab-cd-01 ");
-  EXPECT_EQ(told({}), "");
+  EXPECT_EQ(passed_on({}), "");
 }
 
-TEST_F(UserAuthClientTest, PassesTheHeaderOnAsItIs) {
+TEST_F(UnaryValidatorTest, PassesTheHeaderOnAsItIs) {
   const auto caller = Validate("Bearer  a.b.c ");
   ASSERT_TRUE(caller);
   EXPECT_EQ(*caller, (Caller{.id = 7, .email = "Bearer  a.b.c ", .is_admin = true}));
 }
 
-TEST_F(UserAuthClientTest, TellsWhyATokenIsRefused) {
+TEST_F(UnaryValidatorTest, ReturnsTheReasonOfARefusal) {
   const auto caller = Validate("fail 3");
   ASSERT_FALSE(caller);
   EXPECT_EQ(caller.error().code, ErrorCode::kPermissionDenied);
   EXPECT_EQ(caller.error().reason, "Token is revoked");
 }
 
-TEST_F(UserAuthClientTest, RefusesAHeaderThatCannotBeATokenWithoutACall) {
+TEST_F(UnaryValidatorTest, RejectsAHeaderThatCannotBeATokenWithoutACall) {
   for (const std::string_view header : {"Bearer \xff\xfe", "\xe9"}) {
     const auto caller = Validate(header);
     ASSERT_FALSE(caller);
@@ -154,12 +153,12 @@ TEST_F(UserAuthClientTest, RefusesAHeaderThatCannotBeATokenWithoutACall) {
   EXPECT_EQ(customers_.calls(), 0);
 }
 
-TEST_F(UserAuthClientTest, AsksAboutAnyText) {
+TEST_F(UnaryValidatorTest, SendsAnyText) {
   EXPECT_EQ(Validate("Bearer t\xc3\xb6ken").value_or(Caller{}).email, "Bearer t\xc3\xb6ken");
 }
 
-// Fails closed: whatever is not an answer is no verdict either.
-TEST_F(UserAuthClientTest, AnyOtherStatusIsUnavailable) {
+// Fails closed: no other status is a verdict.
+TEST_F(UnaryValidatorTest, AnyOtherStatusIsUnavailable) {
   for (int code = 1; code <= 16; ++code) {
     if (code == StatusCode::INVALID_ARGUMENT) {
       continue;
@@ -172,14 +171,14 @@ TEST_F(UserAuthClientTest, AnyOtherStatusIsUnavailable) {
   }
 }
 
-TEST_F(UserAuthClientTest, AnOverloadedServerIsNotAskedAgain) {
+TEST_F(UnaryValidatorTest, ACallToAnOverloadedServerIsNotRepeated) {
   EXPECT_FALSE(Validate("fail 14"));
   EXPECT_EQ(customers_.calls(), 1);
 }
 
-TEST_F(UserAuthClientTest, AskedAgainOnceWhenTheConnectionBreaks) {
+TEST_F(UnaryValidatorTest, RepeatedOnceWhenTheConnectionBreaks) {
   platform::grpc::testing::Proxy proxy(port_);
-  client_ = Connect(proxy.port());
+  validator_ = Connect(proxy.port());
   std::jthread breaker([&] {
     while (customers_.calls() == 0) {
       std::this_thread::sleep_for(1ms);
@@ -191,15 +190,15 @@ TEST_F(UserAuthClientTest, AskedAgainOnceWhenTheConnectionBreaks) {
   EXPECT_EQ(customers_.calls(), 2);
 }
 
-TEST_F(UserAuthClientTest, ASilentServerIsUnavailableAtTheDeadline) {
+TEST_F(UnaryValidatorTest, ASilentServerIsUnavailableAtTheDeadline) {
   const auto start = std::chrono::steady_clock::now();
-  const auto caller = Validate(*client_, "silent", {}, 300ms);
+  const auto caller = Validate(*validator_, "silent", {}, 300ms);
   EXPECT_LT(std::chrono::steady_clock::now() - start, 1500ms);
   ASSERT_FALSE(caller);
   EXPECT_EQ(caller.error().code, ErrorCode::kUnavailable);
 }
 
-TEST_F(UserAuthClientTest, ComesBackAfterARestartWithinTwoSeconds) {
+TEST_F(UnaryValidatorTest, ComesBackAfterARestartWithinTwoSeconds) {
   ASSERT_TRUE(Validate("Bearer x"));
   EXPECT_TRUE(IsReachable());
   server_.Shutdown(0ms);

@@ -1,4 +1,4 @@
-#include "services/customers/client/customers_client.h"
+#include "services/customers/client/token_validator.h"
 
 #include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ constexpr Origin kOrigin = {
     .request_id = "request-7",
     .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"};
 
-// customers without a stream.
+// The customers service without the stream.
 class FakeUnary final : public UserAuth::Service {
  public:
   ::grpc::Status ValidateToken(::grpc::ServerContext* context, const AuthRequest* request,
@@ -53,7 +53,7 @@ class FakeUnary final : public UserAuth::Service {
   std::atomic<int> calls = 0;
 };
 
-// customers with a stream, as scripted: does what a token's text asks for.
+// The customers service with the stream: does what a token's text asks for.
 class FakeStream final : public v1::TokenValidation::Service {
  public:
   ::grpc::Status ValidateTokens(
@@ -102,15 +102,15 @@ class FakeStream final : public v1::TokenValidation::Service {
   std::atomic<int> queries = 0;
 };
 
-class CustomersClientTest : public ::testing::Test {
+class TokenValidatorTest : public ::testing::Test {
  protected:
-  ~CustomersClientTest() override {
-    if (client_) Disconnect();
+  ~TokenValidatorTest() override {
+    if (validator_) Disconnect();
     work_.reset();
     worker_.join();
   }
 
-  // Starts customers, on the same port each time.
+  // Starts the customers service, on the same port each time.
   void Serve(std::vector<::grpc::Service*> services) {
     server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = files_.files()});
     const auto port = server_->Start(services);
@@ -124,28 +124,32 @@ class CustomersClientTest : public ::testing::Test {
   }
 
   void Connect(TokenValidatorOptions options = {}, std::uint16_t port = 0) {
-    options.stream.customers.host = "localhost";
-    options.stream.customers.port = port == 0 ? port_ : port;
-    options.stream.customers.tls = files_.files();
-    OnWorker([&] { client_ = MakeTokenValidator(io_.get_executor(), options); });
+    options.host = "localhost";
+    options.port = port == 0 ? port_ : port;
+    options.tls = files_.files();
+    OnWorker([&] { validator_ = std::make_unique<TokenValidator>(io_.get_executor(), options); });
   }
 
   void Disconnect() {
-    OnWorker([&] { client_.reset(); });
+    OnWorker([&] { validator_.reset(); });
   }
 
-  std::future<Result<Caller>> Ask(std::string authorization) {
+  std::future<Result<Caller>> Start(std::string authorization) {
     return asio::co_spawn(
         io_,
-        [](TokenValidator& client, std::string text) -> platform::Task<Result<Caller>> {
-          co_return co_await client.Validate(text, kOrigin);
-        }(*client_, std::move(authorization)),
+        [](TokenValidator& validator, std::string text) -> platform::Task<Result<Caller>> {
+          co_return co_await validator.Validate(text, kOrigin);
+        }(*validator_, std::move(authorization)),
         asio::use_future);
   }
 
-  Result<Caller> Validate(std::string authorization) { return Ask(std::move(authorization)).get(); }
+  Result<Caller> Validate(std::string authorization) {
+    return Start(std::move(authorization)).get();
+  }
 
-  bool IsReachable() { return asio::co_spawn(io_, client_->IsReachable(), asio::use_future).get(); }
+  bool IsReachable() {
+    return asio::co_spawn(io_, validator_->IsReachable(), asio::use_future).get();
+  }
 
   void OnWorker(const std::function<void()>& task) {
     asio::post(io_, asio::use_future(task)).get();
@@ -189,10 +193,10 @@ class CustomersClientTest : public ::testing::Test {
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   std::atomic<int> faults_ = 0;
   std::thread worker_{[this] { Work(); }};
-  std::unique_ptr<TokenValidator> client_;
+  std::unique_ptr<TokenValidator> validator_;
 };
 
-TEST_F(CustomersClientTest, EachOutcomeOverOneStream) {
+TEST_F(TokenValidatorTest, EachOutcomeOverOneStream) {
   Serve({&unary_, &stream_});
   Connect();
   EXPECT_EQ(Validate("Bearer  a.b.c "),
@@ -213,14 +217,14 @@ TEST_F(CustomersClientTest, EachOutcomeOverOneStream) {
   EXPECT_EQ(unary_.calls, 0);
 }
 
-TEST_F(CustomersClientTest, TellsOnWhoseBehalfItAsks) {
+TEST_F(TokenValidatorTest, PassesTheOriginOn) {
   Serve({&stream_});
   Connect();
   EXPECT_EQ(Validate("origin").value_or(Caller{}).email,
             "request-7 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 }
 
-TEST_F(CustomersClientTest, WhatCannotBeATokenIsNotAsked) {
+TEST_F(TokenValidatorTest, WhatCannotBeATokenIsNotSent) {
   Serve({&stream_});
   Connect();
   for (const std::string& header : {std::string(), std::string(70'000, 'x')}) {
@@ -231,7 +235,7 @@ TEST_F(CustomersClientTest, WhatCannotBeATokenIsNotAsked) {
   EXPECT_EQ(stream_.queries, 0);
 }
 
-TEST_F(CustomersClientTest, AnyOtherBytesAreAsked) {
+TEST_F(TokenValidatorTest, AnyOtherBytesAreSent) {
   Serve({&stream_});
   Connect();
   const auto caller = Validate("not \xe9");
@@ -239,16 +243,16 @@ TEST_F(CustomersClientTest, AnyOtherBytesAreAsked) {
   EXPECT_EQ(caller.error().reason, "Token is revoked");
 }
 
-TEST_F(CustomersClientTest, WhatIsAskedTogetherTravelsTogether) {
+TEST_F(TokenValidatorTest, ValidationsStartedTogetherTravelTogether) {
   constexpr int kCount = 2000;
   Serve({&stream_});
   Connect();
-  std::vector<std::future<Result<Caller>>> answers;
+  std::vector<std::future<Result<Caller>>> verdicts;
   OnWorker([&] {
-    for (int i = 0; i < kCount; ++i) answers.push_back(Ask("user " + std::to_string(i)));
+    for (int i = 0; i < kCount; ++i) verdicts.push_back(Start("user " + std::to_string(i)));
   });
   for (int i = 0; i < kCount; ++i) {
-    const auto caller = answers[static_cast<std::size_t>(i)].get();
+    const auto caller = verdicts[static_cast<std::size_t>(i)].get();
     ASSERT_TRUE(caller);
     EXPECT_EQ(caller->email, "user " + std::to_string(i));
   }
@@ -256,20 +260,20 @@ TEST_F(CustomersClientTest, WhatIsAskedTogetherTravelsTogether) {
   EXPECT_LE(stream_.messages, 10);
 }
 
-TEST_F(CustomersClientTest, LargeHeadersTravelInSeveralMessages) {
+TEST_F(TokenValidatorTest, LargeHeadersTravelInSeveralMessages) {
   Serve({&stream_});
   Connect({.max_in_flight_bytes = std::size_t{8} << 20});
-  std::vector<std::future<Result<Caller>>> answers;
+  std::vector<std::future<Result<Caller>>> verdicts;
   const std::string padding(60'000, 'x');
   OnWorker([&] {
-    for (int i = 0; i < 100; ++i) answers.push_back(Ask(std::to_string(i) + padding));
+    for (int i = 0; i < 100; ++i) verdicts.push_back(Start(std::to_string(i) + padding));
   });
-  // The answers are as long as the questions, so the fake's may be too long for a message.
-  for (auto& answer : answers) answer.wait();
+  // The fake's verdicts repeat the tokens, so they may be too long for a message.
+  for (auto& verdict : verdicts) verdict.wait();
   EXPECT_GE(stream_.queries, 100);
 }
 
-TEST_F(CustomersClientTest, UnaryWhereThereIsNoStreamUntilThereIs) {
+TEST_F(TokenValidatorTest, UnaryWhereThereIsNoStreamUntilThereIs) {
   Serve({&unary_});
   Connect({.unary_period = 300ms});
   EXPECT_EQ(Validate("one").value_or(Caller{}).id, 7);
@@ -285,7 +289,7 @@ TEST_F(CustomersClientTest, UnaryWhereThereIsNoStreamUntilThereIs) {
   EXPECT_EQ(unary_.calls, calls);
 }
 
-TEST_F(CustomersClientTest, UnaryWhereTheStreamIsGone) {
+TEST_F(TokenValidatorTest, UnaryWhereTheStreamIsGone) {
   Serve({&unary_, &stream_});
   Connect();
   EXPECT_EQ(Validate("one").value_or(Caller{}).id, 8);
@@ -295,9 +299,9 @@ TEST_F(CustomersClientTest, UnaryWhereTheStreamIsGone) {
   EXPECT_TRUE(IsReachable());
 }
 
-TEST_F(CustomersClientTest, ASilentCustomersIsUnavailableAtTheDeadline) {
+TEST_F(TokenValidatorTest, ASilentServiceIsUnavailableAtTheDeadline) {
   Serve({&stream_});
-  Connect({.stream = {.customers = {.timeout = 300ms}}});
+  Connect({.timeout = 300ms});
   const auto start = Clock::now();
   ExpectUnavailable(Validate("silent"));
   EXPECT_GE(Clock::now() - start, 290ms);
@@ -307,10 +311,10 @@ TEST_F(CustomersClientTest, ASilentCustomersIsUnavailableAtTheDeadline) {
   EXPECT_EQ(stream_.streams, 2);
 }
 
-TEST_F(CustomersClientTest, OneLostVerdictHurtsNobodyElse) {
+TEST_F(TokenValidatorTest, OneLostVerdictHurtsNobodyElse) {
   Serve({&stream_});
-  Connect({.stream = {.customers = {.timeout = 300ms}}});
-  auto lost = Ask("silent");
+  Connect({.timeout = 300ms});
+  auto lost = Start("silent");
   while (lost.wait_for(10ms) != std::future_status::ready) EXPECT_TRUE(Validate("good"));
   ExpectUnavailable(lost.get());
   // Nor does it slow them: no message waits for its verdict any more.
@@ -324,10 +328,10 @@ TEST_F(CustomersClientTest, OneLostVerdictHurtsNobodyElse) {
   EXPECT_EQ(stream_.streams, 1);
 }
 
-TEST_F(CustomersClientTest, APauseOfASecondEndsNoStream) {
+TEST_F(TokenValidatorTest, APauseOfASecondEndsNoStream) {
   Serve({&stream_});
   Connect();
-  auto paused = Ask("pause");
+  auto paused = Start("pause");
   ASSERT_TRUE(Eventually([&] { return stream_.queries == 1; }));
   EXPECT_FALSE(IsReachable());
   EXPECT_TRUE(paused.get());
@@ -335,56 +339,56 @@ TEST_F(CustomersClientTest, APauseOfASecondEndsNoStream) {
   EXPECT_EQ(stream_.streams, 1);
 }
 
-TEST_F(CustomersClientTest, TooManyInFlightAreUnavailableAtOnce) {
+TEST_F(TokenValidatorTest, TooManyInFlightAreUnavailableAtOnce) {
   Serve({&stream_});
-  Connect({.stream = {.customers = {.timeout = 1000ms}}, .max_in_flight = 4});
+  Connect({.timeout = 1000ms, .max_in_flight = 4});
   std::vector<std::future<Result<Caller>>> waiting;
-  for (int i = 0; i < 4; ++i) waiting.push_back(Ask("silent"));
+  for (int i = 0; i < 4; ++i) waiting.push_back(Start("silent"));
   ASSERT_TRUE(Eventually([&] { return stream_.queries == 4; }));
   const auto start = Clock::now();
   ExpectUnavailable(Validate("good"));
   EXPECT_LT(Clock::now() - start, 500ms);
   EXPECT_EQ(stream_.queries, 4);
-  // Which does not mean that customers is away.
+  // Which does not mean that the customers service is away.
   EXPECT_TRUE(IsReachable());
-  for (auto& answer : waiting) ExpectUnavailable(answer.get());
+  for (auto& verdict : waiting) ExpectUnavailable(verdict.get());
   EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
 }
 
-TEST_F(CustomersClientTest, OverdueQuestionsCountUntilTheStreamEnds) {
+TEST_F(TokenValidatorTest, OverdueValidationsCountUntilTheStreamEnds) {
   Serve({&stream_});
-  Connect({.stream = {.customers = {.timeout = 300ms}}, .max_in_flight = 4});
-  auto lost = Ask("silent");
+  Connect({.timeout = 300ms, .max_in_flight = 4});
+  auto lost = Start("silent");
   while (lost.wait_for(10ms) != std::future_status::ready) EXPECT_TRUE(Validate("good"));
   std::vector<std::future<Result<Caller>>> waiting;
-  for (int i = 0; i < 3; ++i) waiting.push_back(Ask("silent"));
+  for (int i = 0; i < 3; ++i) waiting.push_back(Start("silent"));
   ExpectUnavailable(Validate("good"));
-  for (auto& answer : waiting) ExpectUnavailable(answer.get());
-  // Half of the bound overdue is the end of the stream.
+  for (auto& verdict : waiting) ExpectUnavailable(verdict.get());
+  // A stream ends when overdue validations reach half of the bound.
   EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
   EXPECT_EQ(stream_.streams, 2);
 }
 
-TEST_F(CustomersClientTest, TooManyUnaryCallsAreUnavailableAtOnce) {
+TEST_F(TokenValidatorTest, TooManyUnaryCallsAreUnavailableAtOnce) {
   Serve({&unary_});
-  Connect({.stream = {.customers = {.timeout = 1000ms}}, .max_in_flight = 4});
+  Connect({.timeout = 1000ms, .max_in_flight = 4});
   ASSERT_TRUE(Validate("good"));
   std::vector<std::future<Result<Caller>>> waiting;
-  for (int i = 0; i < 4; ++i) waiting.push_back(Ask("silent"));
+  for (int i = 0; i < 4; ++i) waiting.push_back(Start("silent"));
   ASSERT_TRUE(Eventually([&] { return unary_.calls == 5; }));
   const auto start = Clock::now();
   ExpectUnavailable(Validate("good"));
   EXPECT_LT(Clock::now() - start, 500ms);
   EXPECT_EQ(unary_.calls, 5);
   EXPECT_TRUE(IsReachable());
-  for (auto& answer : waiting) ExpectUnavailable(answer.get());
+  for (auto& verdict : waiting) ExpectUnavailable(verdict.get());
   EXPECT_TRUE(Validate("good"));
 }
 
-TEST_F(CustomersClientTest, TooManyBytesInFlightAreUnavailableAtOnce) {
+TEST_F(TokenValidatorTest, TooManyBytesInFlightAreUnavailableAtOnce) {
   Serve({&stream_});
-  Connect({.stream = {.customers = {.timeout = 1000ms}}, .max_in_flight_bytes = 1000});
-  auto waiting = Ask("silent" + std::string(900, ' '));
+  Connect({.timeout = 1000ms, .max_in_flight_bytes = 1000});
+  auto waiting = Start("silent" + std::string(900, ' '));
   ASSERT_TRUE(Eventually([&] { return stream_.queries == 1; }));
   ExpectUnavailable(Validate(std::string(100, 'x')));
   EXPECT_EQ(stream_.queries, 1);
@@ -393,9 +397,9 @@ TEST_F(CustomersClientTest, TooManyBytesInFlightAreUnavailableAtOnce) {
   EXPECT_TRUE(Validate(std::string(1000, 'x')));
 }
 
-TEST_F(CustomersClientTest, AUnaryCallHasTheTimeThatTheStreamHasLeft) {
+TEST_F(TokenValidatorTest, AUnaryCallHasTheTimeThatTheStreamLeft) {
   Serve({&unary_, &stream_});
-  Connect({.stream = {.customers = {.timeout = 600ms}}});
+  Connect({.timeout = 600ms});
   const auto start = Clock::now();
   ExpectUnavailable(Validate("silent after a while"));
   EXPECT_EQ(unary_.calls, 1);
@@ -403,10 +407,10 @@ TEST_F(CustomersClientTest, AUnaryCallHasTheTimeThatTheStreamHasLeft) {
   EXPECT_LT(Clock::now() - start, 900ms);
 }
 
-TEST_F(CustomersClientTest, AVerdictThatNobodyAskedForEndsTheStream) {
+TEST_F(TokenValidatorTest, AVerdictOnAnUnknownIdEndsTheStream) {
   Serve({&stream_});
   Connect();
-  // Asked once more, then given up.
+  // Sent once more, then given up.
   ExpectUnavailable(Validate("wrong id"));
   EXPECT_EQ(stream_.queries, 2);
   EXPECT_EQ(stream_.streams, 2);
@@ -416,7 +420,7 @@ TEST_F(CustomersClientTest, AVerdictThatNobodyAskedForEndsTheStream) {
   EXPECT_TRUE(Eventually([&] { return Validate("good") && stream_.streams == streams + 1; }));
 }
 
-TEST_F(CustomersClientTest, AskedAgainOnceWhenTheStreamBreaks) {
+TEST_F(TokenValidatorTest, RepeatedOnceWhenTheStreamBreaks) {
   Serve({&stream_});
   Connect();
   ASSERT_TRUE(Validate("good"));
@@ -425,49 +429,49 @@ TEST_F(CustomersClientTest, AskedAgainOnceWhenTheStreamBreaks) {
   EXPECT_EQ(stream_.streams, 3 - 1);
 }
 
-TEST_F(CustomersClientTest, AskedAgainOnceWhenTheConnectionBreaks) {
+TEST_F(TokenValidatorTest, RepeatedOnceWhenTheConnectionBreaks) {
   Serve({&stream_});
   Proxy proxy(port_);
   Connect({}, proxy.port());
-  auto answer = Ask("silent at first");
+  auto verdict = Start("silent at first");
   ASSERT_TRUE(Eventually([&] { return stream_.queries == 1; }));
   proxy.BreakConnections();
-  EXPECT_TRUE(answer.get());
+  EXPECT_TRUE(verdict.get());
   EXPECT_EQ(stream_.queries, 2);
 }
 
-// What was never handed to gRPC has not been asked.
-TEST_F(CustomersClientTest, WhatAStreamThatHasEndedCouldNotSendIsNoAttempt) {
+// What was never handed to gRPC does not count as sent.
+TEST_F(TokenValidatorTest, WhatAnEndedStreamCouldNotSendIsNoAttempt) {
   Serve({&stream_});
   Proxy proxy(port_);
   Connect({}, proxy.port());
   ASSERT_TRUE(Validate("good"));
   std::this_thread::sleep_for(5ms);  // A message may go at once.
-  std::future<Result<Caller>> answer;
+  std::future<Result<Caller>> verdict;
   OnWorker([&] {
-    // Between the question and its message the stream ends, unnoticed by the worker.
+    // Between the validation and its message the stream ends, unnoticed by the worker.
     asio::post(io_, [&] {
       proxy.BreakConnections();
       std::this_thread::sleep_for(300ms);
     });
-    answer = Ask("end the second");
+    verdict = Start("end the second");
   });
-  EXPECT_TRUE(answer.get());
+  EXPECT_TRUE(verdict.get());
   EXPECT_EQ(stream_.streams, 3);
   EXPECT_EQ(stream_.queries, 3);
 }
 
-TEST_F(CustomersClientTest, CountsWhatIsAskedAgain) {
+TEST_F(TokenValidatorTest, CountsRepeatedValidations) {
   Serve({&stream_});
-  const auto metrics = std::make_shared<ValidationMetrics>();
-  Connect({.stream = {.metrics = metrics}});
+  Connect();
+  const ValidationMetrics& metrics = validator_->metrics();
   ASSERT_TRUE(Validate("good"));
-  EXPECT_EQ(metrics->repeated.value(), 0U);
+  EXPECT_EQ(metrics.repeated.value(), 0U);
   ExpectUnavailable(Validate("end"));
-  EXPECT_EQ(metrics->repeated.value(), 1U);
+  EXPECT_EQ(metrics.repeated.value(), 1U);
 }
 
-TEST_F(CustomersClientTest, FailsAtOnceWhileAwayAndComesBackByItself) {
+TEST_F(TokenValidatorTest, FailsAtOnceWhileAwayAndComesBackByItself) {
   Serve({&stream_});
   Connect();
   ASSERT_TRUE(Validate("good"));
@@ -486,30 +490,30 @@ TEST_F(CustomersClientTest, FailsAtOnceWhileAwayAndComesBackByItself) {
   EXPECT_TRUE(Validate("good"));
 }
 
-TEST_F(CustomersClientTest, DestroyedWithCallsWaiting) {
+TEST_F(TokenValidatorTest, DestroyedWithCallsWaiting) {
   Serve({&stream_});
   Connect();
   std::vector<std::future<Result<Caller>>> waiting;
-  for (int i = 0; i < 100; ++i) waiting.push_back(Ask("silent"));
+  for (int i = 0; i < 100; ++i) waiting.push_back(Start("silent"));
   ASSERT_TRUE(Eventually([&] { return stream_.queries == 100; }));
   Disconnect();
-  for (auto& answer : waiting) ExpectUnavailable(answer.get());
+  for (auto& verdict : waiting) ExpectUnavailable(verdict.get());
 }
 
-TEST_F(CustomersClientTest, DestroyedByACallerWithOthersAnswered) {
+TEST_F(TokenValidatorTest, DestroyedByACallerWithOthersAnswered) {
   Serve({&stream_});
   Connect();
   std::future<Result<Caller>> other;
   std::promise<void> destroyed;
   OnWorker([&] {
-    other = Ask("other");
-    // Its verdict comes first: the fake answers backwards.
+    other = Start("other");
+    // Its verdict comes first, because the fake goes backwards.
     asio::co_spawn(
         io_,
-        [](std::unique_ptr<TokenValidator>& client) -> platform::Task<void> {
-          EXPECT_TRUE(co_await client->Validate("good", kOrigin));
-          client.reset();
-        }(client_),
+        [](std::unique_ptr<TokenValidator>& validator) -> platform::Task<void> {
+          EXPECT_TRUE(co_await validator->Validate("good", kOrigin));
+          validator.reset();
+        }(validator_),
         [&](const std::exception_ptr&) { destroyed.set_value(); });
   });
   destroyed.get_future().wait();
@@ -517,33 +521,33 @@ TEST_F(CustomersClientTest, DestroyedByACallerWithOthersAnswered) {
   EXPECT_EQ(stream_.messages, 1);
 }
 
-TEST_F(CustomersClientTest, AnExceptionOfACallerHurtsNobodyElse) {
+TEST_F(TokenValidatorTest, AnExceptionOfACallerHurtsNobodyElse) {
   Serve({&stream_});
   Connect();
   ASSERT_TRUE(Validate("good"));
   std::future<Result<Caller>> other;
   OnWorker([&] {
-    other = Ask("other");
+    other = Start("other");
     asio::co_spawn(
         io_,
-        [](TokenValidator& client) -> platform::Task<void> {
-          co_await client.Validate("good", kOrigin);
-        }(*client_),
+        [](TokenValidator& validator) -> platform::Task<void> {
+          co_await validator.Validate("good", kOrigin);
+        }(*validator_),
         [](const std::exception_ptr&) { throw Fault(); });
   });
   EXPECT_TRUE(other.get());
   EXPECT_TRUE(Eventually([&] { return faults_ == 1; }));
 }
 
-TEST_F(CustomersClientTest, DestroyedBeforeTheCallIsMade) {
+TEST_F(TokenValidatorTest, DestroyedBeforeTheCallIsMade) {
   Serve({&stream_});
   Connect();
-  std::future<Result<Caller>> answer;
+  std::future<Result<Caller>> verdict;
   OnWorker([&] {
-    answer = Ask("good");
-    asio::post(io_, [&] { client_.reset(); });
+    verdict = Start("good");
+    asio::post(io_, [&] { validator_.reset(); });
   });
-  ExpectUnavailable(answer.get());
+  ExpectUnavailable(verdict.get());
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+#include "services/customers/client/token_validator.h"
+
+#include <utility>
+
+#include "platform/log/log.h"
+#include "services/customers/client/stream_validator.h"
+#include "services/customers/client/unary_validator.h"
+
+namespace customers::client {
+namespace {
+
+using platform::Error;
+using platform::ErrorCode;
+using platform::Result;
+using platform::Task;
+
+constexpr std::chrono::seconds kReachableTimeout{1};
+constexpr std::size_t kMaxAuthorizationBytes = std::size_t{64} << 10;
+
+bool IsUnavailable(const Result<Caller>& verdict) {
+  return !verdict && verdict.error().code == ErrorCode::kUnavailable;
+}
+
+}  // namespace
+
+// The validations in flight, and the bytes of their headers.
+class TokenValidator::InFlight {
+ public:
+  // Counts one validation while it exists.
+  class Place {
+   public:
+    Place(std::shared_ptr<InFlight> all, std::size_t bytes) : all_(std::move(all)), bytes_(bytes) {
+      ++all_->validations_;
+      all_->bytes_ += bytes_;
+    }
+    ~Place() {
+      --all_->validations_;
+      all_->bytes_ -= bytes_;
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+   private:
+    const std::shared_ptr<InFlight> all_;
+    const std::size_t bytes_;
+  };
+
+  std::size_t validations() const { return validations_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t validations_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+TokenValidator::TokenValidator(const boost::asio::any_io_executor& executor,
+                               TokenValidatorOptions options)
+    : options_(std::move(options)),
+      in_flight_(std::make_shared<InFlight>()),
+      stream_(std::make_shared<StreamValidator>(executor, options_, metrics_)),
+      unary_(std::make_unique<UnaryValidator>(options_)) {}
+
+TokenValidator::~TokenValidator() { stream_->Close(); }
+
+Task<Result<Caller>> TokenValidator::Validate(std::string_view authorization, Origin origin) {
+  if (authorization.empty() || authorization.size() > kMaxAuthorizationBytes) {
+    co_return std::unexpected(Error::PermissionDenied(kInvalidHeader));
+  }
+  CountedValidation counted(metrics_);
+  Result<Caller> verdict = std::unexpected(Error::Unavailable());
+  if (HasRoomFor(authorization)) {
+    const InFlight::Place place(in_flight_, authorization.size());
+    const std::string copy(authorization);
+    verdict = co_await ValidateUnbounded(copy, origin, Clock::now() + options_.timeout);
+  }
+  counted.End(verdict);
+  co_return verdict;
+}
+
+Task<bool> TokenValidator::IsReachable() {
+  // An empty token is enough to probe: a server that can refuse it can validate real ones.
+  co_return !IsUnavailable(co_await ValidateUnbounded("", {}, Clock::now() + kReachableTimeout));
+}
+
+Task<Result<Caller>> TokenValidator::ValidateUnbounded(std::string_view authorization,
+                                                       Origin origin, Clock::time_point deadline) {
+  if (Clock::now() >= unary_until_) {
+    std::optional<Result<Caller>> verdict =
+        co_await stream_->Validate(authorization, origin, deadline);
+    // Comes first: the validator may have been destroyed meanwhile.
+    if (verdict && IsUnavailable(*verdict)) co_return *std::move(verdict);
+    NoteWhetherStream(verdict.has_value());
+    if (verdict) co_return *std::move(verdict);
+  }
+  co_return co_await unary_->Validate(authorization, origin, deadline);
+}
+
+bool TokenValidator::HasRoomFor(std::string_view authorization) const {
+  return in_flight_->validations() + stream_->overdue() < options_.max_in_flight &&
+         in_flight_->bytes() + authorization.size() <= options_.max_in_flight_bytes;
+}
+
+void TokenValidator::NoteWhetherStream(bool has_stream) {
+  if (!has_stream) unary_until_ = Clock::now() + options_.unary_period;
+  if (std::exchange(is_unary_, !has_stream) == !has_stream) return;
+  platform::log::Info(has_stream ? "customers has a stream: validating over it"
+                                 : "customers has no stream: validating by unary calls");
+}
+
+}  // namespace customers::client

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "proto/customers/v1/token_validation.grpc.pb.h"
+
+namespace customers::client {
+
+// One stream of customers.v1.TokenValidation, from its start until gRPC is done with it. gRPC's
+// threads write and read the messages; the owner, on one event loop, hands messages over and takes
+// received ones, and is woken at most once for all that arrived since it last took them.
+class ValidationStream final
+    : public ::grpc::ClientBidiReactor<v1::ValidateTokensRequest, v1::ValidateTokensResponse> {
+ public:
+  struct Received {
+    std::vector<v1::ValidateTokensResponse> messages;
+    std::optional<::grpc::Status> end;  // Set when the stream has ended; nothing follows it.
+  };
+
+  // Starts a stream. `on_received` is posted to the executor when there is something to take, and
+  // not again before it has been taken. gRPC keeps the stream alive until its end. `ended` is
+  // fulfilled when gRPC uses nothing of it any more, which must be before the process exits.
+  static std::shared_ptr<ValidationStream> Start(v1::TokenValidation::StubInterface& stub,
+                                                 const boost::asio::any_io_executor& executor,
+                                                 std::function<void()> on_received,
+                                                 std::promise<void> ended);
+
+  // The following are for the owner. None of them blocks.
+
+  // Sends messages, after those handed over before. A stream that has ended only keeps them.
+  void Send(std::vector<v1::ValidateTokensRequest> messages);
+
+  // Returns the messages that have not been handed to gRPC; they will not be sent. For a stream
+  // that has ended or is abandoned.
+  std::vector<v1::ValidateTokensRequest> TakeUnsent();
+
+  // Returns what has been received since the last call.
+  Received Take();
+
+  // Cancels the stream. From now on, on_received is not posted and the executor not used.
+  void Abandon();
+
+ private:
+  ValidationStream(boost::asio::any_io_executor executor, std::function<void()> on_received,
+                   std::promise<void> ended);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(const ::grpc::Status& status) override;
+
+  // To be called with `mutex_` held.
+  void WriteNext();
+  void Notify();
+
+  ::grpc::ClientContext context_;
+  const boost::asio::any_io_executor executor_;
+  const std::function<void()> on_received_;
+  std::promise<void> ended_;
+  std::shared_ptr<ValidationStream> self_;  // Until OnDone().
+  v1::ValidateTokensResponse incoming_;     // The message being read.
+
+  // gRPC never invokes a reaction from inside StartRead() or StartWrite(), so both may be called
+  // with the mutex held. That orders them before RemoveHold(), after which neither may be called.
+  std::mutex mutex_;
+  // The first message is being written while is_writing_ is set.
+  std::deque<v1::ValidateTokensRequest> outbox_;
+  bool is_writing_ = false;
+  bool is_open_ = true;     // StartRead() and StartWrite() may still be called.
+  bool is_paused_ = false;  // No read is under way until received messages are taken.
+  bool is_abandoned_ = false;
+  bool is_notified_ = false;  // on_received_ has been posted, and nothing taken since.
+  Received received_;
+};
+
+}  // namespace customers::client
