@@ -40,7 +40,8 @@ struct Error {
   std::optional<std::chrono::seconds> retry_after;
 
   static Error NotFound() { return {.code = ErrorCode::kNotFound}; }
-  static Error PermissionDenied(std::string reason) {
+  static Error PermissionDenied(
+      std::string reason = "You do not have permission to perform this action.") {
     return {.code = ErrorCode::kPermissionDenied, .reason = std::move(reason)};
   }
   // A dependency is away or overloaded; repeat the request after `retry_after`.

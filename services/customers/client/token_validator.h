@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "platform/grpc/tls.h"
 #include "platform/base/result.h"
 #include "platform/base/task.h"
+#include "platform/grpc/tls.h"
 #include "services/customers/client/caller.h"
 #include "services/customers/client/validation_metrics.h"
 

@@ -55,7 +55,7 @@ AccessDescription Admin::Describe() {
 
 Task<Result<Admin::Grant>> Admin::operator()(App& app, const Request& request) const {
   ASSIGN_OR_CO_RETURN(const Caller caller, co_await Authenticate(app, request));
-  if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+  if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied());
   co_return Grant();
 }
 
@@ -68,7 +68,7 @@ AccessDescription SelfOrAdmin::Describe() {
 Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request, UserId id) const {
   ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, id));
   if (!subject.IsSelf() && !subject.caller.user.is_admin) {
-    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    co_return std::unexpected(Error::PermissionDenied());
   }
   co_return subject;
 }
@@ -76,7 +76,7 @@ Task<Result<Subject>> SelfOrAdmin::operator()(App& app, const Request& request, 
 Task<Result<Subject>> AdminOfUser::operator()(App& app, const Request& request, UserId id) const {
   ASSIGN_OR_CO_RETURN(Subject subject, co_await FindSubject(app, request, id));
   if (!subject.caller.user.is_admin) {
-    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    co_return std::unexpected(Error::PermissionDenied());
   }
   co_return subject;
 }

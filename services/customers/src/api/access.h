@@ -7,8 +7,6 @@
 // The access rules of the customers service.
 namespace customers {
 
-inline constexpr const char* kNotPermitted = "You do not have permission to perform this action.";
-
 // The caller and the account that the path names; equal if the path names the caller.
 struct Subject {
   Caller caller;

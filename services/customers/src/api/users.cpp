@@ -35,10 +35,10 @@ Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser
   std::optional<UserId> admin;
   if (user.is_admin.value_or(false)) {
     if (!request.Header("Authorization")) {
-      co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+      co_return std::unexpected(Error::PermissionDenied());
     }
     ASSIGN_OR_CO_RETURN(const Caller caller, co_await Authenticate(app, request));
-    if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied());
     admin = caller.user.id;
   }
   ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes.Hash(user.password.value()));
@@ -67,7 +67,7 @@ Task<Result<User>> UpdateUser(App& app, const Request& request, Subject subject,
                               UserChange change) {
   const bool changes_rights = change.is_admin && *change.is_admin != subject.user.is_admin;
   if (changes_rights && !subject.caller.user.is_admin) {
-    co_return std::unexpected(Error::PermissionDenied(kNotPermitted));
+    co_return std::unexpected(Error::PermissionDenied());
   }
   // The present values are not written back, so that they cannot undo a simultaneous change.
   if (!changes_rights) change.is_admin.reset();

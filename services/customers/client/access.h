@@ -1,0 +1,60 @@
+#pragma once
+
+#include "platform/base/result.h"
+#include "platform/base/task.h"
+#include "platform/http/message.h"
+#include "platform/http/route_table.h"
+#include "services/customers/client/caller.h"
+#include "services/customers/client/token_validator.h"
+
+// Access rules (see platform/http/router.h) for a service whose requests carry tokens of the
+// customers service. `App` is the service's own; its member `validator` is a TokenValidator.
+namespace customers::client {
+
+// Returns the user of the request's token, and notes them for the access log. Errors: as
+// TokenValidator::Validate.
+platform::Task<platform::Result<Caller>> Authenticate(TokenValidator& validator,
+                                                      const platform::http::Request& request);
+
+// How the documentation describes the rules below.
+platform::http::AccessDescription DescribeAccess();
+
+// Lets administrators in.
+template <class App>
+struct Admin {
+  using Grant = Caller;
+
+  static platform::http::AccessDescription Describe() { return DescribeAccess(); }
+
+  platform::Task<platform::Result<Caller>> operator()(
+      App& app, const platform::http::Request& request) const {
+    ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app.validator, request));
+    if (!caller.is_admin) co_return std::unexpected(platform::Error::PermissionDenied());
+    co_return caller;
+  }
+};
+
+// Lets in the owner of what the path names, and administrators.
+template <class App, class Id, class OwnerId>
+struct OwnerOrAdmin {
+  using Grant = Caller;
+
+  // Returns the id of the owner of what the path names. An error is what a signed-in caller gets,
+  // such as kNotFound.
+  platform::Task<platform::Result<OwnerId>> (*find_owner)(App& app, Id id);
+
+  static platform::http::AccessDescription Describe() { return DescribeAccess(); }
+
+  platform::Task<platform::Result<Caller>> operator()(App& app,
+                                                      const platform::http::Request& request,
+                                                      Id id) const {
+    ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app.validator, request));
+    ASSIGN_OR_CO_RETURN(const OwnerId owner, co_await find_owner(app, id));
+    if (caller.id != owner.value() && !caller.is_admin) {
+      co_return std::unexpected(platform::Error::PermissionDenied());
+    }
+    co_return caller;
+  }
+};
+
+}  // namespace customers::client
