@@ -30,7 +30,6 @@ using platform::Result;
 using platform::grpc::testing::Proxy;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-namespace v1 = customers::v1;
 using Clock = std::chrono::steady_clock;
 
 constexpr Origin kOrigin = {

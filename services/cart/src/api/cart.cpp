@@ -11,7 +11,8 @@ using platform::Result;
 using platform::Task;
 using platform::http::Method;
 
-// A cart has its owner's id. Whether it exists is the handlers' business: permission comes first.
+// Whether the cart exists is the handlers' business, because here permission comes before
+// existence.
 Task<Result<CartId>> FindOwner(App&, CartId cart) { co_return cart; }
 
 Task<Result<Cart>> GetCart(App& app, CartId cart) { return app.carts.FindOrCreate(cart); }

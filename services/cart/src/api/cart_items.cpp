@@ -13,7 +13,6 @@ using platform::Task;
 using platform::http::Created;
 using platform::http::Method;
 
-// A cart has its owner's id.
 Task<Result<CartId>> FindCart(App& app, CartId cart) { return app.carts.Find(cart); }
 Task<Result<CartId>> FindCartOf(App& app, CartItemId item) { return app.carts.FindCartOf(item); }
 
