@@ -3,7 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 namespace platform::service {
@@ -105,6 +108,55 @@ LogSettings ReadLogSettings(Environment& environment) {
           .format = format == "text" ? log::Format::kText : log::Format::kJson};
 }
 
+struct HostAndPort {
+  std::string host;
+  std::optional<std::string> port;
+};
+
+// Splits `host:port` and `[IPv6 address]:port`. A socket directory has no port, and neither has an
+// IPv6 address without brackets.
+HostAndPort SplitPort(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const std::size_t bracket = text.rfind(']');
+  if (text.starts_with('[') && bracket != std::string::npos) {
+    const std::string address = text.substr(1, bracket - 1);
+    if (bracket + 1 == text.size()) return {.host = address, .port = std::nullopt};
+    if (colon == bracket + 1) return {.host = address, .port = text.substr(colon + 1)};
+  }
+  const bool is_directory = text.starts_with('/') || text.starts_with('@');
+  if (is_directory || colon == std::string::npos || text.find(':') != colon) {
+    return {.host = text, .port = std::nullopt};
+  }
+  return {.host = text.substr(0, colon), .port = text.substr(colon + 1)};
+}
+
+std::optional<std::uint16_t> ParsePort(const std::string& digits) {
+  std::uint16_t port = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, port);
+  if (error != std::errc() || stop != end || port == 0) return std::nullopt;
+  return port;
+}
+
+// POSTGRES_HOST and POSTGRES_PORT. The port may also be part of the host, as the reference has it.
+void ReadPostgresAddress(Environment& environment, postgres::Settings& settings) {
+  const auto [host, port] =
+      SplitPort(environment.String("POSTGRES_HOST", settings.host,
+                                   "host, host:port or socket directory of the PostgreSQL server"));
+  const std::optional<std::uint16_t> port_in_host = port ? ParsePort(*port) : std::nullopt;
+  settings.host = host;
+  settings.port = environment.Port("POSTGRES_PORT", port_in_host.value_or(settings.port),
+                                   "port of the PostgreSQL server");
+  if (host.empty() || (port && !port_in_host)) {
+    environment.AddMistake("POSTGRES_HOST",
+                           "should be a host, host:port or a socket directory; a port is a number "
+                           "from 1 to 65535");
+  } else if (port_in_host && settings.port != *port_in_host) {
+    environment.AddMistake("POSTGRES_PORT",
+                           "is set, and POSTGRES_HOST names another port; only one of them should");
+  }
+}
+
 }  // namespace
 
 Settings ReadSettings(Environment& environment, std::uint16_t default_port) {
@@ -132,9 +184,7 @@ Settings ReadSettings(Environment& environment, std::uint16_t default_port) {
 postgres::Settings ReadPostgresSettings(Environment& environment) {
   // Read in the order of the table in --help: first the address, then the login.
   postgres::Settings settings;
-  settings.host = environment.String("POSTGRES_HOST", settings.host,
-                                     "host or socket directory of the PostgreSQL server");
-  settings.port = environment.Port("POSTGRES_PORT", settings.port, "port of the PostgreSQL server");
+  ReadPostgresAddress(environment, settings);
   settings.database = environment.RequiredString("POSTGRES_DB", "name of the service's database");
   settings.user = environment.RequiredString("POSTGRES_USER", "user of the service's database");
   settings.password = environment.SecretOrFile("POSTGRES_PASSWORD", 1, "password of that user");

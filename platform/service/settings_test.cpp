@@ -163,6 +163,77 @@ TEST(PostgresSettings, AreAllRead) {
   EXPECT_EQ(settings.sslmode, "verify-full");
 }
 
+struct AddressCase {
+  const char* label;
+  const char* variable;
+  const char* host;
+  std::uint16_t port = 5432;
+};
+
+void PrintTo(const AddressCase& row, std::ostream* out) { *out << row.label; }
+
+class PostgresAddress : public testing::TestWithParam<AddressCase> {
+ protected:
+  // The variables that are required, and those of the case.
+  static config::Environment::Variables With(config::Environment::Variables more) {
+    more.merge(config::Environment::Variables{
+        {"POSTGRES_DB", "cart"}, {"POSTGRES_USER", "app"}, {"POSTGRES_PASSWORD", "pw"}});
+    return more;
+  }
+};
+
+TEST_P(PostgresAddress, MayCarryItsPort) {
+  config::Environment environment(With({{"POSTGRES_HOST", GetParam().variable}}));
+  const postgres::Settings settings = ReadPostgresSettings(environment);
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+  EXPECT_EQ(settings.host, GetParam().host);
+  EXPECT_EQ(settings.port, GetParam().port);
+}
+
+TEST_P(PostgresAddress, MayNameThePortTwiceIfItIsTheSame) {
+  config::Environment environment(With({{"POSTGRES_HOST", GetParam().variable},
+                                        {"POSTGRES_PORT", std::to_string(GetParam().port)}}));
+  EXPECT_EQ(ReadPostgresSettings(environment).port, GetParam().port);
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , PostgresAddress,
+    testing::Values(AddressCase{"name", "db", "db"},
+                    AddressCase{"name_and_port", "db:6543", "db", 6543},
+                    AddressCase{"ipv4_and_port", "10.0.0.7:1", "10.0.0.7", 1},
+                    AddressCase{"ipv6", "::1", "::1"},
+                    AddressCase{"ipv6_in_full", "2001:db8::5432", "2001:db8::5432"},
+                    AddressCase{"ipv6_in_brackets", "[::1]", "::1"},
+                    AddressCase{"ipv6_and_port", "[::1]:65535", "::1", 65535},
+                    AddressCase{"socket_directory", "/run/postgresql", "/run/postgresql"},
+                    AddressCase{"socket_directory_with_colon", "/run/pg:5433", "/run/pg:5433"},
+                    AddressCase{"abstract_socket", "@pg:5433", "@pg:5433"}),
+    [](const auto& row) { return std::string(row.param.label); });
+
+TEST(PostgresSettings, RefuseWhatIsNoAddress) {
+  for (const char* host : {"db:", "db:0", "db:65536", "db:x", ":5432", "db:-1", "[::1]:", "[]"}) {
+    config::Environment environment({{"POSTGRES_HOST", host},
+                                     {"POSTGRES_DB", "cart"},
+                                     {"POSTGRES_USER", "app"},
+                                     {"POSTGRES_PASSWORD", "pw"}});
+    ReadPostgresSettings(environment);
+    EXPECT_THAT(environment.Mistakes(), ElementsAre(StartsWith("POSTGRES_HOST should be a host")))
+        << host;
+  }
+}
+
+TEST(PostgresSettings, RefuseTwoPorts) {
+  config::Environment environment({{"POSTGRES_HOST", "db:5433"},
+                                   {"POSTGRES_PORT", "5432"},
+                                   {"POSTGRES_DB", "cart"},
+                                   {"POSTGRES_USER", "app"},
+                                   {"POSTGRES_PASSWORD", "pw"}});
+  ReadPostgresSettings(environment);
+  EXPECT_THAT(environment.Mistakes(),
+              ElementsAre(StartsWith("POSTGRES_PORT is set, and POSTGRES_HOST names another")));
+}
+
 TEST(PostgresSettings, ReportWhatIsMissing) {
   config::Environment environment({{"POSTGRES_SSLMODE", "on"}});
   ReadPostgresSettings(environment);
