@@ -67,16 +67,23 @@ std::expected<History, MigrationError> Adopt(const std::vector<std::string>& rev
                                                                   &Adoption::alembic_revision)
                                               : set.adoptions.end();
   if (adoption == set.adoptions.end()) {
+    const std::string found =
+        revisions.empty() ? "(none)" : fmt::format("{}", fmt::join(revisions, ", "));
+    if (set.adoptions.empty()) {
+      return Failure(fmt::format(
+          "the database is at alembic revision {}, and this program takes over none. Migrate an "
+          "empty database.",
+          found));
+    }
     std::vector<std::string_view> known;
     for (const Adoption& each : set.adoptions) {
       known.push_back(each.alembic_revision);
     }
     return Failure(fmt::format(
-        "the database is at alembic revision {}, which this program does not know; it can take "
-        "over {}. Bring the database there with the tool that made it (alembic upgrade head), or "
-        "migrate an empty database.",
-        revisions.empty() ? "(none)" : fmt::format("{}", fmt::join(revisions, ", ")),
-        known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
+        "the database is at alembic revision {}, which this program does not know; it "
+        "can take over {}. Bring the database there with the tool that made it: `alembic "
+        "upgrade {}` adds no demonstration data, which `alembic upgrade head` does.",
+        found, fmt::join(known, " or "), known.front()));
   }
   History history{.adoption = &*adoption};
   for (const Migration& migration :

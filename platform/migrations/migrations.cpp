@@ -1,6 +1,7 @@
 #include "platform/migrations/migrations.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,6 +25,18 @@ constexpr milliseconds kConnectPause{250};
 // "mcmigrat" as a number. Any constant would do, because advisory locks belong to one database.
 constexpr const char* kLockKey = "7882264072303042932";
 constexpr std::string_view kLockNotAvailable = "55P03";
+
+// The statements that give the role the rights it lacks. $1 lists the extensions to be created.
+constexpr const char* kMissingRightsSql = R"(
+  SELECT format('GRANT USAGE, CREATE ON SCHEMA %I TO %I;',
+                coalesce(current_schema(), 'public'), current_user)
+  WHERE NOT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+  UNION ALL
+  SELECT format('CREATE EXTENSION %I;', name)
+  FROM unnest(string_to_array($1, ',')) AS name
+  WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = name)
+    AND NOT (has_database_privilege(current_database(), 'CREATE')
+             AND EXISTS (SELECT FROM pg_available_extensions AS a WHERE a.name = name)))";
 
 std::unexpected<MigrationError> Failure(std::string message) {
   return std::unexpected(MigrationError{std::move(message)});
@@ -67,7 +80,7 @@ class Session {
     if (!connection) {
       return std::unexpected(connection.error());
     }
-    Session session{*std::move(connection), set, options};
+    Session session{*std::move(connection), settings, set, options};
     if (auto locked = session.Lock(); !locked) {
       return std::unexpected(locked.error());
     }
@@ -94,6 +107,10 @@ class Session {
     }
     if (version() == target && history_.adoption == nullptr) {
       options_.progress(fmt::format("nothing to do: the schema is at version {}", version()));
+      return {};
+    }
+    if (auto checked = CheckRights(target); !checked) {
+      return checked;
     }
     while (version() != target) {
       if (auto stepped = version() < target ? StepUp() : StepDown(); !stepped) {
@@ -123,8 +140,9 @@ class Session {
   }
 
  private:
-  Session(Connection connection, const MigrationSet& set, const RunnerOptions& options)
-      : connection_(std::move(connection)), set_(set), options_(options) {}
+  Session(Connection connection, const postgres::Settings& settings, const MigrationSet& set,
+          const RunnerOptions& options)
+      : connection_(std::move(connection)), settings_(settings), set_(set), options_(options) {}
 
   // Takes the advisory lock, which ends with the connection.
   Done Lock() {
@@ -150,6 +168,27 @@ class Session {
       return std::unexpected(Describe("cannot lock the database", tried.error()));
     }
     return {};
+  }
+
+  // Fails before anything is changed if the role may not create what the steps to `target` need.
+  Done CheckRights(int target) {
+    const bool goes_up = target > version();
+    const auto missing = connection_.Run(
+        kMissingRightsSql, {goes_up ? fmt::format("{}", fmt::join(set_.extensions, ",")) : ""});
+    if (!missing) {
+      return std::unexpected(Describe("cannot read the role's rights", missing.error()));
+    }
+    if (missing->rows.empty()) {
+      return {};
+    }
+    std::string message = fmt::format(
+        "the role \"{}\" lacks rights in the database \"{}\"; nothing was changed. Let a superuser "
+        "run this in that database, then migrate again:",
+        settings_.user, settings_.database);
+    for (const auto& row : missing->rows) {
+      message += "\n  " + row.front();
+    }
+    return Failure(std::move(message));
   }
 
   Done StepUp() {
@@ -218,9 +257,22 @@ class Session {
       options_.progress(
           fmt::format("took over a database at alembic revision {}, which is version {}",
                       adoption->alembic_revision, adoption->version));
+      WarnOfAdopted();
     }
     history_.recorded = true;
     return {};
+  }
+
+  // A warning that cannot be read stops nothing: the database is taken over by now.
+  void WarnOfAdopted() {
+    const auto warnings = connection_.Run(std::string(set_.adoption_warnings));
+    if (!warnings) {
+      options_.progress(Describe("cannot look for what to warn about", warnings.error()).message);
+      return;
+    }
+    for (const auto& row : warnings->rows) {
+      options_.progress("WARNING: " + row.front());
+    }
   }
 
   MigrationError RollBack(std::string_view what, const SqlError& failed) {
@@ -242,6 +294,7 @@ class Session {
   }
 
   Connection connection_;
+  const postgres::Settings& settings_;
   const MigrationSet& set_;
   const RunnerOptions& options_;
   History history_;

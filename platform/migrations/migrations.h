@@ -32,7 +32,13 @@ struct Adoption {
 struct MigrationSet {
   std::span<const Migration> migrations;  // Versions 1, 2, 3, … in order: see from_files.h.
   std::string_view demo;                  // Idempotent SQL for the latest version; may be empty.
+  // Extensions that the migrations create.
+  std::span<const std::string_view> extensions;
+  // The first is the revision that a database at an unknown one should be brought to.
   std::span<const Adoption> adoptions;
+  // SQL that returns what an operator should know about a database that was just adopted, one
+  // warning a row; may be empty.
+  std::string_view adoption_warnings;
 
   int LatestVersion() const { return static_cast<int>(migrations.size()); }
 };
@@ -88,9 +94,9 @@ struct RunnerOptions {
 //
 // A database is rejected, unchanged, if its history does not match the set: an applied migration
 // has changed, its version is newer than the set, it has tables but no history, or its alembic
-// revision is unknown. A database at a known revision is adopted: the migrations that the revision
-// stands for are recorded as applied, together with the first one that runs. Its alembic_version
-// stays, but is ignored from then on.
+// revision is unknown; also if the role lacks the right to CREATE. A database at a known revision
+// is adopted: the migrations that the revision stands for are recorded as applied, together with
+// the first one that runs. Its alembic_version stays, but is ignored from then on.
 //
 // Every call opens a new connection and blocks. Use a runner on one thread; several runners may
 // race.

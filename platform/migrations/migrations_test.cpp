@@ -34,11 +34,15 @@ constexpr Migration kBooks{.version = 2,
                            .down = "-- None.\nDROP TABLE books;",
                            .checksum = "two"};
 constexpr std::array kBoth{kShelves, kBooks};
-constexpr std::array kAdoptions{Adoption{.alembic_revision = "abc123", .version = 1}};
+constexpr std::array kAdoptions{Adoption{.alembic_revision = "abc123", .version = 1},
+                                Adoption{.alembic_revision = "abc124", .version = 1}};
+constexpr std::array kExtensions{std::string_view{"pg_trgm"}};
 constexpr MigrationSet kLibrary{
     .migrations = kBoth,
     .demo = "INSERT INTO books (title) SELECT 'Momo' WHERE NOT EXISTS (SELECT FROM books)",
-    .adoptions = kAdoptions};
+    .extensions = kExtensions,
+    .adoptions = kAdoptions,
+    .adoption_warnings = "SELECT format('shelf %s is crooked', id) FROM shelves ORDER BY id"};
 
 // The tables that the reference's tool leaves behind, with the schema of version 1.
 constexpr const char* kAlembicDatabase =
@@ -241,8 +245,9 @@ TEST_F(MigrationsTest, AdoptsAKnownRevision) {
   EXPECT_EQ(before->lines.at(0).state, StatusLine::State::kPending);
 
   ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
-  EXPECT_THAT(progress_, ElementsAre(HasSubstr("alembic revision abc123, which is version 1"),
-                                     StartsWith("V002__books: applied")));
+  EXPECT_THAT(progress_,
+              ElementsAre(HasSubstr("alembic revision abc123, which is version 1"),
+                          "WARNING: shelf 7 is crooked", StartsWith("V002__books: applied")));
   EXPECT_EQ(database_.Value("SELECT id FROM shelves"), "7");
   EXPECT_EQ(database_.Value("SELECT version_num FROM alembic_version"), "abc123");
 
@@ -252,6 +257,14 @@ TEST_F(MigrationsTest, AdoptsAKnownRevision) {
   EXPECT_TRUE(database_.Run("SELECT FROM pg_tables WHERE tablename = 'shelves'").empty());
   ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
   EXPECT_EQ(database_.Value("SELECT count(*) FROM shelves"), "0");
+}
+
+TEST_F(MigrationsTest, AdoptsEachKnownRevisionAndWarnsOfNothingThatIsNotThere) {
+  database_.Run(kAlembicDatabase);
+  database_.Run("UPDATE alembic_version SET version_num = 'abc124'; DELETE FROM shelves");
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  EXPECT_THAT(progress_, ElementsAre(HasSubstr("alembic revision abc124, which is version 1"),
+                                     StartsWith("V002__books: applied")));
 }
 
 TEST_F(MigrationsTest, AdoptionAloneRunsNothing) {
@@ -285,10 +298,66 @@ TEST_F(MigrationsTest, OtherRevisionsAreRefused) {
     const std::string before = database_.Dump();
     EXPECT_THAT(MakeRunner(kLibrary).Up().error().message,
                 AllOf(StartsWith("the database is at alembic revision"),
-                      HasSubstr("it can take over abc123")))
+                      HasSubstr("it can take over abc123 or abc124"),
+                      HasSubstr("`alembic upgrade abc123` adds no demonstration data")))
         << state;
     EXPECT_EQ(database_.Dump(), before) << state;
   }
+}
+
+// A role that may log in, and has no rights.
+class RightsTest : public MigrationsTest {
+ protected:
+  RightsTest() { database_.Run("CREATE ROLE guest LOGIN"); }
+  ~RightsTest() override { database_.Run("DROP OWNED BY guest; DROP ROLE guest"); }
+
+  Runner MakeGuestsRunner() {
+    postgres::Settings settings = database_.settings();
+    settings.user = "guest";
+    return Runner{std::move(settings), kLibrary};
+  }
+};
+
+TEST_F(RightsTest, WhatTheRoleMayNotCreateIsSaidBeforeAnythingIsChanged) {
+  const std::string before = database_.Dump();
+  const auto done = MakeGuestsRunner().Up();
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message,
+              AllOf(StartsWith("the role \"guest\" lacks rights in the database"),
+                    HasSubstr("nothing was changed"),
+                    HasSubstr("\n  GRANT USAGE, CREATE ON SCHEMA public TO guest;"),
+                    HasSubstr("\n  CREATE EXTENSION pg_trgm;")));
+  EXPECT_EQ(database_.Dump(), before);
+
+  // Exactly what it asks for is enough.
+  database_.Run("GRANT USAGE, CREATE ON SCHEMA public TO guest");
+  EXPECT_THAT(MakeGuestsRunner().Up().error().message,
+              AllOf(testing::Not(HasSubstr("GRANT")), HasSubstr("CREATE EXTENSION pg_trgm;")));
+  EXPECT_EQ(TableCount(), "0");
+  database_.Run("CREATE EXTENSION pg_trgm");
+  EXPECT_TRUE(Succeeds(MakeGuestsRunner().Up()));
+}
+
+TEST_F(RightsTest, RoleMayCreateTheExtensionItself) {
+  database_.Run("GRANT USAGE, CREATE ON SCHEMA public TO guest");
+  database_.Run("GRANT CREATE ON DATABASE " + database_.settings().database + " TO guest");
+  EXPECT_TRUE(Succeeds(MakeGuestsRunner().Up()));
+}
+
+TEST_F(RightsTest, AreNotAskedForWhenNothingIsToBeDone) {
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  database_.Run(
+      "GRANT USAGE ON SCHEMA public TO guest; GRANT SELECT ON schema_migrations TO guest");
+  EXPECT_TRUE(Succeeds(MakeGuestsRunner().Up()));
+}
+
+TEST_F(RightsTest, AreNeededToAdopt) {
+  database_.Run(kAlembicDatabase);
+  database_.Run("GRANT USAGE ON SCHEMA public TO guest; GRANT SELECT ON alembic_version TO guest");
+  const std::string before = database_.Dump();
+  EXPECT_THAT(MakeGuestsRunner().To(1).error().message,
+              HasSubstr("GRANT USAGE, CREATE ON SCHEMA public TO guest;"));
+  EXPECT_EQ(database_.Dump(), before);
 }
 
 TEST_F(MigrationsTest, LeftoverOfAnEmptyAlembicDatabaseDoesNoHarm) {

@@ -1,6 +1,7 @@
 #include "services/cart/migrations/migrations.h"
 
 #include <array>
+#include <string_view>
 
 #include "cart_demo_files.h"
 #include "cart_migration_files.h"
@@ -13,11 +14,17 @@ using platform::migrations::Adoption;
 
 constexpr auto kMigrations = platform::migrations::FromFiles(kMigrationFiles);
 
-// V001 makes the schema of the Python cart service's last revision.
-constexpr std::array kAdoptions{Adoption{.alembic_revision = "2560f7762880data", .version = 1}};
+// V001 makes the schema of the Python cart service's last two revisions. The last one only adds
+// demonstration data.
+constexpr std::array kAdoptions{Adoption{.alembic_revision = "b13d1d3c6adb", .version = 1},
+                                Adoption{.alembic_revision = "2560f7762880data", .version = 1}};
 
-constexpr platform::migrations::MigrationSet kSet{
-    .migrations = kMigrations, .demo = kDemoFiles.front().content, .adoptions = kAdoptions};
+constexpr std::array kExtensions{std::string_view{"pg_trgm"}};
+
+constexpr platform::migrations::MigrationSet kSet{.migrations = kMigrations,
+                                                  .demo = kDemoFiles.front().content,
+                                                  .extensions = kExtensions,
+                                                  .adoptions = kAdoptions};
 
 }  // namespace
 

@@ -77,6 +77,25 @@ TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
   EXPECT_EQ(database_.Schema(), fresh.Schema());
 }
 
+// The reference's last revision only adds demonstration data.
+TEST_F(CartMigrationsTest, TakesOverADatabaseWithoutDemonstrationData) {
+  database_.Load(REFERENCE_DUMP);
+  database_.Run(
+      "DELETE FROM carts WHERE user_id <= 4; DELETE FROM products WHERE id IN (1, 3);"
+      "UPDATE alembic_version SET version_num = 'b13d1d3c6adb'");
+  MigrateUp();
+  EXPECT_EQ(Items(), "5:5,2,3 6:5,4,1");
+  TestDatabase fresh;
+  ASSERT_TRUE((Runner{fresh.settings(), Migrations()}.Up()));
+  EXPECT_EQ(database_.Schema(), fresh.Schema());
+}
+
+TEST_F(CartMigrationsTest, OlderRevisionIsToldHowToGetHereWithoutData) {
+  database_.Load(REFERENCE_DUMP);
+  database_.Run("UPDATE alembic_version SET version_num = 'older'");
+  EXPECT_THAT(runner_.Up().error().message, HasSubstr("`alembic upgrade b13d1d3c6adb`"));
+}
+
 TEST_F(CartMigrationsTest, IdsContinueBehindRowsThatCameWithTheirs) {
   ASSERT_TRUE(runner_.To(3));
   database_.Run(

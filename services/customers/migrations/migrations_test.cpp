@@ -6,6 +6,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "platform/migrations/testing/test_database.h"
 
@@ -17,7 +19,10 @@ using platform::migrations::Runner;
 using platform::migrations::TestDatabase;
 using platform::migrations::WalkStairway;
 using testing::AllOf;
+using testing::Contains;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class CustomersMigrationsTest : public testing::Test {
@@ -38,7 +43,10 @@ class CustomersMigrationsTest : public testing::Test {
   }
 
   TestDatabase database_;
-  Runner runner_{database_.settings(), Migrations()};
+  std::vector<std::string> progress_;
+  Runner runner_{database_.settings(), Migrations(), {.progress = [this](std::string_view line) {
+                   progress_.emplace_back(line);
+                 }}};
 };
 
 TEST_F(CustomersMigrationsTest, Stairway) { WalkStairway(database_, Migrations()); }
@@ -74,6 +82,38 @@ TEST_F(CustomersMigrationsTest, TakesOverTheReferencesDatabase) {
   const auto accounts_before_demo = database_.Run(accounts);
   InstallDemo();
   EXPECT_EQ(database_.Run(accounts), accounts_before_demo);
+}
+
+TEST_F(CustomersMigrationsTest, DemonstrationAccountsOfTheReferenceAreNamed) {
+  database_.Load(REFERENCE_DUMP);
+  database_.Run("DELETE FROM users WHERE id = 2");
+  MigrateUp();
+  EXPECT_THAT(progress_,
+              Contains(AllOf(StartsWith("WARNING: these are demonstration accounts"),
+                             EndsWith(": admin1@email.com (id 1, administrator), "
+                                      "nonadmin3@email.com (id 3), nonadmin4@email.com (id 4)"))));
+}
+
+// The reference's last revision only adds demonstration accounts.
+TEST_F(CustomersMigrationsTest, TakesOverADatabaseWithoutDemonstrationAccounts) {
+  database_.Load(REFERENCE_DUMP);
+  database_.Run(
+      "DELETE FROM users WHERE id <= 4; UPDATE alembic_version SET version_num = '274d2f4e6ee7'");
+  MigrateUp();
+  EXPECT_THAT(progress_, Contains(StartsWith("took over a database at alembic revision "
+                                             "274d2f4e6ee7")));
+  EXPECT_THAT(progress_, Not(Contains(HasSubstr("demonstration"))));
+  EXPECT_EQ(database_.Value("SELECT string_agg(email, ' ' ORDER BY id) FROM users"),
+            "zoe@example.com Mixed.Case@Example.com");
+  TestDatabase fresh;
+  ASSERT_TRUE((Runner{fresh.settings(), Migrations()}.Up()));
+  EXPECT_EQ(database_.Schema(), fresh.Schema());
+}
+
+TEST_F(CustomersMigrationsTest, OlderRevisionIsToldHowToGetHereWithoutAccounts) {
+  database_.Load(REFERENCE_DUMP);
+  database_.Run("UPDATE alembic_version SET version_num = 'older'");
+  EXPECT_THAT(runner_.Up().error().message, HasSubstr("`alembic upgrade 274d2f4e6ee7`"));
 }
 
 TEST_F(CustomersMigrationsTest, TakenOverDatabaseGoesDownToNothingAndUpAgain) {
