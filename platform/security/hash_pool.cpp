@@ -42,9 +42,12 @@ constexpr telemetry::Metric kDuration{"password_hash_duration_seconds",
 
 }  // namespace
 
-HashPool::HashPool(std::size_t threads, std::size_t queue_limit,
+HashPool::HashPool(std::size_t threads, std::size_t queue_limit, HashForm form,
                    std::chrono::milliseconds longest_wait)
-    : pending_limit_(threads + queue_limit), longest_wait_(longest_wait), pool_(threads) {}
+    : pending_limit_(threads + queue_limit),
+      form_(form),
+      longest_wait_(longest_wait),
+      pool_(threads) {}
 
 HashPool::~HashPool() {
   stopping_ = true;
@@ -95,13 +98,14 @@ Task<Result<T>> HashPool::Run(Function function) {
 
 Task<Result<std::string>> HashPool::Hash(std::string password) {
   const WipeAtEnd wipe(password);
-  co_return co_await Run<std::string>([&] { return HashPassword(password); });
+  co_return co_await Run<std::string>([&] { return HashPassword(password, form_); });
 }
 
 Task<Result<Verification>> HashPool::Verify(std::string hash, std::string password,
                                             RefusalTime refusal) {
   const WipeAtEnd wipe(password);
-  co_return co_await Run<Verification>([&] { return VerifyPassword(hash, password, refusal); });
+  co_return co_await Run<Verification>(
+      [&] { return VerifyPassword(hash, password, refusal, form_); });
 }
 
 void HashPool::ReportTo(telemetry::Report& report) const {

@@ -23,14 +23,14 @@ namespace platform::security {
 // wiped after use. Destroy the pool before the event loops that use it.
 class HashPool {
  public:
-  HashPool(std::size_t threads, std::size_t queue_limit,
+  HashPool(std::size_t threads, std::size_t queue_limit, HashForm form = HashForm::kArgon2id,
            std::chrono::milliseconds longest_wait = std::chrono::seconds(3));
   // Waits for the running jobs. Jobs that still wait for a thread fail with Error::Unavailable.
   ~HashPool();
   HashPool(const HashPool&) = delete;
   HashPool& operator=(const HashPool&) = delete;
 
-  // See HashPassword.
+  // See HashPassword. Makes hashes of the pool's form.
   Task<Result<std::string>> Hash(std::string password);
 
   // See VerifyPassword.
@@ -48,6 +48,7 @@ class HashPool {
   Task<Result<T>> Run(Function function);
 
   const std::size_t pending_limit_;
+  const HashForm form_;
   const std::chrono::milliseconds longest_wait_;
   std::atomic<std::size_t> pending_ = 0;
   std::atomic<bool> stopping_ = false;

@@ -124,7 +124,7 @@ TEST(HashPool, RefusesAtOnceWhenTheQueueIsFull) {
 
 TEST(HashPool, RefusesWhatHasWaitedForTooLong) {
   asio::io_context loop;
-  HashPool pool(1, 10, 50ms);
+  HashPool pool(1, 10, HashForm::kArgon2id, 50ms);
   int verified = 0;
   int refused = 0;
   for (int i = 0; i < 5; ++i) {

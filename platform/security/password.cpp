@@ -20,18 +20,53 @@ bool MatchesArgon2id(const std::string& hash, std::string_view password) {
   return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0;
 }
 
-bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
-  if (password.contains('\0')) return false;
+// Whether crypt takes the password. It reads up to a NUL, and refuses 512 bytes at once.
+bool FitsCrypt(std::string_view password) {
+  return password.size() < CRYPT_MAX_PASSPHRASE_SIZE && !password.contains('\0');
+}
+
+// What crypt makes of a password that it takes, with the salt and the rounds of `setting`; empty if
+// that is malformed.
+std::string Sha256Crypt(std::string_view password, const std::string& setting) {
   // crypt_r needs a terminated password and about 32 KiB of working memory.
   std::string terminated(password);
   const auto work = std::make_unique<crypt_data>();
-  const char* made = crypt_r(terminated.c_str(), hash.c_str(), work.get());
-  const std::string_view made_hash = made == nullptr ? "" : made;
-  const bool matches = made_hash.size() == hash.size() &&
-                       sodium_memcmp(made_hash.data(), hash.data(), hash.size()) == 0;
+  const char* made = crypt_r(terminated.c_str(), setting.c_str(), work.get());
+  std::string hash = made == nullptr ? "" : made;
   Wipe(terminated);
   sodium_memzero(work.get(), sizeof(crypt_data));
-  return matches;
+  return hash;
+}
+
+bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
+  const bool fits = FitsCrypt(password);
+  // A password that crypt takes is hashed in its place, so that it is refused no faster.
+  const std::string made = Sha256Crypt(fits ? password : "too long", hash);
+  return fits && made.size() == hash.size() &&
+         sodium_memcmp(made.data(), hash.data(), hash.size()) == 0;
+}
+
+// "$5$rounds=535000$" and a salt.
+std::string MakeSha256CryptSetting() {
+  static constexpr std::string_view kSaltCharacters =
+      "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  constexpr std::size_t kSaltLength = 16;
+  InitializeSodium();
+  std::string setting = "$5$rounds=535000$";
+  for (std::size_t i = 0; i < kSaltLength; ++i) {
+    setting += kSaltCharacters[randombytes_uniform(kSaltCharacters.size())];
+  }
+  return setting;
+}
+
+std::string MakeArgon2id(std::string_view password) {
+  InitializeSodium();
+  std::array<char, crypto_pwhash_STRBYTES> hash{};
+  if (crypto_pwhash_str_alg(hash.data(), password.data(), password.size(), kPasses, kMemoryBytes,
+                            crypto_pwhash_ALG_ARGON2ID13) != 0) {
+    throw std::bad_alloc();
+  }
+  return hash.data();
 }
 
 bool IsArgon2id(const std::string& hash) {
@@ -40,16 +75,22 @@ bool IsArgon2id(const std::string& hash) {
 
 bool IsSha256Crypt(const std::string& hash) { return hash.starts_with("$5$"); }
 
-Verification VerifyAtOnce(const std::string& hash, std::string_view password) {
+HashForm FormFor(std::string_view password, HashForm wanted) {
+  return FitsCrypt(password) ? wanted : HashForm::kArgon2id;
+}
+
+Verification VerifyAtOnce(const std::string& hash, std::string_view password, HashForm form) {
   if (hash.contains('\0')) return {};
   if (IsArgon2id(hash)) {
     if (!MatchesArgon2id(hash, password)) return {};
-    const int outdated = crypto_pwhash_str_needs_rehash(hash.c_str(), kPasses, kMemoryBytes);
-    return {.matches = true, .needs_rehash = outdated != 0};
+    const bool is_outdated =
+        crypto_pwhash_str_needs_rehash(hash.c_str(), kPasses, kMemoryBytes) != 0;
+    return {.matches = true,
+            .needs_rehash = is_outdated || FormFor(password, form) != HashForm::kArgon2id};
   }
   if (IsSha256Crypt(hash)) {
     const bool matches = MatchesSha256Crypt(hash, password);
-    return {.matches = matches, .needs_rehash = matches};
+    return {.matches = matches, .needs_rehash = matches && form != HashForm::kSha256Crypt};
   }
   return {};
 }
@@ -60,22 +101,19 @@ constexpr const char* kDummySha256Crypt =
 
 }  // namespace
 
-std::string HashPassword(std::string_view password) {
-  InitializeSodium();
-  std::array<char, crypto_pwhash_STRBYTES> hash{};
-  if (crypto_pwhash_str_alg(hash.data(), password.data(), password.size(), kPasses, kMemoryBytes,
-                            crypto_pwhash_ALG_ARGON2ID13) != 0) {
-    throw std::bad_alloc();
-  }
-  return hash.data();
+std::string HashPassword(std::string_view password, HashForm form) {
+  if (FormFor(password, form) == HashForm::kArgon2id) return MakeArgon2id(password);
+  std::string hash = Sha256Crypt(password, MakeSha256CryptSetting());
+  if (hash.empty()) throw std::bad_alloc();
+  return hash;
 }
 
-Verification VerifyPassword(const std::string& hash, std::string_view password,
-                            RefusalTime refusal) {
+Verification VerifyPassword(const std::string& hash, std::string_view password, RefusalTime refusal,
+                            HashForm form) {
   // Argon2id always comes first, because the order affects the time too.
   const bool as_both = refusal == RefusalTime::kOfBothKinds;
   if (as_both && !IsArgon2id(hash)) MatchesArgon2id(DummyHash(), password);
-  const Verification verified = VerifyAtOnce(hash, password);
+  const Verification verified = VerifyAtOnce(hash, password, form);
   if (as_both && !verified.matches && !IsSha256Crypt(hash)) {
     MatchesSha256Crypt(kDummySha256Crypt, password);
   }

@@ -69,6 +69,10 @@ TEST(Sha256Crypt, RefusesWhatCryptWouldCutShort) {
   EXPECT_EQ(VerifyPassword(hash, "pass"), kMatchesOutdated);
   EXPECT_EQ(VerifyPassword(hash, std::string_view("pass\0word", 9)), kDiffers);
   EXPECT_EQ(VerifyPassword(hash, std::string(1000, 'x')), kDiffers);
+  // What a refused password is replaced by, to take as long.
+  const std::string too_long = crypt_r("too long", "$5$rounds=1000$saltsalt", &work);
+  EXPECT_EQ(VerifyPassword(too_long, std::string(512, 'x')), kDiffers);
+  EXPECT_EQ(VerifyPassword(too_long, "too long"), kMatchesOutdated);
   EXPECT_EQ(VerifyPassword(hash, ""), kDiffers);
 }
 
@@ -87,15 +91,48 @@ TEST(RefusalTime, OfBothKindsDoesNotTellTheHash) {
   const std::string wrong = "testPass124";
   const auto one = TimeToRefuse(argon2id, wrong, RefusalTime::kOfItsHash);
   const auto other = TimeToRefuse(sha256_crypt, wrong, RefusalTime::kOfItsHash);
-  // crypt rejects this hash at once.
-  const std::string long_one(600, 'x');
+  // crypt rejects this password at once.
+  const std::string long_one(512, 'x');
   for (const std::string& hash : {argon2id, sha256_crypt, DummyHash(), std::string("!")}) {
-    EXPECT_GE(TimeToRefuse(hash, wrong, RefusalTime::kOfBothKinds), 0.7 * (one + other)) << hash;
-    EXPECT_GE(TimeToRefuse(hash, long_one, RefusalTime::kOfBothKinds), 0.7 * one) << hash;
+    for (const std::string& password : {wrong, long_one}) {
+      EXPECT_GE(TimeToRefuse(hash, password, RefusalTime::kOfBothKinds), 0.7 * (one + other))
+          << hash;
+    }
   }
+  EXPECT_GE(TimeToRefuse(sha256_crypt, long_one, RefusalTime::kOfItsHash), 0.7 * other);
   EXPECT_EQ(VerifyPassword(argon2id, "testPass123", RefusalTime::kOfBothKinds), kMatches);
   EXPECT_EQ(VerifyPassword(sha256_crypt, "testPass123", RefusalTime::kOfBothKinds),
             kMatchesOutdated);
+}
+
+TEST(Sha256CryptForm, IsAsTheReferenceMakesIt) {
+  const std::string hash = HashPassword("Пароль-🛒", HashForm::kSha256Crypt);
+  EXPECT_THAT(hash,
+              testing::MatchesRegex(R"(\$5\$rounds=535000\$[./0-9A-Za-z]{16}\$[./0-9A-Za-z]{43})"));
+  crypt_data work{};
+  EXPECT_EQ(crypt_r("Пароль-🛒", hash.c_str(), &work), hash);
+  EXPECT_NE(hash, HashPassword("Пароль-🛒", HashForm::kSha256Crypt));
+}
+
+TEST(Sha256CryptForm, IsKeptWhileItIsWanted) {
+  const std::string hash = HashPassword("testPass123", HashForm::kSha256Crypt);
+  constexpr auto kRefusal = RefusalTime::kOfItsHash;
+  EXPECT_EQ(VerifyPassword(hash, "testPass123", kRefusal, HashForm::kSha256Crypt), kMatches);
+  EXPECT_EQ(VerifyPassword(hash, "testPass124", kRefusal, HashForm::kSha256Crypt), kDiffers);
+  EXPECT_EQ(VerifyPassword(hash, "testPass123", kRefusal, HashForm::kArgon2id), kMatchesOutdated);
+  EXPECT_EQ(
+      VerifyPassword(HashPassword("testPass123"), "testPass123", kRefusal, HashForm::kSha256Crypt),
+      kMatchesOutdated);
+}
+
+TEST(Sha256CryptForm, IsNotForWhatCryptRefuses) {
+  EXPECT_THAT(HashPassword(std::string(511, 'x'), HashForm::kSha256Crypt), StartsWith("$5$"));
+  for (const std::string& password : {std::string(512, 'x'), std::string("a\0b", 3)}) {
+    const std::string hash = HashPassword(password, HashForm::kSha256Crypt);
+    EXPECT_THAT(hash, StartsWith("$argon2id$"));
+    EXPECT_EQ(VerifyPassword(hash, password, RefusalTime::kOfItsHash, HashForm::kSha256Crypt),
+              kMatches);
+  }
 }
 
 struct BadHashCase {

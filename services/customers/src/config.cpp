@@ -51,7 +51,17 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.legacy_api = environment.Boolean(
       "LEGACY_API", false,
       "restore the reference's open profiles and unchecked password change (not recommended)");
+  config.hash_form = ReadHashForm(environment);
   return config;
+}
+
+platform::security::HashForm ReadHashForm(platform::config::Environment& environment) {
+  const bool replaces =
+      environment.Boolean("REPLACE_REFERENCE_HASHES", true,
+                          "hash passwords with argon2id; false: in the form that the reference "
+                          "reads, during a trial");
+  return replaces ? platform::security::HashForm::kArgon2id
+                  : platform::security::HashForm::kSha256Crypt;
 }
 
 std::vector<platform::Secret> TokenSecrets(const Config& config) {

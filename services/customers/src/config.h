@@ -8,6 +8,7 @@
 
 #include "platform/config/environment.h"
 #include "platform/config/secret.h"
+#include "platform/security/password.h"
 #include "platform/service/settings.h"
 #include "services/customers/src/store/login_throttle.h"
 
@@ -29,7 +30,11 @@ struct Config {
   ThrottleLimits throttle;
   // Restores the behaviour that docs/api-differences.md marks.
   bool legacy_api = false;
+  platform::security::HashForm hash_form = platform::security::HashForm::kArgon2id;
 };
+
+// Reads REPLACE_REFERENCE_HASHES, which decides the form of new password hashes.
+platform::security::HashForm ReadHashForm(platform::config::Environment& environment);
 
 // Returns the secrets for TokenCodec.
 std::vector<platform::Secret> TokenSecrets(const Config& config);

@@ -20,6 +20,12 @@ TEST(Config, HasDefaults) {
   EXPECT_EQ(config.grpc_address, "127.0.0.1");
   EXPECT_EQ(config.grpc_port, 50051);
   EXPECT_FALSE(config.legacy_api);
+  EXPECT_EQ(config.hash_form, platform::security::HashForm::kArgon2id);
+}
+
+TEST(Config, ReadsTheFormOfHashes) {
+  platform::config::Environment environment({{"REPLACE_REFERENCE_HASHES", "false"}});
+  EXPECT_EQ(ReadConfig(environment).hash_form, platform::security::HashForm::kSha256Crypt);
 }
 
 TEST(Config, ReadsTheThrottlesLimits) {

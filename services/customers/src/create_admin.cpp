@@ -76,6 +76,7 @@ int CreateAdmin(const std::string& email) {
   platform::config::Environment environment;
   const auto settings = platform::service::ReadPostgresSettings(environment);
   const std::int32_t min_length = ReadPasswordMinLength(environment);
+  const platform::security::HashForm hash_form = ReadHashForm(environment);
   if (platform::service::ReportMistakes(environment)) {
     return platform::service::kMistakenConfiguration;
   }
@@ -92,7 +93,7 @@ int CreateAdmin(const std::string& email) {
                                       platform::service::MakeClientOptions("create-admin"));
   UserStore users(database);
   const NewUser admin{.email = *parsed_email, .password = *password, .is_admin = true};
-  const std::string hash = platform::security::HashPassword(password->value());
+  const std::string hash = platform::security::HashPassword(password->value(), hash_form);
   const auto user = RunUntilDone(loop, users.Create(admin, hash));
   if (!user) return Fail(user.error());
   fmt::print("Created administrator {} with id {}.\n", user->email.value(), user->id.value());

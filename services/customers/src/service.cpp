@@ -57,7 +57,7 @@ std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
 void Serve(const Config& config) {
   NewPassword::SetMinLength(static_cast<std::size_t>(config.password_min_length));
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  platform::security::HashPool hashes(cores, cores * kHashQueuePerThread);
+  platform::security::HashPool hashes(cores, cores * kHashQueuePerThread, config.hash_form);
   const platform::security::TokenCodec tokens(TokenSecrets(config));
   RestService<App> rest("customers", config.service, MakeRoutes(),
                         [&](const RestService<App>::Executor& executor, Readiness& readiness) {

@@ -45,7 +45,7 @@ Error WrongCredentials() {
                       "Unable to log in with provided credentials.");
 }
 
-// Replaces the account's hash by one of the present kind. The login succeeds even if this fails.
+// Replaces the account's hash by one of the present form. The login succeeds even if this fails.
 Task<void> Rehash(App& app, const Credentials& credentials, std::string password) {
   Result<std::string> hash = co_await app.hashes.Hash(std::move(password));
   if (hash) {
