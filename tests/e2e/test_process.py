@@ -33,6 +33,7 @@ WRONG = {
     "LOG_FORMAT": "xml",
     "DEBUG": "2",
     "SHUTDOWN_GRACE": "soon",
+    "POSTGRES_HOST": "localhost:port",
     "POSTGRES_PORT": "99999",
     "POSTGRES_SSLMODE": "sometimes",
     "GRPC_PORT": "70000",
@@ -40,6 +41,7 @@ WRONG = {
 WRONG_CUSTOMERS = {
     **WRONG,
     "LEGACY_API": "perhaps",
+    "REPLACE_REFERENCE_HASHES": "sometimes",
     "JWT_EXPIRATION_DELTA_DAYS": "x",
     "PASSWORD_MIN_LENGTH": "6",
     "JWT_SECRET": "marked-but-short",

@@ -16,7 +16,6 @@ constexpr std::size_t kMaxLength = 254;      // RFC 5321 section 4.5.3.1.3, with
 constexpr std::size_t kMaxLabelLength = 63;  // RFC 1035 section 2.3.4.
 
 bool IsAlphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-bool IsAlphabetic(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool IsBeyondAscii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 
 bool IsAtom(std::string_view atom) {
@@ -67,23 +66,24 @@ bool IsLabel(std::string_view label) {
          std::ranges::all_of(label, [](char c) { return IsAlphanumeric(c) || c == '-'; });
 }
 
+// The reference takes digits and hyphens, so that 192.168.1.10 is a domain.
 bool IsTopLevel(std::string_view label) {
-  const bool is_punycode =
-      label.size() > 4 && (label.starts_with("xn--") || label.starts_with("XN--"));
-  return is_punycode || (label.size() >= 2 && std::ranges::all_of(label, IsAlphabetic));
+  return label.size() >= 2 &&
+         std::ranges::all_of(label, [](char c) { return IsAlphanumeric(c) || c == '-'; });
 }
 
 bool IsAsciiDomain(std::string_view domain) {
   const std::size_t last_dot = domain.rfind('.');
-  if (last_dot == std::string_view::npos || !IsTopLevel(domain.substr(last_dot + 1))) return false;
-  return std::ranges::all_of(domain | std::views::split('.'),
+  if (last_dot == std::string_view::npos || last_dot == 0) return false;
+  return IsTopLevel(domain.substr(last_dot + 1)) &&
+         std::ranges::all_of(domain.substr(0, last_dot) | std::views::split('.'),
                              [](auto label) { return IsLabel(std::string_view(label)); });
 }
 
 bool IsDomain(const std::string& domain) {
   if (std::ranges::none_of(domain, IsBeyondAscii)) return IsAsciiDomain(domain);
   char* ascii = nullptr;
-  if (idn2_to_ascii_8z(domain.c_str(), &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK) {
+  if (idn2_to_ascii_8z(domain.c_str(), &ascii, IDN2_NFC_INPUT | IDN2_TRANSITIONAL) != IDN2_OK) {
     return false;
   }
   const std::unique_ptr<char, decltype(&idn2_free)> owner(ascii, idn2_free);

@@ -11,7 +11,10 @@ TEST(Email, AcceptsWhatTheReferenceAccepts) {
         "user@localhost", "user@[127.0.0.1]", "user@[255.255.255.255]", "A@EXAMPLE.COM",
         R"("quoted.local"@example.com)", R"("a\"b"@example.com)", R"("a@b"@example.com)",
         R"(""@example.com)", "user@exämple.com", "user@пример.рф", "user@example.xn--p1ai",
-        "zoë@example.com", "a@1.com", "a@a-b.com"}) {
+        "zoë@example.com", "a@1.com", "a@a-b.com",
+        // Those that only the reference takes for addresses.
+        "ops@192.168.1.10", "a@example.123", "a@example.c0", "a@example.a-b", "a@example.-1",
+        "a@example.--", "user@faß.example", "user@☃.example"}) {
     EXPECT_TRUE(Email::Parse(address).has_value()) << address;
   }
   EXPECT_TRUE(Email::Parse(std::string(63, 'a') + "@" + std::string(63, 'b') + ".com").has_value());
@@ -34,14 +37,15 @@ TEST(Email, RefusesEverythingElse) {
                               "a@b..com",
                               "a@.com",
                               "a@b.c",
-                              "a@b.c0",
+                              "a@b.1",
+                              "a@127.0.0.1",
                               "a@b.com.",
                               "a@b_c.com",
                               "a@[256.1.1.1]",
                               "a@[1.1.1]",
                               "a@[1.1.1.1",
                               "a@[::1]",
-                              "a@b.123",
+                              "a@-b.123",
                               R"("a@example.com)",
                               R"("a"b"@example.com)",
                               "\"a\nb\"@example.com",
