@@ -27,6 +27,11 @@ Response AnswerToMismatch(const Request& request, const Match& match) {
   return response;
 }
 
+Response AnswerToQuery() {
+  return ToResponse(Error{.code = ErrorCode::kInvalidArgument,
+                          .reason = "Input belongs in a JSON body, not in the query string"});
+}
+
 boost::json::array DescribeQuery(const boost::json::object& query_schema) {
   boost::json::array parameters;
   for (const auto& [name, property] : query_schema.at("properties").as_object()) {

@@ -30,6 +30,7 @@ template <class T>
 struct Created {  // 201 and {"data": T}.
   T value;
 };
+struct EmptyObject {};  // 200 and {}.
 
 // Input of a handler that parses the body itself, because the required members depend on the
 // caller. The documentation describes a T. See schema::Parse.
@@ -96,7 +97,8 @@ class Router {
 // ValueType of an int32), the request itself, or one described struct. The struct is parsed from
 // the body of a POST, PUT or PATCH, and otherwise from the query string. The ids of the access rule
 // come first in the path, then those that only the handler takes. No two of them have the same
-// type.
+// type. An endpoint that reads a body rejects a query string, because its client expects it to
+// be read.
 template <class App>
 class RouteGroup {
  public:
@@ -120,6 +122,8 @@ class RouteGroup {
 Response AnswerToException(const Request& request);
 // Returns 404, 405 or the answer to OPTIONS.
 Response AnswerToMismatch(const Request& request, const Match& match);
+// Returns the 400 of an endpoint that reads a body, for a request with a query string.
+Response AnswerToQuery();
 // Returns the parameter objects of a query struct.
 boost::json::array DescribeQuery(const boost::json::object& query_schema);
 
@@ -237,14 +241,26 @@ struct Rendering<void> {
   static std::optional<boost::json::object> Describe(schema::Components&) { return std::nullopt; }
 };
 
+template <>
+struct Rendering<EmptyObject> {
+  static constexpr unsigned kStatus = 200;
+  static void Write(EmptyObject, std::string& out) { out = "{}"; }
+  static std::optional<boost::json::object> Describe(schema::Components&) {
+    return boost::json::object{
+        {"type", "object"}, {"properties", boost::json::object()}, {"additionalProperties", false}};
+  }
+};
+
 template <class T>
 struct Rendering<schema::Page<T>> {
   static constexpr unsigned kStatus = 200;
   static void Write(const schema::Page<T>& page, std::string& out) {
     out = R"({"data":)";
     schema::Write(page.items, out);
-    out += R"(,"next":)";
-    schema::Write(page.next, out);
+    if (page.shows_next) {
+      out += R"(,"next":)";
+      schema::Write(page.next, out);
+    }
     out += '}';
   }
   static std::optional<boost::json::object> Describe(schema::Components& components) {
@@ -253,7 +269,8 @@ struct Rendering<schema::Page<T>> {
     envelope["properties"].as_object()["next"] = {
         {"type", {"integer", "null"}},
         {"format", "int32"},
-        {"description", "The `after` of the next page; null on the last page."}};
+        {"description",
+         "The `after` of the next page; null on the last page. Left out with LEGACY_API=true."}};
     envelope["required"].as_array().emplace_back("next");
     return envelope;
   }
@@ -306,6 +323,11 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
       [=](App& app, const Request& request, const PathIds& ids) -> Task<Response> {
         Result<Grant> grant = co_await Rule::Run(access, app, request, ids);
         if (!grant) co_return ToResponse(grant.error());
+        if constexpr (kHasInput) {
+          if (detail::SourceOf(method) == schema::Source::kBody && !request.query.empty()) {
+            co_return AnswerToQuery();
+          }
+        }
         Input input;
         if constexpr (detail::kIsUnparsed<Input>) {
           input.body = request.body;

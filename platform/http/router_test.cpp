@@ -89,8 +89,11 @@ Task<Result<Book>> FindPage(PageNumber page, ShelfId shelf) {
 }
 
 Task<Result<Page<Book>>> ListBooks(Filter filter) {
-  co_return Page<Book>{.items = {{1, filter.title.value_or("any")}}, .next = 5};
+  co_return Page<Book>{
+      .items = {{1, filter.title.value_or("any")}}, .next = 5, .shows_next = filter.title != "old"};
 }
+
+Task<Result<EmptyObject>> BurnBooks() { co_return EmptyObject(); }
 
 Task<Result<void>> RemoveBooks() { co_return Result<void>(); }
 
@@ -110,6 +113,7 @@ Router<App> Routes() {
   books.Add(Method::kGet, "/", Anyone(), ListBooks, {});
   books.Add(Method::kDelete, "/", Anyone(), RemoveBooks, {});
   books.Add(Method::kPut, "/", Anyone(), Break, {});
+  books.Add(Method::kPost, "/", Anyone(), BurnBooks, {});
   routes.AddRaw(Method::kGet, "/raw", [](App&, const Request& request) -> Task<Response> {
     if (request.query == "break") throw std::runtime_error("secret");
     co_return Response{.status = 418, .body = "tea", .content_type = "text/plain"};
@@ -230,6 +234,33 @@ TEST_F(RouterTest, AnswersNothingWith204) {
   EXPECT_EQ(response.body, "");
 }
 
+TEST_F(RouterTest, AnswersAnEmptyObject) {
+  const Response response = Ask({.method = Method::kPost, .path = "/books/"});
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(response.body, "{}");
+}
+
+TEST_F(RouterTest, LeavesNextOutIfAPageSaysSo) {
+  EXPECT_EQ(Ask({.path = "/books/", .query = "title=old"}).body,
+            R"({"data":[{"id":1,"title":"old"}]})");
+}
+
+TEST_F(RouterTest, RefusesAQueryStringWhereABodyIsRead) {
+  for (const Method method : {Method::kPost, Method::kPatch, Method::kPut}) {
+    const Request request{.method = method,
+                          .path = "/shelves/7/",
+                          .query = "title=Emma",
+                          .headers = name_,
+                          .body = R"({"title": "Emma"})"};
+    const Response response = Ask(request);
+    EXPECT_EQ(response.status, 400U);
+    EXPECT_THAT(response.body, HasSubstr("400: Input belongs in a JSON body"));
+  }
+  EXPECT_THAT(app_.steps, testing::Each(testing::StartsWith("access")));
+  // Nothing is read here, so there is nothing to be confused about.
+  EXPECT_EQ(Ask({.method = Method::kDelete, .path = "/books/", .query = "x=1"}).status, 204U);
+}
+
 TEST_F(RouterTest, KeepsTheDetailsOfAnExceptionToItself) {
   for (const Request& request :
        {Request{.method = Method::kPut, .path = "/books/"}, {.path = "/raw", .query = "break"}}) {
@@ -259,7 +290,8 @@ TEST_F(RouterTest, AnswersOptions) {
   const Response response = Ask({.method = Method::kOptions, .path = "/books/"});
   EXPECT_EQ(response.status, 204U);
   EXPECT_EQ(response.body, "");
-  EXPECT_THAT(response.headers, ElementsAre(Pair("Allow", "GET, HEAD, PUT, DELETE, OPTIONS")));
+  EXPECT_THAT(response.headers,
+              ElementsAre(Pair("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS")));
 }
 
 TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
@@ -272,7 +304,7 @@ TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
 
 TEST_F(RouterTest, DescribesWhatItRoutes) {
   const std::vector<Route>& routes = routes_.table().routes();
-  ASSERT_EQ(routes.size(), 7U);
+  ASSERT_EQ(routes.size(), 8U);
   EXPECT_EQ(routes[0].pattern, "/shelves/{shelf_id}/");
   EXPECT_EQ(routes[0].tag, "shelves");
   EXPECT_EQ(routes[0].operation.id, "addBook");
@@ -285,7 +317,8 @@ TEST_F(RouterTest, DescribesWhatItRoutes) {
   EXPECT_EQ(routes[3].query_parameters[0].at("name").as_string(), "title");
   EXPECT_FALSE(routes[4].answer);
   EXPECT_TRUE(routes[5].is_documented);
-  EXPECT_FALSE(routes[6].is_documented);
+  EXPECT_EQ(routes[6].answer->at("type").as_string(), "object");
+  EXPECT_FALSE(routes[7].is_documented);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ boost::json::object Describe(Components& components) {
       });
       boost::json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
       if (!required.empty()) schema["required"] = std::move(required);
-      schema["additionalProperties"] = false;
+      if (!kIgnoresUnknownMembers<T>) schema["additionalProperties"] = false;
       if constexpr (requires { T::Describe(schema); }) T::Describe(schema);
       components[name] = std::move(schema);
     }

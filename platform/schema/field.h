@@ -28,6 +28,17 @@ constexpr void ForEachMember(Visit&& visit) {
   boost::mp11::mp_for_each<Members>([&](auto member) { visit(member.name, member.pointer); });
 }
 
+// Whether a body may have members that T does not have. T says so in
+//
+//   static constexpr bool kIgnoresUnknownMembers = true;
+//
+// Otherwise such a member is an error.
+template <class T>
+inline constexpr bool kIgnoresUnknownMembers = false;
+template <class T>
+  requires requires { T::kIgnoresUnknownMembers; }
+inline constexpr bool kIgnoresUnknownMembers<T> = T::kIgnoresUnknownMembers;
+
 // The result of parsing a JSON value, or a message for the client if the value is bad. Parsing is
 // strict: no number is read from a string, and no integer from 1.5 or true.
 template <class T>

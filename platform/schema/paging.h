@@ -55,6 +55,7 @@ template <class T>
 struct Page {
   std::vector<T> items;
   std::optional<std::int32_t> next;  // The `after` of the next page; nothing on the last one.
+  bool shows_next = true;            // False leaves `next` out of the answer.
 };
 
 // Makes a page from rows in the order of their ids. One row more than `limit` must have been

@@ -14,7 +14,7 @@ namespace platform::schema {
 
 // The source of a struct's members.
 enum class Source {
-  kBody,   // A JSON object; a member that the struct does not have is an error.
+  kBody,   // A JSON object; see kIgnoresUnknownMembers for members that the struct does not have.
   kQuery,  // A query string; other parameters are ignored.
 };
 
@@ -32,14 +32,14 @@ Parsed<T> ParseField(const boost::json::value& json, Source source) {
   return ParseValue<T>(json);
 }
 
-// Reads the members of T from `object`. An optional member may be missing, but not null. Every bad
-// field is reported, each with its messages. If T has
+// Reads the members of T from `object`. An optional member may be missing, but not null. A failure
+// is a 422 that reports every bad field with its messages. If T has
 //
 //   void Check(FieldErrors& errors) const;
 //
 // it is called when all members are good, to add errors of their combination.
 template <IsObject T>
-std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, Source source) {
+Result<T> ParseObject(const boost::json::object& object, Source source) {
   T parsed{};
   FieldErrors errors;
   std::size_t known = 0;
@@ -69,7 +69,7 @@ std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, So
       assign(ParseField<Target>(*json, source));
     }
   });
-  if (source == Source::kBody && known < object.size()) {
+  if (!kIgnoresUnknownMembers<T> && source == Source::kBody && known < object.size()) {
     for (const auto& entry : object) {
       bool is_member = false;
       ForEachMember<T>([&](const char* name, auto) { is_member |= entry.key() == name; });
@@ -79,7 +79,9 @@ std::expected<T, FieldErrors> ParseMembers(const boost::json::object& object, So
   if constexpr (requires { parsed.Check(errors); }) {
     if (errors.empty()) parsed.Check(errors);
   }
-  if (!errors.empty()) return std::unexpected(std::move(errors));
+  if (!errors.empty()) {
+    return std::unexpected(Error{.code = ErrorCode::kUnprocessable, .fields = std::move(errors)});
+  }
   return parsed;
 }
 
@@ -97,12 +99,7 @@ Result<T> Parse(std::string_view text, Source source) {
   Result<boost::json::object> object =
       source == Source::kBody ? ParseJsonObject(text) : ParseQueryObject(text);
   if (!object) return std::unexpected(std::move(object).error());
-  auto members = ParseMembers<T>(*object, source);
-  if (!members) {
-    return std::unexpected(
-        Error{.code = ErrorCode::kUnprocessable, .fields = std::move(members).error()});
-  }
-  return *std::move(members);
+  return ParseObject<T>(*object, source);
 }
 
 }  // namespace platform::schema

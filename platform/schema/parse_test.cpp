@@ -28,6 +28,12 @@ class Stars : public ValueType<Stars, std::int32_t> {
   }
 };
 
+struct Note {
+  std::string text;
+  static constexpr bool kIgnoresUnknownMembers = true;
+};
+BOOST_DESCRIBE_STRUCT(Note, (), (text))
+
 class Key : public ValueType<Key, std::int32_t> {
  public:
   static std::optional<std::string_view> Check(std::int32_t) { return std::nullopt; }
@@ -148,6 +154,17 @@ TEST(ParseBody, ReadsAllMembers) {
   EXPECT_EQ(parsed->stars.value(), 5);
   EXPECT_EQ(parsed->anonymous, true);
   EXPECT_EQ(parsed->key, std::nullopt);
+}
+
+TEST(ParseBody, IgnoresUnknownMembersIfTheStructSaysSo) {
+  const auto parsed = Parse<Note>(R"({"id":[1],"text":"a","":null})", Source::kBody);
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(parsed->text, "a");
+  EXPECT_EQ(Parse<Note>(R"({"id":1,"text":2})", Source::kBody).error().fields,
+            (FieldErrors{{"text", {"Not a valid string."}}}));
+  Components components;
+  Describe<Note>(components);
+  EXPECT_FALSE(components.at("Note").as_object().contains("additionalProperties"));
 }
 
 TEST(ParseBody, OfARepeatedMemberTheLastCounts) {

@@ -103,6 +103,29 @@ def test_login_in_any_case(customers, spelling):
     assert data["user"]["email"] == "Mixed.Case@Example.com"
 
 
+@pytest.mark.parametrize("email", ["ops@192.168.1.10", "ops@example.42", "ops@example.a-b"])
+def test_an_email_that_only_the_reference_takes_for_one(customers, cluster, customers_database,
+                                                        email):
+    """Its owner logs in and sends it back with a change; another can be registered."""
+    [(user,)] = cluster.query(customers_database, """
+        INSERT INTO users (email, first_name, last_name, password, is_admin)
+        SELECT %s, 'Ops', '', password, false FROM users WHERE id = 1 RETURNING id""", email)
+    token = customers.post("/api/v1/auth/login/",
+                           body={"email": email, "password": PASSWORD}).ok()["token"]
+    change = {"email": email, "first_name": "Operations"}
+    changed = customers.patch(f"/api/v1/users/{user}/", token, change).ok()
+    assert (changed["email"], changed["first_name"]) == (email, "Operations")
+    customers.post("/api/v1/users/create/", body={
+        "email": f"new.{email}", "password": PASSWORD}).ok(201)
+
+
+@pytest.mark.parametrize("size", [512, 1024])
+def test_a_password_that_is_too_long_for_its_hash_is_a_wrong_one(customers, size):
+    customers.post("/api/v1/auth/login/", body={
+        "email": "zoe@example.com", "password": "x" * size}).invalid(
+            {"non_field_errors": ["Unable to log in with provided credentials."]}, 400)
+
+
 def test_a_hash_of_the_reference_serves_as_current_password(customers, cluster, customers_database,
                                                             accounts):
     account = accounts.create()

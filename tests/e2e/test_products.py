@@ -20,6 +20,7 @@ PRODUCTS = [
     ("100% Wool", "10", "10.00"),
     ("snake_case mug", "0.5", "0.50"),
     ("Back\\slash", "0", "0.00"),
+    ("Half an eighth", "0.125", "0.13"),
     ("Brötchen Ångström", "1234567.891", "1234567.89"),
     ("O'Neil \"quoted\" 🛒", "99999999999999.99", "99999999999999.99"),
 ]
@@ -74,7 +75,7 @@ def test_an_unknown_one(cart, product):
 
 def test_all_by_id(cart):
     answer = cart.get(LIST)
-    assert [product["id"] for product in answer.ok()] == list(range(1, 10))
+    assert [product["id"] for product in answer.ok()] == list(range(1, 11))
     assert answer.body["next"] is None
     for product in answer.data:
         assert set(product) == {"id", "created", "name", "description", "price"}
@@ -109,8 +110,8 @@ def test_what_clients_do_not_encode_is_text(cart, raw, found):
     assert [product["name"] for product in json.loads(body)["data"]] == found
 
 
-@pytest.mark.parametrize("search, total", [("", 9), ("product", 4)])
-@pytest.mark.parametrize("limit", [1, 2, 3, 4, 9, 1000])
+@pytest.mark.parametrize("search, total", [("", 10), ("product", 4)])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 10, 1000])
 def test_pages_make_up_the_list(cart, search, total, limit):
     gathered, after = [], 0
     while after is not None:
@@ -124,8 +125,8 @@ def test_pages_make_up_the_list(cart, search, total, limit):
 
 
 @pytest.mark.parametrize("query, ids, following", [
-    ("limit=2", [1, 2], 2), ("limit=9", list(range(1, 10)), None), ("after=7", [8, 9], None),
-    ("after=7&limit=1", [8], 8), ("after=8&limit=1", [9], None), ("after=9", [], None),
+    ("limit=2", [1, 2], 2), ("limit=10", list(range(1, 11)), None), ("after=8", [9, 10], None),
+    ("after=8&limit=1", [9], 9), ("after=9&limit=1", [10], None), ("after=10", [], None),
     ("after=2147483647", [], None), ("limit=1&after=0", [1], 1),
     ("search=Product&after=2&limit=1", [3], 3)])
 def test_page(cart, query, ids, following):
@@ -178,7 +179,7 @@ def test_searches_hold_up_nobody_else(carts, start_service, cart_binary, cart_en
     client.patch(f"/api/v1/cart-item/{item}/", owner.token, {"quantity": 2}).ok()
     client.delete(f"/api/v1/cart-item/{item}/", owner.token).ok(204)
     assert client.get(cart_path, owner.token).ok()["cart_items"] == []
-    assert len(client.get(f"{LIST}?limit=100").ok()) == 9
+    assert len(client.get(f"{LIST}?limit=100").ok()) == 10
     assert time.monotonic() - began < 1
     assert Scrape(service).value(
         "db_client_operations_in_flight", lane="search") == SEARCH_QUEUE

@@ -162,7 +162,7 @@ def test_logins_against_a_password_change(customers, accounts):
                   {"current_password": PASSWORD, "new_password": "another password",
                    "confirm_new_password": "another password"})
         answers = at_once(customers.url, [login, login, login, change, login, login, login])
-        assert answers.pop(3).ok() == {}
+        answers.pop(3).bare()
         for answer in answers:
             assert answer.status in (200, 400), answer
             if answer.status == 200:

@@ -8,10 +8,10 @@ import re
 import psycopg
 import pytest
 
-from conftest import ROOT
-from support import tokens
-from support.client import Client
-from support.service import run
+from microcart import ROOT
+from microcart.testing import tokens
+from microcart.testing.client import Client
+from microcart.testing.service import run
 
 DUMPS = ROOT / "tests/fixtures/reference"
 PASSWORD = "testPass123"

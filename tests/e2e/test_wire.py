@@ -1,12 +1,14 @@
 """Rules for every endpoint of both services: paths, methods, status codes, headers. The client
 itself checks the rules for every answer, in every file."""
 
+import json
 import re
 from http.client import HTTPConnection
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from microcart.testing import bodies
 from microcart.testing.client import NOT_ALLOWED, NOT_FOUND, Client, check
 from microcart.testing.documents import documents, fill
 
@@ -152,3 +154,57 @@ def test_body_where_none_is_expected_is_ignored(clients, admin):
 def test_many_requests_share_one_connection(customers):
     for _ in range(100):
         check(customers.get("/api/v1/users/list/").response)
+
+
+# Endpoints that read a body, with one that they accept.
+BODIES = {
+    "login": ("customers", "POST", "/api/v1/auth/login/",
+              {"email": "admin1@email.com", "password": "testPass123"}),
+    "create": ("customers", "POST", "/api/v1/users/create/",
+               {"email": "in.a.query@example.com", "password": "testPass123"}),
+    "change": ("customers", "PATCH", "/api/v1/users/3/", {"first_name": "Queried"}),
+    "password": ("customers", "PATCH", "/api/v1/users/3/change-password/",
+                 {"new_password": "in a query", "confirm_new_password": "in a query"}),
+    "add": ("cart", "POST", "/api/v1/cart-item/3/create", {"product_id": 4, "quantity": 1}),
+    "quantity": ("cart", "PATCH", "/api/v1/cart-item/3/", {"quantity": 1}),
+}
+
+
+@pytest.mark.parametrize("service, method, path, body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("with_body", [False, True], ids=["alone", "beside a body"])
+def test_input_in_a_query_string_is_refused(clients, admin, service, method, path, body,
+                                            with_body):
+    options = {"body": body} if with_body else {}
+    clients[service].call(method, f"{path}?{urlencode(body)}", admin, **options).refused(
+        400, "400: Input belongs in a JSON body, not in the query string")
+    # A query string that holds nothing is none.
+    clients[service].call(method, f"{path}?", admin, content=b"no json").invalid(
+        bodies.NO_JSON, 400)
+
+
+@pytest.mark.parametrize("service, method, path, body", BODIES.values(), ids=BODIES)
+def test_bodies_of_other_forms_are_refused(clients, admin, service, method, path, body):
+    form = urlencode(body).encode()
+    part = "".join(f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                   for name, value in body.items()) + "--x--\r\n"
+    for media_type, content in {
+            "application/x-www-form-urlencoded": form,
+            "multipart/form-data; boundary=x": part.encode(),
+            "application/json; charset=utf-16": json.dumps(body).encode("utf-16"),
+            "application/json; charset=utf-16le": json.dumps(body).encode("utf-16-le"),
+            "application/json; charset=utf-32": json.dumps(body).encode("utf-32"),
+    }.items():
+        clients[service].call(method, path, admin, content=content,
+                              headers={"Content-Type": media_type}).invalid(bodies.NO_JSON, 400)
+
+
+def test_refused_input_has_changed_nothing(customers, admin):
+    assert customers.get("/api/v1/users/3/", admin).ok()["first_name"] == "Penny"
+    assert customers.get("/api/v1/users/list/?search=in.a.query", admin).ok() == []
+
+
+def test_json_counts_as_such_whatever_its_media_type(customers):
+    """As `curl --data` sends it."""
+    customers.post("/api/v1/auth/login/",
+                   content=b'{"email": "admin1@email.com", "password": "testPass123"}',
+                   headers={"Content-Type": "application/x-www-form-urlencoded"}).ok()

@@ -46,13 +46,16 @@ class Services {
     settings.database = settings.user = "nobody";
     return settings;
   }
-  static customers::client::TokenValidatorOptions NoValidations() {
-    return {.host = "localhost",
-            .port = 1,
-            .tls = {"/nonexistent", "/nonexistent", "/nonexistent"},
-            .max_in_flight = 0};
+  static cart::Config MakeCartConfig() {
+    cart::Config config;
+    config.database = NoDatabase();
+    config.customers = {.host = "localhost",
+                        .port = 1,
+                        .tls = {"/nonexistent", "/nonexistent", "/nonexistent"},
+                        .max_in_flight = 0};
+    return config;
   }
-  static customers::Config MakeConfig() {
+  static customers::Config MakeCustomersConfig() {
     customers::Config config;
     config.database = NoDatabase();
     return config;
@@ -62,11 +65,13 @@ class Services {
   platform::service::Readiness readiness_{1};
   platform::security::HashPool hashes_{0, 0};  // Full.
   const platform::security::TokenCodec tokens_{{platform::Secret("secret of the fuzz test")}};
-  const customers::Config config_ = MakeConfig();
+  const cart::Config cart_config_ = MakeCartConfig();
+  const customers::Config customers_config_ = MakeCustomersConfig();
   const cart::Routes cart_routes_ = cart::MakeRoutes();
   const customers::Routes customers_routes_ = customers::MakeRoutes();
-  cart::App cart_{readiness_, loop_.get_executor(), NoDatabase(), {}, NoValidations()};
-  customers::App customers_{config_, hashes_, tokens_, readiness_, loop_.get_executor(), {}};
+  cart::App cart_{cart_config_, readiness_, loop_.get_executor(), {}};
+  customers::App customers_{customers_config_,    hashes_, tokens_, readiness_,
+                            loop_.get_executor(), {}};
 };
 
 const http::ServerOptions& Options() {

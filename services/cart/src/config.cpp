@@ -12,6 +12,8 @@ Config ReadConfig(platform::config::Environment& environment) {
                                              "host of the customers service's gRPC server");
   config.customers.port = environment.Port("GRPC_PORT", config.customers.port,
                                            "port of the customers service's gRPC server");
+  config.legacy_api =
+      environment.Boolean("LEGACY_API", false, "leave `next` out of lists, as the reference does");
   return config;
 }
 

@@ -15,6 +15,8 @@ struct Config {
   platform::service::Settings service;
   platform::postgres::Settings database;
   customers::client::TokenValidatorOptions customers;
+  // Leaves `next` out of lists, as the reference does.
+  bool legacy_api = false;
 };
 
 // Reads the variables; see `environment.Mistakes()` before using the result.

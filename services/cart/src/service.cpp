@@ -15,9 +15,9 @@ using platform::service::RestService;
 void Serve(const Config& config) {
   RestService<App> rest("cart", config.service, MakeRoutes(),
                         [&](const RestService<App>::Executor& executor, Readiness& readiness) {
-                          return std::make_unique<App>(readiness, executor, config.database,
-                                                       platform::service::MakeClientOptions("cart"),
-                                                       config.customers);
+                          return std::make_unique<App>(
+                              config, readiness, executor,
+                              platform::service::MakeClientOptions("cart"));
                         });
   rest.Run();
 }

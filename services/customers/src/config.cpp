@@ -50,7 +50,8 @@ Config ReadConfig(platform::config::Environment& environment) {
                           "seconds until a wrong password is forgotten");
   config.legacy_api = environment.Boolean(
       "LEGACY_API", false,
-      "restore the reference's open profiles and unchecked password change (not recommended)");
+      "restore the reference's open profiles and unchecked password change, and leave `next` out "
+      "of lists (not recommended)");
   config.hash_form = ReadHashForm(environment);
   return config;
 }

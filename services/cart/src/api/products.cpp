@@ -16,7 +16,9 @@ using platform::schema::Page;
 Task<Result<Product>> GetProduct(App& app, ProductId product) { return app.products.Find(product); }
 
 Task<Result<Page<Product>>> ListProducts(App& app, ListQuery query) {
-  return app.products.List(std::move(query));
+  ASSIGN_OR_CO_RETURN(Page<Product> page, co_await app.products.List(std::move(query)));
+  page.shows_next = !app.config.legacy_api;
+  co_return page;
 }
 
 }  // namespace

@@ -29,8 +29,4 @@ void Cart::Describe(boost::json::object& schema) {
   Property(schema, "cart_items")["description"] = "In the order of their ids.";
 }
 
-void ItemChange::Describe(boost::json::object& schema) {
-  schema["description"] = "Missing fields stay unchanged.";
-}
-
 }  // namespace cart

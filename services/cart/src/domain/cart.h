@@ -55,14 +55,15 @@ BOOST_DESCRIBE_STRUCT(Cart, (), (user_id, total_price, cart_items))
 struct NewItem {
   ProductId product_id;
   Quantity quantity;
+
+  static constexpr bool kIgnoresUnknownMembers = true;
 };
 BOOST_DESCRIBE_STRUCT(NewItem, (), (product_id, quantity))
 
-// Missing members stay unchanged.
 struct ItemChange {
-  std::optional<Quantity> quantity;
+  Quantity quantity;
 
-  static void Describe(boost::json::object& schema);
+  static constexpr bool kIgnoresUnknownMembers = true;
 };
 BOOST_DESCRIBE_STRUCT(ItemChange, (), (quantity))
 

@@ -74,11 +74,10 @@ FROM item
 JOIN products AS product ON product.id = item.product_id
 ORDER BY item.id)"};
 
-constexpr Statement<CartRow, CartItemId, std::optional<Quantity>> kChangeItem{"change_item",
-                                                                              Lane::kWrite, R"(
+constexpr Statement<CartRow, CartItemId, Quantity> kChangeItem{"change_item", Lane::kWrite, R"(
 WITH changed AS (
   UPDATE cartitems
-  SET quantity = coalesce($2, quantity)
+  SET quantity = $2
   WHERE id = $1
   RETURNING id, created, cart_id, product_id, quantity
 ), item AS (

@@ -88,8 +88,7 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
 
   // An unknown email takes as long as a known one, whatever the kind of that account's hash.
   ASSIGN_OR_CO_RETURN(const bool are_kinds_mixed, co_await app.users.HasReferenceHashes());
-  const std::string account =
-      credentials ? std::to_string(credentials->id.value()) : request.email.value();
+  const std::string account = credentials ? std::to_string(credentials->id.value()) : request.email;
   const std::string& hash =
       credentials ? credentials->password_hash : platform::security::DummyHash();
   ASSIGN_OR_CO_RETURN(

@@ -8,18 +8,20 @@
 #include "platform/schema/bounds.h"
 #include "platform/schema/describe.h"
 #include "platform/schema/parse.h"
-#include "services/customers/src/domain/email.h"
 #include "services/customers/src/domain/password.h"
 
 // Bodies of requests that are not objects of the domain.
 namespace customers {
 
 struct LoginRequest {
-  Email email;
-  Password password;
+  std::string email;  // Any text: old accounts may have an email that is no Email.
+  LoginPassword password;
 
+  static constexpr bool kIgnoresUnknownMembers = true;
   static void Describe(boost::json::object& schema) {
-    platform::schema::Property(schema, "email")["description"] = "Its case does not matter.";
+    boost::json::object& email = platform::schema::Property(schema, "email");
+    email["description"] = "Its case does not matter.";
+    email["examples"] = boost::json::array{"nonadmin3@email.com"};
   }
 };
 BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
@@ -28,10 +30,12 @@ BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
 struct PasswordChange {
   std::optional<Password> current_password;
   NewPassword new_password;
-  std::string confirm_new_password;
+  NewPassword confirm_new_password;
+
+  static constexpr bool kIgnoresUnknownMembers = true;
 
   void Check(platform::FieldErrors& errors) const {
-    if (new_password.value() != confirm_new_password) {
+    if (new_password != confirm_new_password) {
       errors["confirm_new_password"] = {"The two password fields didn't match."};
     }
   }
@@ -52,7 +56,9 @@ BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confi
 struct OwnPasswordChange {
   Password current_password;
   NewPassword new_password;
-  std::string confirm_new_password;
+  NewPassword confirm_new_password;
+
+  static constexpr bool kIgnoresUnknownMembers = true;
 
   void Check(platform::FieldErrors& errors) const { AsChange().Check(errors); }
   PasswordChange AsChange() const { return {current_password, new_password, confirm_new_password}; }
@@ -71,7 +77,7 @@ class GuessedCode : public platform::schema::ValueType<GuessedCode, std::string,
 struct Recovery {
   GuessedCode code;
   NewPassword new_password;
-  std::string confirm_new_password;
+  NewPassword confirm_new_password;
 
   void Check(platform::FieldErrors& errors) const {
     PasswordChange{{}, new_password, confirm_new_password}.Check(errors);

@@ -17,11 +17,9 @@ using platform::Result;
 using platform::Task;
 using platform::http::Anyone;
 using platform::http::Created;
+using platform::http::EmptyObject;
 using platform::http::Method;
 using platform::http::Request;
-
-struct Recovered {};
-BOOST_DESCRIBE_STRUCT(Recovered, (), ())
 
 namespace {
 
@@ -40,7 +38,7 @@ Task<Result<Created<RecoveryCode>>> MakeRecoveryCode(App& app, const Request& re
   co_return Created{std::move(code)};
 }
 
-Task<Result<Recovered>> Recover(App& app, const Request& http_request, Recovery recovery) {
+Task<Result<EmptyObject>> Recover(App& app, const Request& http_request, Recovery recovery) {
   ASSIGN_OR_CO_RETURN(const Guess guess, co_await BeginGuess(app, http_request, kAnyCode));
   ASSIGN_OR_CO_RETURN(
       const bool is_right,
@@ -52,7 +50,7 @@ Task<Result<Recovered>> Recover(App& app, const Request& http_request, Recovery 
   ASSIGN_OR_CO_RETURN(const auto user, co_await app.recovery.Recover(recovery.code.value(), hash));
   if (!user) co_return std::unexpected(WrongCode());
   Audit(http_request, Action::kRecoverAccount, user, user);
-  co_return Recovered();
+  co_return EmptyObject();
 }
 
 }  // namespace

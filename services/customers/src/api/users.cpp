@@ -1,9 +1,11 @@
-#include <boost/describe/class.hpp>
+#include <boost/json/object.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "platform/schema/paging.h"
+#include "platform/schema/parse.h"
 #include "services/customers/src/api/access.h"
 #include "services/customers/src/api/audit.h"
 #include "services/customers/src/api/guess.h"
@@ -18,15 +20,13 @@ using platform::Result;
 using platform::Task;
 using platform::http::Anyone;
 using platform::http::Created;
+using platform::http::EmptyObject;
 using platform::http::Method;
 using platform::http::Request;
 using platform::http::Unparsed;
 using platform::schema::ListQuery;
 using platform::schema::Page;
 using platform::security::Verification;
-
-struct PasswordChanged {};
-BOOST_DESCRIBE_STRUCT(PasswordChanged, (), ())
 
 namespace {
 
@@ -49,7 +49,9 @@ Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser
 }
 
 Task<Result<Page<User>>> ListUsers(App& app, ListQuery query) {
-  return app.users.List(std::move(query));
+  ASSIGN_OR_CO_RETURN(Page<User> page, co_await app.users.List(std::move(query)));
+  page.shows_next = !app.config.legacy_api;
+  co_return page;
 }
 
 Task<Result<User>> GetUser(Subject subject) { co_return std::move(subject.user); }
@@ -63,15 +65,26 @@ void AuditUpdate(const Request& request, const Subject& subject, const UserChang
   if (change.first_name || change.last_name) audit(Action::kChangeNames);
 }
 
+// An email that is sent back unchanged stays, even one that cannot be registered here.
+Result<UserChange> ParseUserChange(std::string_view body, const User& user) {
+  Result<boost::json::object> object = platform::schema::ParseJsonObject(body);
+  if (!object) return std::unexpected(std::move(object).error());
+  const boost::json::value* email = object->if_contains("email");
+  if (email != nullptr && email->is_string() && email->get_string() == user.email.value()) {
+    object->erase("email");
+  }
+  return platform::schema::ParseObject<UserChange>(*object, platform::schema::Source::kBody);
+}
+
 Task<Result<User>> UpdateUser(App& app, const Request& request, Subject subject,
-                              UserChange change) {
+                              Unparsed<UserChange> unparsed) {
+  ASSIGN_OR_CO_RETURN(UserChange change, ParseUserChange(unparsed.body, subject.user));
   const bool changes_rights = change.is_admin && *change.is_admin != subject.user.is_admin;
   if (changes_rights && !subject.caller.user.is_admin) {
     co_return std::unexpected(Error::PermissionDenied());
   }
-  // The present values are not written back, so that they cannot undo a simultaneous change.
+  // The present value is not written back, so that it cannot undo a simultaneous change.
   if (!changes_rights) change.is_admin.reset();
-  if (change.email == subject.user.email) change.email.reset();
   ASSIGN_OR_CO_RETURN(User updated, co_await app.users.Update(subject.user.id, change));
   AuditUpdate(request, subject, change);
   co_return updated;
@@ -96,8 +109,8 @@ Result<PasswordChange> ParsePasswordChange(std::string_view body, bool needs_cur
   return own->AsChange();
 }
 
-Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, Subject subject,
-                                             Unparsed<PasswordChange> unparsed) {
+Task<Result<EmptyObject>> ChangePassword(App& app, const Request& request, Subject subject,
+                                         Unparsed<PasswordChange> unparsed) {
   const UserId id = subject.user.id;
   const bool needs_current = subject.IsSelf() && !app.config.legacy_api;
   ASSIGN_OR_CO_RETURN(const PasswordChange change,
@@ -120,7 +133,7 @@ Task<Result<PasswordChanged>> ChangePassword(App& app, const Request& request, S
   // Another request has changed the password first, so the one checked above is no longer current.
   if (!is_changed) co_return std::unexpected(WrongPassword());
   Audit(request, Action::kChangePassword, subject.caller.user.id, id);
-  co_return PasswordChanged();
+  co_return EmptyObject();
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ void Password::Describe(boost::json::object& schema) {
   schema["examples"] = boost::json::array{"testPass123"};
 }
 
+void LoginPassword::Describe(boost::json::object& schema) { Password::Describe(schema); }
+
 void NewPassword::SetMinLength(std::size_t length) { TheMinLength() = {length}; }
 
 std::optional<std::string_view> NewPassword::Check(const std::string& value) {

@@ -19,6 +19,14 @@ class Password
   static void Describe(boost::json::object& schema);
 };
 
+// A password at a login. As in the reference, a short one is rejected before the account is read.
+class LoginPassword
+    : public platform::schema::ValueType<LoginPassword, std::string, platform::schema::MinLength<7>,
+                                         platform::schema::MaxLength<1024>> {
+ public:
+  static void Describe(boost::json::object& schema);
+};
+
 // A password to be set. It is long enough, and none of the most common ones.
 class NewPassword : public platform::schema::ValueType<NewPassword, std::string,
                                                        platform::schema::MaxLength<1024>> {

@@ -47,6 +47,7 @@ struct NewUser {
   std::optional<PersonName> last_name;
   std::optional<bool> is_admin;
 
+  static constexpr bool kIgnoresUnknownMembers = true;
   static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(NewUser, (), (email, password, first_name, last_name, is_admin))
@@ -58,6 +59,7 @@ struct UserChange {
   std::optional<PersonName> last_name;
   std::optional<bool> is_admin;
 
+  static constexpr bool kIgnoresUnknownMembers = true;
   static void Describe(boost::json::object& schema);
 };
 BOOST_DESCRIBE_STRUCT(UserChange, (), (email, first_name, last_name, is_admin))

@@ -39,8 +39,8 @@ SELECT id, email, is_admin, token_version,
 FROM users
 WHERE id = ANY($1))"};
 
-constexpr Statement<Credentials, Email> kFindCredentialsByEmail{"find_credentials_by_email",
-                                                                Lane::kKeyRead, R"(
+constexpr Statement<Credentials, std::string> kFindCredentialsByEmail{"find_credentials_by_email",
+                                                                      Lane::kKeyRead, R"(
 SELECT id, password, token_version
 FROM users
 WHERE lower(email) = lower($1))"};
@@ -166,7 +166,8 @@ UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(UserId i
   co_return Logged(co_await client_.QueryOne(kFindCredentials, id));
 }
 
-UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentialsByEmail(const Email& email) {
+UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentialsByEmail(
+    const std::string& email) {
   co_return Logged(co_await client_.QueryOne(kFindCredentialsByEmail, email));
 }
 

@@ -51,7 +51,7 @@ class UserStore {
   Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
   // Both return nothing if there is no such account. The case of `email` does not matter.
   Reply<std::optional<Credentials>> FindCredentials(UserId id);
-  Reply<std::optional<Credentials>> FindCredentialsByEmail(const Email& email);
+  Reply<std::optional<Credentials>> FindCredentialsByEmail(const std::string& email);
   // Returns whether any account has a "$5$" hash, which the reference has made.
   Reply<bool> HasReferenceHashes();
   // Returns a page of users in the order of their ids.
