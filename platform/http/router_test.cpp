@@ -304,7 +304,7 @@ TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
 
 TEST_F(RouterTest, DescribesWhatItRoutes) {
   const std::vector<Route>& routes = routes_.table().routes();
-  ASSERT_EQ(routes.size(), 8U);
+  ASSERT_EQ(routes.size(), 9U);
   EXPECT_EQ(routes[0].pattern, "/shelves/{shelf_id}/");
   EXPECT_EQ(routes[0].tag, "shelves");
   EXPECT_EQ(routes[0].operation.id, "addBook");
