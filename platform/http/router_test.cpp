@@ -313,12 +313,12 @@ TEST_F(RouterTest, DescribesWhatItRoutes) {
   EXPECT_TRUE(routes[0].body);
   EXPECT_EQ(routes[2].body, routes[0].body);
   EXPECT_FALSE(routes[3].body);
-  ASSERT_EQ(routes[3].query_parameters.size(), 1U);
-  EXPECT_EQ(routes[3].query_parameters[0].at("name").as_string(), "title");
-  EXPECT_FALSE(routes[4].answer);
-  EXPECT_TRUE(routes[5].is_documented);
-  EXPECT_EQ(routes[6].answer->at("type").as_string(), "object");
-  EXPECT_FALSE(routes[7].is_documented);
+  ASSERT_EQ(routes[4].query_parameters.size(), 1U);
+  EXPECT_EQ(routes[4].query_parameters[0].at("name").as_string(), "title");
+  EXPECT_FALSE(routes[5].answer);
+  EXPECT_TRUE(routes[6].is_documented);
+  EXPECT_EQ(routes[7].answer->at("type").as_string(), "object");
+  EXPECT_FALSE(routes[8].is_documented);
 }
 
 }  // namespace
