@@ -312,7 +312,7 @@ TEST_F(RouterTest, DescribesWhatItRoutes) {
   EXPECT_TRUE(routes[0].access.needs_token);
   EXPECT_TRUE(routes[0].body);
   EXPECT_EQ(routes[2].body, routes[0].body);
-  EXPECT_FALSE(routes[3].body);
+  EXPECT_FALSE(routes[4].body);
   ASSERT_EQ(routes[4].query_parameters.size(), 1U);
   EXPECT_EQ(routes[4].query_parameters[0].at("name").as_string(), "title");
   EXPECT_FALSE(routes[5].answer);

@@ -157,8 +157,7 @@ def test_only_a_digest_is_stored(accounts, make_code, cluster, customers_databas
     ({**recovery("x"), "code": "x" * 257}, {"code": ["Longer than maximum length 256."]}),
     ({**recovery("x"), "confirm_new_password": "something else"},
      {"confirm_new_password": ["The two password fields didn't match."]}),
-    (recovery("x", "PASSWORD1"), {"new_password": ["This password is too common."],
-                                  "confirm_new_password": ["This password is too common."]}),
+    (recovery("x", "PASSWORD1"), {"new_password": ["This password is too common."]}),
 ], ids=["nothing", "unknown", "type", "too long", "mismatch", "common"])
 def test_bad_bodies(customers, body, fields):
     answer = customers.post(RECOVER, body=body)

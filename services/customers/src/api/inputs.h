@@ -15,7 +15,7 @@ namespace customers {
 
 struct LoginRequest {
   std::string email;  // Any text: old accounts may have an email that is no Email.
-  LoginPassword password;
+  EnteredPassword password;
 
   static constexpr bool kIgnoresUnknownMembers = true;
   static void Describe(boost::json::object& schema) {
@@ -30,12 +30,12 @@ BOOST_DESCRIBE_STRUCT(LoginRequest, (), (email, password))
 struct PasswordChange {
   std::optional<Password> current_password;
   NewPassword new_password;
-  NewPassword confirm_new_password;
+  EnteredPassword confirm_new_password;
 
   static constexpr bool kIgnoresUnknownMembers = true;
 
   void Check(platform::FieldErrors& errors) const {
-    if (new_password != confirm_new_password) {
+    if (new_password.value() != confirm_new_password.value()) {
       errors["confirm_new_password"] = {"The two password fields didn't match."};
     }
   }
@@ -56,7 +56,7 @@ BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password, confi
 struct OwnPasswordChange {
   Password current_password;
   NewPassword new_password;
-  NewPassword confirm_new_password;
+  EnteredPassword confirm_new_password;
 
   static constexpr bool kIgnoresUnknownMembers = true;
 
@@ -77,7 +77,7 @@ class GuessedCode : public platform::schema::ValueType<GuessedCode, std::string,
 struct Recovery {
   GuessedCode code;
   NewPassword new_password;
-  NewPassword confirm_new_password;
+  EnteredPassword confirm_new_password;
 
   void Check(platform::FieldErrors& errors) const {
     PasswordChange{{}, new_password, confirm_new_password}.Check(errors);

@@ -23,7 +23,7 @@ void Password::Describe(boost::json::object& schema) {
   schema["examples"] = boost::json::array{"testPass123"};
 }
 
-void LoginPassword::Describe(boost::json::object& schema) { Password::Describe(schema); }
+void EnteredPassword::Describe(boost::json::object& schema) { Password::Describe(schema); }
 
 void NewPassword::SetMinLength(std::size_t length) { TheMinLength() = {length}; }
 

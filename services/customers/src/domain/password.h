@@ -19,10 +19,10 @@ class Password
   static void Describe(boost::json::object& schema);
 };
 
-// A password at a login. As in the reference, a short one is rejected before the account is read.
-class LoginPassword
-    : public platform::schema::ValueType<LoginPassword, std::string, platform::schema::MinLength<7>,
-                                         platform::schema::MaxLength<1024>> {
+// A password at a login, or one that is repeated. As in the reference, it has 7 characters or more.
+class EnteredPassword : public platform::schema::ValueType<EnteredPassword, std::string,
+                                                           platform::schema::MinLength<7>,
+                                                           platform::schema::MaxLength<1024>> {
  public:
   static void Describe(boost::json::object& schema);
 };
