@@ -96,14 +96,14 @@ class Router {
 // Each argument is chosen by its type: the app, the access rule's grant, the path's ids (each a
 // ValueType of an int32), the request itself, or one described struct. The struct is parsed from
 // the body of a POST, PUT or PATCH, and otherwise from the query string. The ids of the access rule
-// come first in the path, then those that only the handler takes. No two of them have the same
-// type. An endpoint that reads a body rejects a query string, because its client expects it to
-// be read.
+// come first in the path, followed by the ids that only the handler takes. No two ids have the same
+// type. An endpoint that reads a body rejects a query string, because its client expects it to be
+// read.
 template <class App>
 class RouteGroup {
  public:
-  // `path` follows the group's prefix. Throws std::invalid_argument if its parameters are not as
-  // many as the ids that the access rule and the handler ask for.
+  // `path` follows the group's prefix. Throws std::invalid_argument if the number of its parameters
+  // differs from the number of ids that the access rule and the handler take.
   template <class Access, class Answer, class... Args>
   void Add(Method method, std::string_view path, Access access,
            Task<Result<Answer>> (*handler)(Args...), const Operation& operation);
@@ -155,7 +155,7 @@ struct InputOf<App, Grant, First, Rest...>
 template <class Arg>
 using IsId = std::bool_constant<schema::IsValueType<Arg>>;
 
-// The ids that an access rule and a handler with these parameters ask for, in the path's order.
+// The ids that an access rule and a handler with these parameters take, in the path's order.
 template <class... Args>
 using IdsOf = boost::mp11::mp_unique<
     boost::mp11::mp_copy_if<boost::mp11::mp_list<std::decay_t<Args>...>, IsId>>;

@@ -49,7 +49,7 @@ struct App {
   std::vector<std::string> steps;
 };
 
-// Lets in who sends "Name", to any shelf but the one numbered 13.
+// Permits requests with the header "Name", except for the shelf with the number 13.
 struct Readers {
   struct Grant {
     std::string name;
@@ -83,7 +83,7 @@ Task<Result<Book>> ReadBodyItself(ShelfId shelf, Unparsed<NewBook> unparsed) {
   co_return Book{.id = shelf.value(), .title = "unparsed " + book.title};
 }
 
-// Asks for its own id before the access rule's.
+// Takes its own id before that of the access rule.
 Task<Result<Book>> FindPage(PageNumber page, ShelfId shelf) {
   co_return Book{.id = shelf.value(), .title = "page " + std::to_string(page.value())};
 }
@@ -257,7 +257,7 @@ TEST_F(RouterTest, RefusesAQueryStringWhereABodyIsRead) {
     EXPECT_THAT(response.body, HasSubstr("400: Input belongs in a JSON body"));
   }
   EXPECT_THAT(app_.steps, testing::Each(testing::StartsWith("access")));
-  // Nothing is read here, so there is nothing to be confused about.
+  // This endpoint reads no body, so a query string cannot be mistaken for one.
   EXPECT_EQ(Ask({.method = Method::kDelete, .path = "/books/", .query = "x=1"}).status, 204U);
 }
 

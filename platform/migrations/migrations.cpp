@@ -263,7 +263,7 @@ class Session {
     return {};
   }
 
-  // A warning that cannot be read stops nothing: the database is taken over by now.
+  // If the warnings cannot be read, the run continues, because the database is already adopted.
   void WarnOfAdopted() {
     const auto warnings = connection_.Run(std::string(set_.adoption_warnings));
     if (!warnings) {

@@ -34,10 +34,10 @@ struct MigrationSet {
   std::string_view demo;                  // Idempotent SQL for the latest version; may be empty.
   // Extensions that the migrations create.
   std::span<const std::string_view> extensions;
-  // The first is the revision that a database at an unknown one should be brought to.
+  // A database at an unknown revision should first be brought to the first of these.
   std::span<const Adoption> adoptions;
-  // SQL that returns what an operator should know about a database that was just adopted, one
-  // warning a row; may be empty.
+  // SQL that returns warnings for the operator about a database that was just adopted, one in each
+  // row; may be empty.
   std::string_view adoption_warnings;
 
   int LatestVersion() const { return static_cast<int>(migrations.size()); }

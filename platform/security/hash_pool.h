@@ -30,7 +30,7 @@ class HashPool {
   HashPool(const HashPool&) = delete;
   HashPool& operator=(const HashPool&) = delete;
 
-  // See HashPassword. Makes hashes of the pool's form.
+  // See HashPassword. The hashes have the pool's form.
   Task<Result<std::string>> Hash(std::string password);
 
   // See VerifyPassword.

@@ -20,13 +20,14 @@ bool MatchesArgon2id(const std::string& hash, std::string_view password) {
   return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0;
 }
 
-// Whether crypt takes the password. It reads up to a NUL, and refuses 512 bytes at once.
+// Returns whether crypt can hash the whole password. It stops at a NUL, and refuses 512 bytes or
+// more at once.
 bool FitsCrypt(std::string_view password) {
   return password.size() < CRYPT_MAX_PASSPHRASE_SIZE && !password.contains('\0');
 }
 
-// What crypt makes of a password that it takes, with the salt and the rounds of `setting`; empty if
-// that is malformed.
+// Returns the hash of a password that fits crypt, with the salt and the rounds of `setting`, or an
+// empty text if `setting` is malformed.
 std::string Sha256Crypt(std::string_view password, const std::string& setting) {
   // crypt_r needs a terminated password and about 32 KiB of working memory.
   std::string terminated(password);
@@ -40,13 +41,13 @@ std::string Sha256Crypt(std::string_view password, const std::string& setting) {
 
 bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
   const bool fits = FitsCrypt(password);
-  // A password that crypt takes is hashed in its place, so that it is refused no faster.
+  // If the password does not fit, another one is hashed instead, so that the time is the same.
   const std::string made = Sha256Crypt(fits ? password : "too long", hash);
   return fits && made.size() == hash.size() &&
          sodium_memcmp(made.data(), hash.data(), hash.size()) == 0;
 }
 
-// "$5$rounds=535000$" and a salt.
+// Returns "$5$rounds=535000$" and a new salt.
 std::string MakeSha256CryptSetting() {
   static constexpr std::string_view kSaltCharacters =
       "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -10,7 +10,7 @@ namespace platform::security {
 
 enum class HashForm {
   kArgon2id,
-  kSha256Crypt,  // "$5$" with 535,000 rounds, as all of the reference's.
+  kSha256Crypt,  // "$5$" with 535,000 rounds, the form of the reference.
 };
 
 struct Verification {
@@ -20,20 +20,20 @@ struct Verification {
   bool operator==(const Verification&) const = default;
 };
 
-// How long it takes to reject a password.
+// The time that the rejection of a password takes.
 enum class RefusalTime {
   kOfItsHash,
-  kOfBothKinds,  // As long as an argon2id and a "$5$" hash together, whatever the hash is.
+  kOfBothKinds,  // The time of an argon2id and a "$5$" hash together, for any hash.
 };
 
 // Returns a new salted hash. Throws std::bad_alloc if memory is short. crypt refuses a password of
-// 512 bytes or more, or with a NUL: such a one gets an argon2id hash, whatever the form.
+// 512 bytes or more, or with a NUL, so such a password gets an argon2id hash in either form.
 std::string HashPassword(std::string_view password, HashForm form = HashForm::kArgon2id);
 
 // Returns whether `hash` was made from `password`. A hash of an unknown kind, malformed or empty,
-// matches nothing. A "$5$" hash matches no password that crypt refuses; refusing that takes as long
-// as refusing a short one. `form` decides which hashes need a new one. For kOfBothKinds "$5$"
-// hashes are taken to have 535,000 rounds.
+// matches nothing. A "$5$" hash matches no password that crypt refuses, and it takes as long to
+// reject such a password as a short one. `form` decides which matching hashes need a new one. The
+// time of kOfBothKinds assumes that "$5$" hashes have 535,000 rounds.
 Verification VerifyPassword(const std::string& hash, std::string_view password,
                             RefusalTime refusal = RefusalTime::kOfItsHash,
                             HashForm form = HashForm::kArgon2id);

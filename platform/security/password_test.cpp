@@ -69,7 +69,7 @@ TEST(Sha256Crypt, RefusesWhatCryptWouldCutShort) {
   EXPECT_EQ(VerifyPassword(hash, "pass"), kMatchesOutdated);
   EXPECT_EQ(VerifyPassword(hash, std::string_view("pass\0word", 9)), kDiffers);
   EXPECT_EQ(VerifyPassword(hash, std::string(1000, 'x')), kDiffers);
-  // What a refused password is replaced by, to take as long.
+  // The text that is hashed in place of a password that does not fit.
   const std::string too_long = crypt_r("too long", "$5$rounds=1000$saltsalt", &work);
   EXPECT_EQ(VerifyPassword(too_long, std::string(512, 'x')), kDiffers);
   EXPECT_EQ(VerifyPassword(too_long, "too long"), kMatchesOutdated);

@@ -113,8 +113,8 @@ struct HostAndPort {
   std::optional<std::string> port;
 };
 
-// Splits `host:port` and `[IPv6 address]:port`. A socket directory has no port, and neither has an
-// IPv6 address without brackets.
+// Splits `host:port` and `[IPv6 address]:port`. A socket directory or an IPv6 address without
+// brackets has no port.
 HostAndPort SplitPort(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   const std::size_t bracket = text.rfind(']');
@@ -138,7 +138,7 @@ std::optional<std::uint16_t> ParsePort(const std::string& digits) {
   return port;
 }
 
-// POSTGRES_HOST and POSTGRES_PORT. The port may also be part of the host, as the reference has it.
+// Reads POSTGRES_HOST and POSTGRES_PORT. As in the reference, the port may be part of the host.
 void ReadPostgresAddress(Environment& environment, postgres::Settings& settings) {
   const auto [host, port] =
       SplitPort(environment.String("POSTGRES_HOST", settings.host,

@@ -91,7 +91,7 @@ def test_users_log_in_and_their_hash_is_replaced(customers, cluster, customers_d
     assert new.startswith("$argon2id$")
     again = customers.post("/api/v1/auth/login/", body=login).ok()
     assert stored_hash(cluster, customers_database, user) == new
-    for token in (data["token"], again["token"]):  # A better hash is no password change.
+    for token in (data["token"], again["token"]):  # A new hash does not count as a password change.
         customers.get(f"/api/v1/users/{user}/", token).ok()
 
 
@@ -106,7 +106,7 @@ def test_login_in_any_case(customers, spelling):
 @pytest.mark.parametrize("email", ["ops@192.168.1.10", "ops@example.42", "ops@example.a-b"])
 def test_an_email_that_only_the_reference_takes_for_one(customers, cluster, customers_database,
                                                         email):
-    """Its owner logs in and sends it back with a change; another can be registered."""
+    """The owner logs in and sends it back with a change; another can be registered."""
     [(user,)] = cluster.query(customers_database, """
         INSERT INTO users (email, first_name, last_name, password, is_admin)
         SELECT %s, 'Ops', '', password, false FROM users WHERE id = 1 RETURNING id""", email)
@@ -231,7 +231,7 @@ def test_emails_differing_in_case_stop_the_migration(cluster, customers_binary):
         assert conflicting in said
     assert "free@example.com" not in said and "nonadmin3@email.com" not in said
     assert cluster.dump(database) == before
-    # After the rows are corrected, it continues.
+    # After the rows are corrected, the migration continues.
     cluster.query(database, "DELETE FROM users WHERE id > 6 AND email <> 'free@example.com'")
     done = run(customers_binary, "migrate", "up", environment=cluster.environment(database))
     assert done.returncode == 0, done.stderr

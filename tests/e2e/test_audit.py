@@ -1,4 +1,4 @@
-"""Who did what to whom: the log has a line for every login and for every change of an account."""
+"""Audit: the log has a line for every login and for every change of an account."""
 
 import json
 
@@ -13,7 +13,7 @@ RECOVERED_PASSWORD = "one more password"
 
 @pytest.fixture
 def lines(own_customers_service):
-    """The audit lines since the test began."""
+    """Returns the audit lines since the test began."""
     first = len(own_customers_service.stdout)
 
     def read(count: int) -> list[dict]:
@@ -27,7 +27,7 @@ def lines(own_customers_service):
 
 
 def test_every_action_has_its_line(customers, accounts, admin, lines):
-    """All actions, one after the other, each by a request with an id of its own."""
+    """Performs all actions, one after the other, each by a request with an id of its own."""
     numbers = iter(range(1, 100))
     expected = []
 
@@ -63,7 +63,7 @@ def test_every_action_has_its_line(customers, accounts, admin, lines):
     act("PATCH", path, admin, {"email": email, "is_admin": True, "last_name": "X"},
         ("grant_admin", 1, user), ("change_email", 1, user), ("change_names", 1, user))
     act("PATCH", path, held[0], {"is_admin": False}, ("revoke_admin", user, user))
-    # Nothing changes, so there is nothing to tell.
+    # These requests change nothing, so they have no line.
     act("PATCH", path, held[0], {"email": email, "is_admin": False})
     act("PATCH", path, held[0], {"is_admin": True}, ok=(403,))
     act("GET", path, held[0], None)

@@ -1,5 +1,5 @@
-"""What a client of the reference does all day, with LEGACY_API=true and an administrator who was made
-beforehand. Bodies are compared whole, since such clients may refuse keys that they do not know."""
+"""The ordinary requests of a client of the reference, with LEGACY_API=true and an administrator who
+was made beforehand. Whole bodies are compared, because such clients may reject unknown keys."""
 
 import httpx
 import pytest
@@ -76,7 +76,7 @@ def signed_in(customers, user) -> dict[str, str]:
 
 @pytest.fixture
 def shopper(cart, user, signed_in) -> dict[str, str]:
-    """Has an empty cart."""
+    """Returns the headers of a user with an empty cart."""
     assert data_of(cart.get(f"/cart/{user['id']}/", headers=signed_in)) == {
         "user_id": user["id"], "total_price": "0.00", "cart_items": []}
     return signed_in

@@ -41,7 +41,7 @@ def test_a_code_sets_a_new_password(customers, accounts, admin):
     lifetime = (datetime.datetime.fromisoformat(made["expires"])
                 - datetime.datetime.now(datetime.UTC))
     assert datetime.timedelta(minutes=58) < lifetime <= datetime.timedelta(hours=1, seconds=5)
-    # Making one changes nothing yet.
+    # Making a code does not affect the account.
     customers.get(f"/api/v1/users/{account.id}/", held[1]).ok()
 
     recover(customers, made["code"]).bare()
@@ -111,7 +111,7 @@ def test_a_code_outlives_the_end_of_sessions(customers, accounts, admin, make_co
 
 
 def test_a_code_or_a_password_change_wins(customers, accounts, admin, make_code):
-    """At the same moment: both may succeed one after the other, but the code only as the first."""
+    """Both arrive at the same moment. Both may succeed, but the code only if it comes first."""
     for _ in range(5):
         account = accounts.create()
         code = make_code(account)
@@ -189,7 +189,7 @@ def test_guesses_are_throttled_by_address(customers_binary, customers_environmen
         recover(client, f"{number:032x}", headers=here).invalid(WRONG, 400)
     refused = recover(client, code, headers=here)
     refused.refused(429, "429: Too Many Requests")
-    # The password of an account can still be used there, and the code elsewhere.
+    # From there an account can still log in, and from another address the code still works.
     assert client.post(LOGIN, body={"email": account.email, "password": PASSWORD},
                        headers=here).status == 200
     recover(client, code, headers=elsewhere).ok()

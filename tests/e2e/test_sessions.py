@@ -1,4 +1,4 @@
-"""Sessions: every login is one, and it ends when somebody says so, at both services at once."""
+"""Sessions: every login begins one. When it is ended, both services refuse its token at once."""
 
 import datetime
 import time
@@ -36,7 +36,7 @@ def log_in(customers):
 
 @pytest.fixture(scope="module")
 def is_accepted(customers, cart):
-    """Whether a token of an account is accepted, about which both services agree."""
+    """Returns whether a token of an account is accepted. Both services must agree."""
     def ask(account, token: str) -> bool:
         answers = (customers.get(f"/api/v1/users/{account.id}/", token),
                    cart.get(f"/api/v1/cart/{account.id}/", token))
@@ -144,7 +144,7 @@ def test_ending_a_session(customers, accounts, admin, log_in, is_accepted):
         assert not is_accepted(account, token)
         customers.delete(path, caller).refused(404, NOT_FOUND)
     assert is_accepted(account, kept)
-    # One's own too.
+    # A session can also be ended with its own token.
     customers.delete(f"{sessions_path(account)}{claims(kept)['sid']}/", kept).ok(204)
     assert not is_accepted(account, kept)
 
@@ -242,7 +242,7 @@ def test_a_session_is_a_positive_int32(customers, cart, accounts, sid):
 
 def test_no_number_is_given_out_again(customers, accounts, log_in, is_accepted, stored, cluster,
                                       customers_database):
-    """Not even after a back-up from before the sessions was restored."""
+    """This holds even after a back-up from before the sessions has been restored."""
     account = accounts.create()
     ended = [log_in(account) for _ in range(3)]
     customers.delete(sessions_path(account), account.token).ok(204)
@@ -277,7 +277,7 @@ def test_the_oldest_ends_when_there_are_too_many(accounts, add_sessions, log_in,
 def test_parallel_logins_do_not_pass_the_limit(customers, accounts, add_sessions, stored):
     account = accounts.create()
     add_sessions(account, LIMIT - 3)
-    # No more at once than the throttle lets in.
+    # The throttle permits this number of logins at once.
     answers = at_once(customers.url, [
         ("POST", LOGIN, None, {"email": account.email, "password": PASSWORD})] * 8)
     begun = sorted(claims(answer.ok()["token"])["sid"] for answer in answers)
@@ -286,7 +286,7 @@ def test_parallel_logins_do_not_pass_the_limit(customers, accounts, add_sessions
 
 
 def test_logins_at_the_same_moment_as_their_end(customers, accounts, log_in, is_accepted, stored):
-    """Each login succeeds, and its token counts exactly as long as its session is there."""
+    """Each login succeeds, and its token is valid exactly as long as its session exists."""
     for _ in range(5):
         account = accounts.create()
         before = [log_in(account), log_in(account)]
@@ -338,7 +338,7 @@ def test_listing_at_the_same_moment_as_a_password_change(customers, accounts, ad
         listing = ("GET", sessions_path(account), admin)
         answers = at_once(customers.url, [listing, listing, change, listing, listing])
         for answer in answers[:2] + answers[3:]:
-            # All of them or none: the change ends them in one statement.
+            # The list has all sessions or none, because the change ends them in one statement.
             assert [session["id"] for session in answer.ok()] in ([], numbers)
         assert customers.get(sessions_path(account), admin).ok() == []
 
@@ -374,7 +374,7 @@ def test_a_restart_forgets_no_session(customers_binary, customers_environment, c
 
 @pytest.fixture
 def replica_of_the_version_before(cluster, customers_database):
-    """Such a replica knows nothing of sessions. It is recognized by the name that it connects with."""
+    """A replica that does not support sessions. It is recognized by its application_name."""
     with cluster.connect(customers_database, application_name="customers") as connection:
         yield connection
 
@@ -382,7 +382,7 @@ def replica_of_the_version_before(cluster, customers_database):
 def test_replicas_of_the_version_before_agree(replica_of_the_version_before, customers, accounts,
                                               log_in, is_accepted, cluster, customers_database):
     """The version before accepts a token whose `ver` is the account's token_version, whatever its
-    `sid`. While a replica of it is connected, that decides here as well."""
+    `sid`. While a replica of that version is connected, this version decides in the same way."""
     account = accounts.create()
 
     def agree(token: str) -> bool:
@@ -399,7 +399,7 @@ def test_replicas_of_the_version_before_agree(replica_of_the_version_before, cus
 
 
 def test_the_version_before_accepts_no_token_with_a_session(accounts, log_in):
-    """No account has this token_version. It would not know when the session ends."""
+    """No account has their `ver`. Otherwise that version would accept them after the session's end."""
     account = accounts.create()
     assert claims(log_in(account))["ver"] == -1
 
@@ -408,7 +408,7 @@ def test_a_password_change_by_the_version_before_ends_sessions(accounts, log_in,
                                                                cluster, customers_database, stored):
     account = accounts.create()
     token = log_in(account)
-    # Its statement.
+    # The statement of the version before.
     cluster.query(customers_database, "UPDATE users SET password = 'new', "
                   "token_version = token_version + 1 WHERE id = %s", account.id)
     assert not is_accepted(account, token)
@@ -418,20 +418,20 @@ def test_a_password_change_by_the_version_before_ends_sessions(accounts, log_in,
 def test_expired_sessions_are_swept(customers_binary, customers_environment, customers_database,
                                     start_service, accounts, add_sessions, stored, cluster,
                                     log_in):
-    """In batches, and without waiting for a row that somebody holds."""
+    """The sweep works in batches, and does not wait for a locked row."""
     account, live = accounts.create(), accounts.create()
     token = log_in(live)
     add_sessions(account, 1200, expires="-1 second")
     with cluster.connect(customers_database, autocommit=False) as holder:
         holder.execute("SELECT FROM sessions WHERE user_id = %s AND id = 7 FOR UPDATE", [account.id])
         start_service(customers_binary, customers_environment(customers_database))
-        # Usually at once; after a minute if another replica is sweeping at this very moment.
+        # The sweep runs at once, or after a minute if another replica is sweeping at this moment.
         eventually(lambda: stored(account) == [7], 90)
     assert stored(live) == [claims(token)["sid"]]
 
 
 def test_many_sessions_over_the_link(cart, accounts, log_in, customers):
-    """Tokens with sessions that count and with ones that have ended, in the same batches."""
+    """The same batches have tokens of open sessions and of ended ones."""
     account = accounts.create()
     held = [log_in(account) for _ in range(20)]
     for token in held[::2]:

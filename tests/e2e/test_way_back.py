@@ -1,5 +1,5 @@
-"""A trial that ends with the way back to the reference. The reference itself is not needed: what must
-hold of its databases is said in SQL, after `migrate to 1` and without it."""
+"""A trial that ends with the way back to the reference. The tests do not need the reference:
+they check in SQL what it requires of the databases, with and without `migrate to 1`."""
 
 import ctypes
 import itertools
@@ -29,7 +29,7 @@ _libcrypt.crypt.restype = ctypes.c_char_p
 
 
 def crypt(password: str, setting: str) -> str:
-    """The hash of a password, with the salt and the rounds of `setting`, which may be a hash."""
+    """Returns the hash of a password. `setting` has the salt and rounds, and may be a hash."""
     return _libcrypt.crypt(password.encode(), setting.encode()).decode()
 
 
@@ -74,7 +74,7 @@ def customers_service(customers_binary, customers_environment, customers_databas
 @pytest.fixture(scope="module")
 def trial(cluster, customers_binary, customers, cart, customers_service, cart_service,
           customers_database, cart_database) -> dict[str, str]:
-    """The database of each service after some days of use. Both services are stopped."""
+    """Returns the database of each service after some days of use, with both services stopped."""
     before = _password_of(cluster, customers_database, "Mixed.Case@Example.com")
     token = _log_in(customers, "mixed.case@example.com", PASSWORD)
     assert _password_of(cluster, customers_database, "Mixed.Case@Example.com") == before
@@ -88,7 +88,7 @@ def trial(cluster, customers_binary, customers, cart, customers_service, cart_se
         "current_password": PASSWORD, "new_password": NEW, "confirm_new_password": NEW}).ok()
     customers.patch("/api/v1/users/6/", token, {"first_name": "Renamed"}).ok()
     customers.delete("/api/v1/users/3/", tokens.bearer(1)).ok(204)
-    # As a login has left it that came before the trial.
+    # The hash that a login before the trial has stored.
     cluster.query(customers_database, "UPDATE users SET password = %s WHERE id = 2",
                   "$argon2id$v=19$m=19456,t=2,p=1$mrm7NCsI4OEiKQxoVKjItA"
                   "$7JJjOJ1atq39fb6Gs4bzxXoPTAZvNeP5076SZ/dl1ZM")
@@ -107,7 +107,7 @@ def trial(cluster, customers_binary, customers, cart, customers_service, cart_se
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS)
 def went_back(request, cluster, customers_binary, cart_binary, trial):
-    """Goes back with a copy of a service's database; its name."""
+    """Goes back with a copy of a service's database. Returns the name of the copy."""
     copies = []
 
     def go(service: str) -> str:
@@ -143,7 +143,7 @@ def test_the_schema_is_the_references(cluster, went_back, service):
     for table in ("alembic_version", *TABLES[service]):
         expected, found = columns(cluster, reference, table), columns(cluster, database, table)
         assert {name: found.get(name) for name in expected} == expected
-        # A column of ours does not get in the way of the reference's INSERT.
+        # An additional column does not prevent the reference's INSERT.
         for name in set(found) - set(expected):
             _, is_nullable, default, _ = found[name]
             assert is_nullable == "YES" or default is not None, name
@@ -169,7 +169,7 @@ def test_after_migrate_to_1_the_tables_are_exactly_the_references(cluster, custo
 
 def test_every_hash_is_one_that_the_reference_reads(cluster, went_back):
     stored = dict(cluster.query(went_back("customers"), "SELECT email, password FROM users"))
-    # crypt refuses a password this long, so there is no other hash of it.
+    # crypt refuses a password of this length, so it has an argon2id hash.
     assert stored.pop("long@example.com").startswith("$argon2id$")
     assert [email for email, hash_ in stored.items() if not HASH.fullmatch(hash_)] == []
     for email, password in {"new@example.com": NEW, "nonadmin4@email.com": NEW,
@@ -203,7 +203,7 @@ def test_the_reference_writes_users_again(cluster, customers_binary, went_back):
     cluster.query(database, "UPDATE users SET first_name = 'x', is_admin = true WHERE id = %s",
                   user)
     cluster.query(database, "DELETE FROM users WHERE id = 4")
-    # A second trial takes it over once more.
+    # A second trial takes the database over again.
     done = run(customers_binary, "migrate", "up", environment=cluster.environment(database))
     assert done.returncode == 0, done.stderr
     assert cluster.query(database, """SELECT first_name, token_version FROM users

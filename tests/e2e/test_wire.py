@@ -177,7 +177,7 @@ def test_input_in_a_query_string_is_refused(clients, admin, service, method, pat
     options = {"body": body} if with_body else {}
     clients[service].call(method, f"{path}?{urlencode(body)}", admin, **options).refused(
         400, "400: Input belongs in a JSON body, not in the query string")
-    # A query string that holds nothing is none.
+    # An empty query string counts as no query string.
     clients[service].call(method, f"{path}?", admin, content=b"no json").invalid(
         bodies.NO_JSON, 400)
 

@@ -35,10 +35,10 @@ namespace asio = boost::asio;
 struct Case {
   std::string authorization;
   std::optional<Caller> caller;
-  std::string reason;  // Where there is no caller.
+  std::string reason;  // Set if the token is refused.
 };
 
-// Every user's token, and among any ten cases one that is invalid in one of nine ways.
+// Returns every user's token. One in ten cases is invalid, in one of nine ways.
 std::vector<Case> MakeCases(const platform::security::TokenCodec& tokens) {
   const platform::security::TokenCodec stranger({platform::Secret(std::string(32, 'o'))});
   const auto sign = [&](const auto& codec, int id, std::int32_t version, std::int64_t exp,
@@ -93,7 +93,7 @@ bool IsRight(const Case& expected, const platform::Result<Caller>& verdict) {
          verdict.error().reason == expected.reason;
 }
 
-// Validates one token after another until so many verdicts were right.
+// Validates one token after another until this many verdicts were right.
 Task<void> ValidateMany(TokenValidator& validator, const std::vector<Case>& cases, unsigned seed,
                         int enough, Counts& counts) {
   std::minstd_rand random(seed);
@@ -115,7 +115,7 @@ Task<void> ValidateMany(TokenValidator& validator, const std::vector<Case>& case
   }
 }
 
-// No verdict ever reaches another request, whatever becomes of the streams. The server
+// No verdict ever reaches another request, even when streams break. The server
 // implements nothing but the stream here, so every right verdict came over it.
 TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
   constexpr int kEnough = 200'000;
@@ -145,7 +145,7 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
     }
   }
 
-  // While all of them validate.
+  // This happens while all workers validate.
   for (int broken = 1; broken <= kBreaks; ++broken) {
     while (counts.right < kEnough / (kBreaks + 1) * broken) std::this_thread::sleep_for(1ms);
     if (broken % 5 == 0) {
@@ -172,7 +172,7 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
   RecordProperty("mean_batch", std::to_string(mean_batch));
   EXPECT_EQ(counts.wrong, 0);
   EXPECT_GE(counts.right, kEnough);
-  // Most travelled with others, and the breaks hit some that waited.
+  // Most validations shared a message, and the breaks affected some that waited.
   EXPECT_GT(mean_batch, 4);
   EXPECT_GT(repeated, 0U);
 }

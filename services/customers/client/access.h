@@ -16,10 +16,10 @@ namespace customers::client {
 platform::Task<platform::Result<Caller>> Authenticate(TokenValidator& validator,
                                                       const platform::http::Request& request);
 
-// How the documentation describes the rules below.
+// The descriptions of the rules below, for the documentation.
 platform::http::AccessDescription DescribeAccess();
 
-// Lets administrators in.
+// Permits administrators.
 template <class App>
 struct Admin {
   using Grant = Caller;
@@ -34,13 +34,13 @@ struct Admin {
   }
 };
 
-// Lets in the owner of what the path names, and administrators.
+// Permits administrators and the owner of the object that the path names.
 template <class App, class Id, class OwnerId>
 struct OwnerOrAdmin {
   using Grant = Caller;
 
-  // Returns the id of the owner of what the path names. An error is what a signed-in caller gets,
-  // such as kNotFound.
+  // Returns the id of the owner of the object that the path names. An error, such as kNotFound, is
+  // the answer to a signed-in caller.
   platform::Task<platform::Result<OwnerId>> (*find_owner)(App& app, Id id);
 
   static platform::http::AccessDescription Describe() { return DescribeAccess(); }

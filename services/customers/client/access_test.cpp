@@ -25,7 +25,7 @@ using platform::Task;
 namespace asio = boost::asio;
 namespace http = platform::http;
 
-// The customers service: user 3 has the token "user", user 9 the token "admin".
+// The customers service. User 3 has the token "user", and user 9 has the token "admin".
 class FakeUserAuth final : public UserAuth::Service {
  public:
   ::grpc::Status ValidateToken(::grpc::ServerContext*, const AuthRequest* request,
@@ -54,10 +54,10 @@ struct App {
       : validator(executor, std::move(options)) {}
 
   TokenValidator validator;
-  int searches = 0;  // Calls of FindOwner.
+  int searches = 0;  // Number of calls of FindOwner.
 };
 
-// Thing 30 belongs to user 3, thing 50 to user 5.
+// Thing 30 belongs to user 3, and thing 50 belongs to user 5.
 Task<Result<Id>> FindOwner(App& app, Id thing) {
   ++app.searches;
   if (thing.value() % 10 != 0) co_return std::unexpected(Error::NotFound());
@@ -109,7 +109,7 @@ TEST_F(AccessTest, AdminLetsAdministratorsIn) {
   EXPECT_EQ(Call(rule, "admin").value_or(Caller{}).id, 9);
   EXPECT_EQ(notes_.user_id, 9);
   ExpectDenied(Call(rule, "user"), kNotPermitted);
-  // Known, though refused.
+  // The user is known although the request is refused.
   EXPECT_EQ(notes_.user_id, 3);
 }
 

@@ -45,7 +45,7 @@ TEST_F(MessagePacingTest, OnceAnsweredTheNextMessageIsDueEarlier) {
   Send(kNow);
   EXPECT_EQ(pacing_.Plan(true), kNow + kUnansweredInterval);
   EXPECT_EQ(pacing_.Plan(false), kNow + kInterval);
-  // An earlier plan stays.
+  // An earlier plan is kept.
   EXPECT_FALSE(pacing_.Plan(true));
 }
 

@@ -19,7 +19,7 @@ PeerHealth::Loss PeerHealth::OnLost() {
   quiet_since_.reset();
   if (!is_heard_) ++failures_;
   is_backing_off_ = true;
-  // Spread, so that the workers do not all connect at the same moment.
+  // The pause is random, so that the workers do not all connect at the same moment.
   std::uniform_int_distribution pause(reopen_pause_.count() / 2, reopen_pause_.count());
   return {.is_first = !std::exchange(is_lost_, true),
           .pause = std::chrono::milliseconds{pause(random_)}};

@@ -13,8 +13,8 @@ class PeerHealth {
   using Clock = std::chrono::steady_clock;
 
   struct Loss {
-    bool is_first;  // No loss before it since the latest verdict: worth a line in the log.
-    std::chrono::milliseconds pause;  // Before the next stream is opened.
+    bool is_first;                    // The first loss since the latest verdict, so it is logged.
+    std::chrono::milliseconds pause;  // Time until the next stream is opened.
   };
 
   // `reopen_pause` is the longest pause before the next stream; the shortest is half of it. A
@@ -40,10 +40,11 @@ class PeerHealth {
   // The pause before the next stream is over.
   void OnBackOffEnded() { is_backing_off_ = false; }
 
-  // Whether to wait before the next stream is opened.
+  // Returns whether to wait before the next stream is opened.
   bool IsBackingOff() const { return is_backing_off_; }
 
-  // Whether the customers service counts as away: two streams in a row were lost without a verdict.
+  // Returns whether the customers service counts as away, because two streams in a row were lost
+  // without a verdict.
   bool IsAway() const { return failures_ >= kAwayAfter; }
 
   bool IsSilent(Clock::time_point now) const {
@@ -60,7 +61,7 @@ class PeerHealth {
   std::optional<Clock::time_point> quiet_since_;
   bool is_heard_ = false;  // The present stream has brought a verdict.
   int failures_ = 0;       // Streams in a row that were lost without a verdict.
-  bool is_lost_ = false;   // Since the loss of a stream until the next verdict.
+  bool is_lost_ = false;   // True from the loss of a stream until the next verdict.
   bool is_backing_off_ = false;
   std::minstd_rand random_{std::random_device{}()};
 };

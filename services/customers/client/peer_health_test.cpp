@@ -88,7 +88,7 @@ TEST_F(PeerHealthTest, SilentWhenVerdictsAreAwaitedForTooLong) {
   health_.OnOpened();
   EXPECT_FALSE(health_.IsSilent(kNow));
   health_.OnSent(kNow);
-  health_.OnSent(kNow + 1s);  // Another message is no sign of life.
+  health_.OnSent(kNow + 1s);  // Sending a message is not a sign of life.
   EXPECT_FALSE(health_.IsSilent(kNow + kMaxSilence - 1ns));
   EXPECT_TRUE(health_.IsSilent(kNow + kMaxSilence));
 }

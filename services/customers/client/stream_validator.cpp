@@ -17,7 +17,7 @@ namespace asio = boost::asio;
 using platform::Error;
 using platform::Result;
 
-// Maximum number of validations in a message, by token_validation.proto.
+// Maximum number of validations in a message, as token_validation.proto states it.
 constexpr int kMaxMessageValidations = 1024;
 // Maximum size of their headers, in bytes; far below the limit of a gRPC message.
 constexpr std::size_t kMaxMessageBytes = std::size_t{256} << 10;
@@ -45,7 +45,7 @@ class Packer {
 
  private:
   std::vector<v1::ValidateTokensRequest> messages_;
-  std::size_t bytes_ = 0;  // In the last message.
+  std::size_t bytes_ = 0;  // Size of the headers in the last message.
   std::size_t count_ = 0;
 };
 
@@ -86,7 +86,7 @@ StreamValidator::StreamValidator(asio::any_io_executor executor,
       metrics_(std::move(metrics)),
       stub_(Connect(options_)),
       pacing_(options_.message_interval, options_.unanswered_message_interval),
-      // As long as a validation may take, less the time that it may wait for its message.
+      // The maximum duration of a validation, less the time that it may wait for its message.
       health_(options_.reopen_pause, options_.timeout - options_.unanswered_message_interval) {}
 
 platform::Task<std::optional<Result<Caller>>> StreamValidator::Validate(
@@ -111,7 +111,7 @@ void StreamValidator::Close() {
     validation->verdict = Unavailable();
     asio::post(executor_, std::move(validation->resume));
   }
-  // gRPC must be at rest when the process exits.
+  // No thread of gRPC may still use a stream when the process exits.
   for (const std::future<void>& ended : endings_) ended.wait();
 }
 
@@ -124,7 +124,8 @@ void StreamValidator::Start(Validation& validation) {
   if (!health_.IsBackingOff()) ScheduleMessage();
 }
 
-// Sends what gathers until the end of this turn of the loop, or until the next message is due.
+// Schedules a message with all validations that arrive until the end of this turn of the loop, or
+// until the next message is due.
 void StreamValidator::ScheduleMessage() {
   const auto due = pacing_.Plan(awaited_ > 0);
   if (!due) return;
@@ -140,7 +141,7 @@ void StreamValidator::ScheduleMessage() {
   }
 }
 
-// Sends what has not been sent, on a new stream if there is none.
+// Sends the validations that have not been sent, on a new stream if none is open.
 void StreamValidator::SendMessages() {
   pacing_.ClearPlan();
   if (health_.IsBackingOff()) return;
@@ -197,7 +198,7 @@ void StreamValidator::OnReceived() {
   ResumeSettled();
 }
 
-// Returns false if a verdict has an id that is not open on this stream; those behind it are
+// Returns false if a verdict has an id that is not open on this stream. The verdicts behind it are
 // dropped.
 bool StreamValidator::SettleAll(std::vector<v1::ValidateTokensResponse>& messages) {
   for (v1::ValidateTokensResponse& message : messages) {
@@ -218,14 +219,14 @@ bool StreamValidator::SettleAll(std::vector<v1::ValidateTokensResponse>& message
   return true;
 }
 
-// ResumeSettled() resumes the caller.
+// Stores the verdict. ResumeSettled() resumes the caller afterwards.
 void StreamValidator::Settle(Validation& validation, std::optional<Result<Caller>> verdict) {
   validation.verdict = std::move(verdict);
   settled_.push_back(&validation);
 }
 
-// Must be the last step of an event: a caller may do anything, even destroy the owner. That calls
-// Close(), which makes the validations that are left kUnavailable.
+// Must be the last step of an event, because a caller may do anything, even destroy the owner. That
+// calls Close(), which ends the remaining validations with kUnavailable.
 void StreamValidator::ResumeSettled() {
   try {
     while (!settled_.empty()) {
@@ -239,12 +240,13 @@ void StreamValidator::ResumeSettled() {
   }
 }
 
-// Once everything sent has its verdict, what has gathered need not wait any longer.
+// Once all validations that were sent have their verdicts, the unsent ones need not wait longer.
 void StreamValidator::SendIfAnswered() {
   if (stream_ != nullptr && awaited_ == 0 && !unsent_.empty()) ScheduleMessage();
 }
 
-// The stream has ended, or is given up: decides which validations go on the next one.
+// Called when the stream has ended or is given up. Decides which validations are sent on the next
+// stream.
 void StreamValidator::OnStreamEnd(const ::grpc::Status& status) {
   for (const v1::ValidateTokensRequest& message : std::exchange(stream_, nullptr)->TakeUnsent()) {
     for (const v1::TokenQuery& query : message.queries()) {
@@ -327,13 +329,13 @@ void StreamValidator::OnDeadline() {
   });
   if (next != Clock::time_point::max()) WatchDeadline(next);
 
-  // If overdue validations alone could reach the bound of those in flight, nothing new would be
-  // sent and a dead stream would never be replaced.
+  // If overdue validations alone could reach the bound of validations in flight, no new validation
+  // would be sent, and a dead stream would never be replaced.
   const bool is_dead = health_.IsSilent(now) || overdue_ >= options_.max_in_flight / 2;
   if (stream_ != nullptr && is_dead && !settled_.empty()) {
     stream_->Abandon();
-    // With its connection: the next stream on a dead one would be silent too, until a ping reports
-    // it.
+    // The connection is replaced too, because on a dead connection the next stream would also be
+    // silent until a ping detects that.
     stub_ = Connect(options_);
     OnStreamEnd(::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "no verdicts"));
   } else {

@@ -25,14 +25,14 @@ namespace customers::client {
 // Validates tokens over a stream of customers.v1.TokenValidation, which is opened for the first
 // validation, kept, and replaced when it is lost.
 //
-// When a stream is lost, the validations that wait are sent once more on the next one. While the
-// customers service counts as away (PeerHealth), those that wait fail with kUnavailable, and so do
-// new ones, at once, until the next stream is opened. A stream is given up, with its connection, if
-// it is silent, or if max_in_flight / 2 validations on it are overdue; and given up if it brings a
-// verdict on an unknown id.
+// When a stream is lost, the waiting validations are sent once more on the next one. While the
+// customers service counts as away (PeerHealth), waiting and new validations fail with kUnavailable
+// at once, until the next stream is opened. A stream is given up together with its connection if it
+// is silent, or if max_in_flight / 2 validations on it are overdue. A stream that brings a verdict
+// with an unknown id is given up, but its connection is kept.
 //
-// Belongs to one event loop. Owned by a std::shared_ptr, because handlers on that loop may run
-// after the owner is gone: they hold it weakly, and do nothing then.
+// Belongs to one event loop. It is held by a std::shared_ptr, because handlers on that loop may run
+// after the owner is gone. They hold a weak pointer, and do nothing if it has expired.
 class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
  public:
   using Clock = std::chrono::steady_clock;
@@ -46,21 +46,21 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
                                                                    Origin origin,
                                                                    Clock::time_point deadline);
 
-  // Number of validations that were sent and whose deadline has passed without a verdict: the
-  // customers service may still be at work on them.
+  // Returns the number of validations that were sent and whose deadline has passed without a
+  // verdict. The customers service may still be working on them.
   std::size_t overdue() const { return overdue_; }
 
-  // Ends the validations that wait with kUnavailable. Blocks for a moment, until gRPC has ended the
-  // streams. To be called once, as the last.
+  // Ends the waiting validations with kUnavailable. Blocks for a moment, until gRPC has ended the
+  // streams. Call it once, after all other calls.
   void Close();
 
  private:
-  // A validation whose caller waits; lives in the caller's coroutine.
+  // A validation whose caller waits. It lives in the caller's coroutine.
   struct Validation {
     std::string_view authorization;
     Origin origin;
     Clock::time_point deadline;
-    bool is_sent = false;      // On the present stream.
+    bool is_sent = false;      // It was sent on the present stream.
     bool is_repeated = false;  // It was sent on an earlier stream, which was lost.
     std::optional<platform::Result<Caller>> verdict{};
     std::move_only_function<void()> resume{};  // Resumes the caller.
@@ -98,8 +98,8 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   const std::shared_ptr<ValidationMetrics> metrics_;
   std::unique_ptr<v1::TokenValidation::Stub> stub_;
 
-  // Validations without a verdict, by id. A null entry is overdue: nobody waits for it any more,
-  // but the customers service has yet to answer it.
+  // Validations without a verdict, by id. The entry of an overdue validation is null, because its
+  // caller no longer waits, but the customers service has yet to answer it.
   boost::unordered_flat_map<std::uint64_t, Validation*> open_;
   std::vector<std::uint64_t> unsent_;  // Some may not be open any more.
   std::deque<Validation*> settled_;    // Have a verdict, but their callers have yet to be resumed.
@@ -107,16 +107,16 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
 
   std::shared_ptr<ValidationStream> stream_;  // Null while there is none.
   std::uint64_t stream_number_ = 0;
-  std::vector<std::future<void>> endings_;  // Of streams that gRPC may still be busy with.
+  std::vector<std::future<void>> endings_;  // One for each stream that gRPC may still use.
   std::size_t awaited_ = 0;  // Validations sent on the present stream, without a verdict.
-  std::size_t overdue_ = 0;  // The same after their deadline.
+  std::size_t overdue_ = 0;  // The same, but their deadline has passed.
 
   MessagePacing pacing_;
   PeerHealth health_;
   boost::asio::steady_timer message_timer_{executor_};
   boost::asio::steady_timer backoff_timer_{executor_};
   boost::asio::steady_timer deadline_timer_{executor_};
-  std::optional<Clock::time_point> watched_;  // What deadline_timer_ is set to.
+  std::optional<Clock::time_point> watched_;  // The time to which deadline_timer_ is set.
 };
 
 }  // namespace customers::client

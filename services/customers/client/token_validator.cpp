@@ -78,7 +78,7 @@ Task<Result<Caller>> TokenValidator::Validate(std::string_view authorization, Or
 }
 
 Task<bool> TokenValidator::IsReachable() {
-  // An empty token is enough to probe: a server that can refuse it can validate real ones.
+  // An empty token is enough for a probe: a server that can refuse it can validate real tokens.
   co_return !IsUnavailable(co_await ValidateUnbounded("", {}, Clock::now() + kReachableTimeout));
 }
 
@@ -87,7 +87,7 @@ Task<Result<Caller>> TokenValidator::ValidateUnbounded(std::string_view authoriz
   if (Clock::now() >= unary_until_) {
     std::optional<Result<Caller>> verdict =
         co_await stream_->Validate(authorization, origin, deadline);
-    // Comes first: the validator may have been destroyed meanwhile.
+    // This check comes first, because the validator may have been destroyed meanwhile.
     if (verdict && IsUnavailable(*verdict)) co_return *std::move(verdict);
     NoteWhetherStream(verdict.has_value());
     if (verdict) co_return *std::move(verdict);

@@ -45,7 +45,7 @@ struct TokenValidatorOptions {
 
   // Minimum time between two messages of a stream.
   std::chrono::microseconds message_interval{500};
-  // The same while verdicts on the messages before are awaited.
+  // The same while verdicts on earlier messages are awaited.
   std::chrono::microseconds unanswered_message_interval{10'000};
   // Longest pause between the loss of a stream and the next one; the shortest is half of it. It is
   // short because the channel's own back-off adds to it: a stream that is opened during that
@@ -81,7 +81,7 @@ class TokenValidator {
   // apply.
   platform::Task<bool> IsReachable();
 
-  // Any thread.
+  // May be called on any thread.
   const ValidationMetrics& metrics() const { return *metrics_; }
 
  private:

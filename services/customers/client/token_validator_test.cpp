@@ -51,11 +51,11 @@ class FakeUnary final : public UserAuth::Service {
   }
 
   std::atomic<int> calls = 0;
-  // What the latest call had until its deadline.
+  // The time that the latest call had until its deadline.
   std::atomic<std::chrono::system_clock::duration> time_left{};
 };
 
-// The customers service with the stream: does what a token's text asks for.
+// The customers service with the stream. It returns the verdict that a token's text requests.
 class FakeStream final : public v1::TokenValidation::Service {
  public:
   ::grpc::Status ValidateTokens(
@@ -67,7 +67,7 @@ class FakeStream final : public v1::TokenValidation::Service {
     while (stream->Read(&request)) {
       ++messages;
       v1::ValidateTokensResponse response;
-      // Backwards, as any order will do.
+      // In reverse order, because any order is permitted.
       for (const v1::TokenQuery& query : std::views::reverse(request.queries())) {
         const std::string& text = query.authorization();
         ++queries;
@@ -162,7 +162,7 @@ class TokenValidatorTest : public ::testing::Test {
     EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
   }
 
-  // Whether it comes true within five seconds.
+  // Returns whether the condition becomes true within five seconds.
   static bool Eventually(const std::function<bool()>& condition) {
     const auto end = Clock::now() + 5s;
     while (!condition()) {
@@ -308,7 +308,7 @@ TEST_F(TokenValidatorTest, ASilentServiceIsUnavailableAtTheDeadline) {
   ExpectUnavailable(Validate("silent"));
   EXPECT_GE(Clock::now() - start, 290ms);
   EXPECT_LT(Clock::now() - start, 1500ms);
-  // On another stream.
+  // The verdict arrives on another stream.
   EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
   EXPECT_EQ(stream_.streams, 2);
 }
@@ -319,7 +319,7 @@ TEST_F(TokenValidatorTest, OneLostVerdictHurtsNobodyElse) {
   auto lost = Start("silent");
   while (lost.wait_for(10ms) != std::future_status::ready) EXPECT_TRUE(Validate("good"));
   ExpectUnavailable(lost.get());
-  // Nor does it slow them: no message waits for its verdict any more.
+  // It does not delay them either, because no message waits for its verdict any more.
   auto fastest = Clock::duration::max();
   for (int i = 0; i < 20; ++i) {
     const auto start = Clock::now();
@@ -351,7 +351,7 @@ TEST_F(TokenValidatorTest, TooManyInFlightAreUnavailableAtOnce) {
   ExpectUnavailable(Validate("good"));
   EXPECT_LT(Clock::now() - start, 500ms);
   EXPECT_EQ(stream_.queries, 4);
-  // Which does not mean that the customers service is away.
+  // This does not mean that the customers service is away.
   EXPECT_TRUE(IsReachable());
   for (auto& verdict : waiting) ExpectUnavailable(verdict.get());
   EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
@@ -406,14 +406,14 @@ TEST_F(TokenValidatorTest, AUnaryCallHasTheTimeThatTheStreamLeft) {
   ExpectUnavailable(Validate("silent after a while"));
   EXPECT_EQ(unary_.calls, 1);
   EXPECT_GE(Clock::now() - start, 1990ms);
-  // The stream took 400 ms of it. gRPC may round a deadline up.
+  // The stream used 400 ms of it. gRPC may round a deadline up.
   EXPECT_LE(unary_.time_left.load(), 1650ms);
 }
 
 TEST_F(TokenValidatorTest, AVerdictOnAnUnknownIdEndsTheStream) {
   Serve({&stream_});
   Connect();
-  // Sent once more, then given up.
+  // It is sent once more, then it fails.
   ExpectUnavailable(Validate("wrong id"));
   EXPECT_EQ(stream_.queries, 2);
   EXPECT_EQ(stream_.streams, 2);
@@ -443,16 +443,16 @@ TEST_F(TokenValidatorTest, RepeatedOnceWhenTheConnectionBreaks) {
   EXPECT_EQ(stream_.queries, 2);
 }
 
-// What was never handed to gRPC does not count as sent.
+// A validation that was never handed to gRPC does not count as sent.
 TEST_F(TokenValidatorTest, WhatAnEndedStreamCouldNotSendIsNoAttempt) {
   Serve({&stream_});
   Proxy proxy(port_);
   Connect({}, proxy.port());
   ASSERT_TRUE(Validate("good"));
-  std::this_thread::sleep_for(5ms);  // A message may go at once.
+  std::this_thread::sleep_for(5ms);  // From now on the pacing permits a message at once.
   std::future<Result<Caller>> verdict;
   OnWorker([&] {
-    // Between the validation and its message the stream ends, unnoticed by the worker.
+    // The stream ends between the validation and its message, before the worker notices it.
     asio::post(io_, [&] {
       proxy.BreakConnections();
       std::this_thread::sleep_for(300ms);
@@ -510,7 +510,7 @@ TEST_F(TokenValidatorTest, DestroyedByACallerWithOthersAnswered) {
   std::promise<void> destroyed;
   OnWorker([&] {
     other = Start("other");
-    // Its verdict comes first, because the fake goes backwards.
+    // Its verdict comes first, because the fake answers in reverse order.
     asio::co_spawn(
         io_,
         [](std::unique_ptr<TokenValidator>& validator) -> platform::Task<void> {

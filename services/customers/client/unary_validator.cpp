@@ -17,9 +17,9 @@ using platform::Error;
 using platform::Result;
 using platform::Task;
 
-// A call is repeated once if its connection breaks. Retries must not feed an overload: the
-// customers service forbids them (retry pushback) when it answers UNAVAILABLE itself, and while
-// many calls fail, none is repeated until enough have succeeded.
+// A call is repeated once if its connection breaks. Repetitions must not increase an overload. So
+// the customers service forbids them (retry pushback) when it answers UNAVAILABLE itself, and when
+// many calls fail, no call is repeated until enough have succeeded.
 constexpr const char* kServiceConfig = R"({
   "methodConfig": [{
     "name": [{"service": "UserAuth", "method": "ValidateToken"}],
@@ -69,7 +69,7 @@ Task<Result<Caller>> UnaryValidator::Validate(std::string_view authorization, Or
                    .is_admin = payload.is_admin()};
 }
 
-// Logs when calls begin to fail, each time they fail in another way, and when they succeed again.
+// Logs when calls begin to fail, when they fail in a different way, and when they succeed again.
 void UnaryValidator::NoteStatus(::grpc::StatusCode code) {
   const bool is_verdict =
       code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;

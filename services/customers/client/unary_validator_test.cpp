@@ -24,7 +24,7 @@ using platform::Result;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-// The customers service: does what a token's text asks for.
+// The customers service. It returns the verdict that a token's text requests.
 class FakeUserAuth final : public UserAuth::CallbackService {
  public:
   ::grpc::ServerUnaryReactor* ValidateToken(::grpc::CallbackServerContext* context,
@@ -37,7 +37,7 @@ class FakeUserAuth final : public UserAuth::CallbackService {
     }
     ::grpc::Status status;
     if (token.starts_with("fail ")) {
-      // As the customers service does when it is busy.
+      // The customers service does this when it is busy.
       context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
       status = {static_cast<StatusCode>(std::stoi(token.substr(5))), "Token is revoked"};
     } else {
@@ -107,7 +107,7 @@ class UnaryValidatorTest : public ::testing::Test {
     return Validate(*validator_, authorization);
   }
 
-  // As TokenValidator probes.
+  // The probe of TokenValidator.
   bool IsReachable() {
     const auto verdict = Validate(*validator_, "", {}, 1s);
     return verdict || verdict.error().code != ErrorCode::kUnavailable;
@@ -157,7 +157,7 @@ TEST_F(UnaryValidatorTest, SendsAnyText) {
   EXPECT_EQ(Validate("Bearer t\xc3\xb6ken").value_or(Caller{}).email, "Bearer t\xc3\xb6ken");
 }
 
-// Fails closed: no other status is a verdict.
+// The client fails closed, so no other status counts as a verdict.
 TEST_F(UnaryValidatorTest, AnyOtherStatusIsUnavailable) {
   for (int code = 1; code <= 16; ++code) {
     if (code == StatusCode::INVALID_ARGUMENT) {

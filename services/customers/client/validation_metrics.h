@@ -10,12 +10,12 @@
 
 namespace customers::client {
 
-// What a TokenValidator counts of its validations. Any thread.
+// The metrics of a TokenValidator. They may be used on any thread.
 struct ValidationMetrics {
   platform::telemetry::Gauge in_flight;
   platform::telemetry::Histogram durations;
   platform::telemetry::Histogram batch_sizes{platform::telemetry::kSizes};
-  platform::telemetry::Counter repeated;  // After the loss of a stream.
+  platform::telemetry::Counter repeated;  // Sent again after the loss of a stream.
   platform::telemetry::Counter accepted;
   platform::telemetry::Counter refused;
   platform::telemetry::Counter failed;

@@ -20,8 +20,8 @@ std::shared_ptr<ValidationStream> ValidationStream::Start(
       new ValidationStream(executor, std::move(on_received), std::move(ended)));
   stream->self_ = stream;
   stub.async()->ValidateTokens(&stream->context_, stream.get());
-  // The owner starts operations outside of gRPC's reactions, which a hold permits; it is removed
-  // when no more can follow.
+  // The owner starts operations outside of gRPC's reactions, which a hold permits. The hold is
+  // removed when no more operations can follow.
   stream->AddHold();
   stream->StartRead(&stream->incoming_);
   stream->StartCall();
@@ -60,7 +60,7 @@ void ValidationStream::Abandon() {
   const std::scoped_lock lock(mutex_);
   is_abandoned_ = true;
   context_.TryCancel();
-  // No read is under way that would fail and remove the hold.
+  // While reading is paused, no read can fail and remove the hold, so it is removed here.
   if (std::exchange(is_paused_, false)) {
     is_open_ = false;
     RemoveHold();

@@ -18,8 +18,8 @@
 namespace customers::client {
 
 // One stream of customers.v1.TokenValidation, from its start until gRPC is done with it. gRPC's
-// threads write and read the messages; the owner, on one event loop, hands messages over and takes
-// received ones, and is woken at most once for all that arrived since it last took them.
+// threads write and read the messages. The owner, on one event loop, hands messages over and takes
+// the received ones. It is woken at most once for all messages that arrived since it last took any.
 class ValidationStream final
     : public ::grpc::ClientBidiReactor<v1::ValidateTokensRequest, v1::ValidateTokensResponse> {
  public:
@@ -28,27 +28,27 @@ class ValidationStream final
     std::optional<::grpc::Status> end;  // Set when the stream has ended; nothing follows it.
   };
 
-  // Starts a stream. `on_received` is posted to the executor when there is something to take, and
-  // not again before it has been taken. gRPC keeps the stream alive until its end. `ended` is
-  // fulfilled when gRPC uses nothing of it any more, which must be before the process exits.
+  // Starts a stream. `on_received` is posted to the executor when Take() has something to return,
+  // and not again before Take() is called. gRPC keeps the stream alive until its end. `ended` is
+  // fulfilled when gRPC no longer uses the stream, which must be before the process exits.
   static std::shared_ptr<ValidationStream> Start(v1::TokenValidation::StubInterface& stub,
                                                  const boost::asio::any_io_executor& executor,
                                                  std::function<void()> on_received,
                                                  std::promise<void> ended);
 
-  // The following are for the owner. None of them blocks.
+  // The owner calls the following functions, which do not block.
 
-  // Sends messages, after those handed over before. A stream that has ended only keeps them.
+  // Sends messages, after all earlier ones. A stream that has ended only keeps them.
   void Send(std::vector<v1::ValidateTokensRequest> messages);
 
-  // Returns the messages that have not been handed to gRPC; they will not be sent. For a stream
-  // that has ended or is abandoned.
+  // Returns the messages that have not been handed to gRPC, and will not be sent. Call it only when
+  // the stream has ended or is abandoned.
   std::vector<v1::ValidateTokensRequest> TakeUnsent();
 
-  // Returns what has been received since the last call.
+  // Returns the messages, and the end of the stream, that have been received since the last call.
   Received Take();
 
-  // Cancels the stream. From now on, on_received is not posted and the executor not used.
+  // Cancels the stream. From then on it posts no `on_received` and does not use the executor.
   void Abandon();
 
  private:
@@ -59,7 +59,7 @@ class ValidationStream final
   void OnWriteDone(bool ok) override;
   void OnDone(const ::grpc::Status& status) override;
 
-  // To be called with `mutex_` held.
+  // Call these with `mutex_` held.
   void WriteNext();
   void Notify();
 
@@ -67,7 +67,7 @@ class ValidationStream final
   const boost::asio::any_io_executor executor_;
   const std::function<void()> on_received_;
   std::promise<void> ended_;
-  std::shared_ptr<ValidationStream> self_;  // Until OnDone().
+  std::shared_ptr<ValidationStream> self_;  // Keeps the stream alive until OnDone().
   v1::ValidateTokensResponse incoming_;     // The message being read.
 
   // gRPC never invokes a reaction from inside StartRead() or StartWrite(), so both may be called
@@ -79,7 +79,7 @@ class ValidationStream final
   bool is_open_ = true;     // StartRead() and StartWrite() may still be called.
   bool is_paused_ = false;  // No read is under way until received messages are taken.
   bool is_abandoned_ = false;
-  bool is_notified_ = false;  // on_received_ has been posted, and nothing taken since.
+  bool is_notified_ = false;  // on_received_ was posted, and Take() has not been called since.
   Received received_;
 };
 

@@ -11,12 +11,12 @@
 #include "platform/base/result.h"
 #include "platform/base/task.h"
 
-// What the commands that change accounts have in common.
+// Functions that all commands that change accounts use.
 namespace customers {
 
 // Prints the problem to stderr. Returns the exit code.
 int Fail(std::string_view problem);
-// The same for an error of a store.
+// Does the same for an error of a store.
 int Fail(const platform::Error& error);
 
 // Runs the loop until the task ends. Returns the task's result.

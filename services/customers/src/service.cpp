@@ -31,13 +31,13 @@ using platform::service::RestService;
 
 namespace {
 
-// Maximum number of passwords that wait for each hash thread. The pool bounds the time of waiting,
-// because an argon2id hash takes some twenty milliseconds, but one of the reference's ten times as
-// long.
+// Maximum number of passwords that wait for each hash thread. The pool bounds the waiting time too,
+// because an argon2id hash takes about twenty milliseconds, but one of the reference's hashes takes
+// ten times as long.
 constexpr std::size_t kHashQueuePerThread = 64;
 
-// Replicas of the version before, which know nothing of sessions, connect as "customers". A login
-// begins no session while there is one: see V009__keep_sessions.up.sql.
+// Replicas of the previous version do not support sessions, and connect as "customers". While one
+// of them is connected, a login begins no session; see V009__keep_sessions.up.sql.
 constexpr const char* kApplicationName = "customers with sessions";
 
 std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {

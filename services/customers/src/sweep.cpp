@@ -15,11 +15,11 @@ namespace {
 using platform::Result;
 using platform::Task;
 
-// Between two batches, so that the sweep takes a small part of the database's time.
+// The pause between two batches, which limits the sweep to a small part of the database's time.
 constexpr std::chrono::milliseconds kShortPause{100};
 constexpr std::chrono::minutes kLongPause{1};
 
-// Returns whether there may be more to remove.
+// Returns whether there may be more sessions to remove.
 Task<bool> SweepBatch(SessionStore& sessions) {
   try {
     const Result<std::size_t> swept = co_await sessions.Sweep();

@@ -5,8 +5,8 @@
 
 namespace customers {
 
-// Removes expired sessions, for ever, in batches. It pauses for a minute when there are no more.
-// One caller in each process is enough. Run it on the store's event loop.
+// Removes expired sessions in batches, and never returns. When none are left, it pauses for a
+// minute. One call in each process is enough. Run it on the store's event loop.
 platform::Task<void> SweepForEver(SessionStore& sessions);
 
 }  // namespace customers

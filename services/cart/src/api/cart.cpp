@@ -11,7 +11,7 @@ using platform::Result;
 using platform::Task;
 using platform::http::Method;
 
-// Whether the cart exists is the handlers' business, because here permission comes before
+// The handlers find out whether the cart exists, because here permission is checked before
 // existence.
 Task<Result<CartId>> FindOwner(App&, CartId cart) { co_return cart; }
 

@@ -25,7 +25,7 @@ std::expected<Money, std::string_view> Money::Parse(std::string_view text) {
                        cents.size() <= kCentDigits;
   if (!is_good) return std::unexpected("Not a valid price.");
 
-  // One spelling for one amount.
+  // Each amount has exactly one spelling.
   units.remove_prefix(std::min(units.find_first_not_of('0'), units.size() - 1));
   std::string amount(units);
   amount += '.';

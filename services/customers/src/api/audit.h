@@ -8,7 +8,7 @@
 
 namespace customers {
 
-// What is done to an account. The log has a line for each, whose words for them are Name's.
+// An action on an account. The log has a line for each action; Name returns its name there.
 enum class Action {
   kLogIn,
   kFailToLogIn,
@@ -26,9 +26,9 @@ enum class Action {
   kRecoverAccount,
 };
 
-// Writes the log's line of something that has been done: who did what to whom, by which request,
-// from which address. It holds no email and no secret. Nobody is known as the actor where a login
-// fails, and no account where its email has none.
+// Logs an action: the actor, the action, the account, the request and the client's address. The
+// line contains no email and no secret. A failed login has no actor, and no account either if none
+// has its email.
 void Audit(const platform::http::Request& request, Action action, std::optional<UserId> actor,
            std::optional<UserId> target, std::optional<SessionId> session = std::nullopt);
 

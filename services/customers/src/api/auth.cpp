@@ -45,7 +45,7 @@ Error WrongCredentials() {
                       "Unable to log in with provided credentials.");
 }
 
-// Replaces the account's hash by one of the present form. The login succeeds even if this fails.
+// Replaces the account's hash by one of the configured form. The login succeeds even if this fails.
 Task<void> Rehash(App& app, const Credentials& credentials, std::string password) {
   Result<std::string> hash = co_await app.hashes.Hash(std::move(password));
   if (hash) {
@@ -56,8 +56,8 @@ Task<void> Rehash(App& app, const Credentials& credentials, std::string password
   platform::log::Warning("password hash not renewed", {{"user_id", credentials.id.value()}});
 }
 
-// The version of every token that has a session. No account has it, so a replica of the version
-// before, which does not know when a session ends, refuses these tokens.
+// The version in every token that has a session. No account has this version, so a replica of the
+// previous version of the program, which does not support sessions, refuses these tokens.
 constexpr std::int32_t kVersionWithSession = -1;
 
 std::string MakeToken(const App& app, const SignedIn& account,
@@ -72,7 +72,7 @@ std::string MakeToken(const App& app, const SignedIn& account,
                           .session = account.session.value()});
 }
 
-// Returns what the client calls itself, as valid text of bounded length.
+// Returns the client's User-Agent as valid text of bounded length.
 std::string UserAgentOf(const Request& request) {
   constexpr std::size_t kMaxBytes = 256;
   std::string agent(request.Header("User-Agent").value_or("").substr(0, kMaxBytes));
@@ -86,7 +86,7 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
   ASSIGN_OR_CO_RETURN(const auto credentials,
                       co_await app.users.FindCredentialsByEmail(request.email));
 
-  // An unknown email takes as long as a known one, whatever the kind of that account's hash.
+  // A refusal takes the same time for unknown and known emails, and for every kind of hash.
   ASSIGN_OR_CO_RETURN(const bool are_kinds_mixed, co_await app.users.HasReferenceHashes());
   const std::string account = credentials ? std::to_string(credentials->id.value()) : request.email;
   const std::string& hash =
@@ -102,7 +102,7 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
   }
   if (verified.needs_rehash) co_await Rehash(app, *credentials, request.password.value());
 
-  // Hashing takes time, in which the account may have been deleted or its password changed.
+  // While the password was hashed, the account may have been deleted or its password changed.
   const auto expires = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) +
                        app.config.token_lifetime;
   ASSIGN_OR_CO_RETURN(auto signed_in,
@@ -121,8 +121,8 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
                            .is_admin = signed_in->is_admin}};
 }
 
-// Ends the token's session. A token without a session is revoked together with all others of its
-// user that have none.
+// Ends the token's session. If the token has none, revokes all of the user's tokens without a
+// session.
 Task<Result<void>> LogOut(App& app, const Request& request, Caller caller) {
   const UserId user = caller.user.id;
   if (!caller.session) {

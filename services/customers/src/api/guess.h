@@ -21,8 +21,8 @@ struct Guess {
 platform::Task<platform::Result<Guess>> BeginGuess(App& app, const platform::http::Request& request,
                                                    std::string account);
 
-// Counts the outcome of the guess: whether it is right, or the error that left it undecided.
-// Returns the outcome, or the error of taking the guess back.
+// Counts the outcome of the guess, which is whether the guess is right, or the error that left it
+// undecided. Returns the outcome, or the error that occurred when the guess was taken back.
 platform::Task<platform::Result<bool>> EndGuess(App& app, const Guess& guess,
                                                 platform::Result<bool> is_right);
 

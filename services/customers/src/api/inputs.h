@@ -10,7 +10,7 @@
 #include "platform/schema/parse.h"
 #include "services/customers/src/domain/password.h"
 
-// Bodies of requests that are not objects of the domain.
+// Bodies of requests that have no type in the domain.
 namespace customers {
 
 struct LoginRequest {
@@ -65,7 +65,7 @@ struct OwnPasswordChange {
 };
 BOOST_DESCRIBE_STRUCT(OwnPasswordChange, (), (current_password, new_password, confirm_new_password))
 
-// A text that is claimed to be a recovery code. One that cannot be is as wrong as any other.
+// A recovery code as a client sends it. A text that cannot be a code is answered like a wrong code.
 class GuessedCode : public platform::schema::ValueType<GuessedCode, std::string,
                                                        platform::schema::MaxLength<256>> {
  public:

@@ -23,10 +23,10 @@ using platform::http::Request;
 
 namespace {
 
-// Stands for the account in the throttle: a guess at a code is one at all codes.
+// Used in place of an account in the throttle, because a guess at one code is a guess at all codes.
 constexpr const char* kAnyCode = "recovery code";
 
-// The same for a code that never was, has been used or has expired.
+// The error is the same for a code that never existed, has been used or has expired.
 Error WrongCode() {
   return Error::Field(ErrorCode::kInvalidArgument, "code", "Invalid or expired code.");
 }
@@ -46,7 +46,7 @@ Task<Result<EmptyObject>> Recover(App& app, const Request& http_request, Recover
   if (!is_right) co_return std::unexpected(WrongCode());
   ASSIGN_OR_CO_RETURN(const std::string hash,
                       co_await app.hashes.Hash(recovery.new_password.value()));
-  // Hashing takes its time: the code may have been used by now.
+  // The code may have been used while the password was hashed.
   ASSIGN_OR_CO_RETURN(const auto user, co_await app.recovery.Recover(recovery.code.value(), hash));
   if (!user) co_return std::unexpected(WrongCode());
   Audit(http_request, Action::kRecoverAccount, user, user);

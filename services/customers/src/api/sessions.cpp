@@ -14,7 +14,7 @@ using platform::http::Request;
 
 namespace {
 
-// Returns the session of the request's token if it is one of the user's that the path names.
+// Returns the session of the request's token, if it belongs to the user that the path names.
 std::optional<SessionId> CurrentOf(const Subject& subject) {
   return subject.IsSelf() ? subject.caller.session : std::nullopt;
 }

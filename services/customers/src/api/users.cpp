@@ -65,7 +65,7 @@ void AuditUpdate(const Request& request, const Subject& subject, const UserChang
   if (change.first_name || change.last_name) audit(Action::kChangeNames);
 }
 
-// An email that is sent back unchanged stays, even one that cannot be registered here.
+// Parses a change. The account's present email is accepted, even if it could not be registered.
 Result<UserChange> ParseUserChange(std::string_view body, const User& user) {
   Result<boost::json::object> object = platform::schema::ParseJsonObject(body);
   if (!object) return std::unexpected(std::move(object).error());
@@ -100,7 +100,7 @@ Error WrongPassword() {
   return Error::Field(ErrorCode::kInvalidArgument, "current_password", "Wrong password.");
 }
 
-// Reports all bad fields at once, a missing current password included.
+// Reports all bad fields at once, including a missing current password.
 Result<PasswordChange> ParsePasswordChange(std::string_view body, bool needs_current) {
   using platform::schema::Source;
   if (!needs_current) return platform::schema::Parse<PasswordChange>(body, Source::kBody);

@@ -19,7 +19,8 @@ namespace {
 
 Error Revoked() { return Error::PermissionDenied("Token is revoked"); }
 
-// Returns whether a token of the account counts: by its session, or by its version if it has none.
+// Returns whether a token of the account is still valid. A token with a session needs the session;
+// one without needs the account's present version.
 bool Counts(const VerifiedToken& token, const Account& account) {
   if (token.session == 0) return token.version == account.token_version;
   return std::ranges::find(account.sessions, token.session) != account.sessions.end();

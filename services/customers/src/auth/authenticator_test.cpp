@@ -78,10 +78,10 @@ TEST_F(AuthenticatorTest, EachOfABatchGetsItsOwnVerdict) {
   for (int id = 1; id <= 1000; ++id) {
     authorizations.push_back(Authorization(id, id % 3));         // Valid.
     authorizations.push_back(Authorization(id, (id + 1) % 3));   // Revoked.
-    authorizations.push_back(Authorization(id + 5000, id % 3));  // Of no user.
+    authorizations.push_back(Authorization(id + 5000, id % 3));  // The user does not exist.
     authorizations.push_back(OfSession(id, 1 + id % 2));
-    authorizations.push_back(OfSession(id, 3));         // Of no session.
-    authorizations.push_back(OfSession(id + 1000, 1));  // Of another user's session.
+    authorizations.push_back(OfSession(id, 3));         // The session does not exist.
+    authorizations.push_back(OfSession(id + 1000, 1));  // The session is another user's.
   }
   const auto verdicts = Validate(authorizations);
   ASSERT_EQ(verdicts.size(), authorizations.size());
@@ -121,7 +121,7 @@ TEST_F(AuthenticatorTest, TellsWhatIsWrongWithAnAuthorization) {
   EXPECT_TRUE(Validate({}).empty());
 }
 
-// Only the signature is remembered.
+// The cache remembers only the signature.
 TEST_F(AuthenticatorTest, AKnownTokenIsStillJudgedByTheDatabase) {
   const std::string authorization = Authorization(10, 1);
   EXPECT_TRUE(Validate({authorization})[0]->is_admin);

@@ -20,8 +20,8 @@ namespace customers {
 // The claims of a token with a valid signature on which the service relies.
 struct VerifiedToken {
   std::int32_t user_id = 0;
-  std::int32_t version = 0;  // To be compared with the account's token_version.
-  std::int32_t session = 0;  // To be found among the account's sessions; 0 for none.
+  std::int32_t version = 0;  // Compared with the account's token_version.
+  std::int32_t session = 0;  // Must be one of the account's sessions; 0 for none.
   std::int64_t exp = 0;      // Seconds since 1970.
 
   bool operator==(const VerifiedToken&) const = default;

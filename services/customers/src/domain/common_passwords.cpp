@@ -15,7 +15,8 @@
 namespace customers {
 namespace {
 
-// Sorted, one a line. Derived from the list of Django; see the licence beside the file.
+// The list is sorted, with one password a line. It is derived from the list of Django; see the
+// licence beside the file.
 constexpr std::string_view kList = kCommonPasswordsFile.front().content;
 
 constexpr std::size_t LongestLine() {
@@ -30,7 +31,7 @@ constexpr std::size_t LongestLine() {
 
 constexpr std::size_t kLongest = LongestLine();
 
-// Binary search for a line.
+// Returns whether the list has the line, by binary search.
 bool IsInList(std::string_view wanted) {
   std::size_t first = 0;  // The line looked for begins at `first` or later, and before `last`.
   std::size_t last = kList.size();

@@ -44,7 +44,7 @@ TEST(CommonPasswords, InAnyCaseAndForm) {
   EXPECT_TRUE(IsCommonPassword("BAS\u212aETBALL"));  // The Kelvin sign is canonically a K.
   EXPECT_FALSE(IsCommonPassword("pässword"));
   EXPECT_FALSE(IsCommonPassword(std::string(1024, 'a')));
-  // Lower case makes it longer than any line.
+  // Conversion to lower case makes the password longer than any line.
   std::string dotted;
   for (int i = 0; i < 24; ++i) dotted += "\u0130";
   EXPECT_FALSE(IsCommonPassword(dotted));

@@ -66,7 +66,7 @@ bool IsLabel(std::string_view label) {
          std::ranges::all_of(label, [](char c) { return IsAlphanumeric(c) || c == '-'; });
 }
 
-// The reference takes digits and hyphens, so that 192.168.1.10 is a domain.
+// As the reference, accepts digits and hyphens, so 192.168.1.10 is a domain.
 bool IsTopLevel(std::string_view label) {
   return label.size() >= 2 &&
          std::ranges::all_of(label, [](char c) { return IsAlphanumeric(c) || c == '-'; });

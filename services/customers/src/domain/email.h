@@ -10,12 +10,12 @@
 
 namespace customers {
 
-// An email address that can be registered, as it was spelled: of at most 254 bytes, and one that
-// the reference accepts. It has a dot-atom or quoted local part, then `localhost`, a bracketed IPv4
-// address, or a domain name of two or more labels; digits and hyphens are allowed in the last one
-// too. A domain name in Unicode is checked in its punycode form (UTS 46, transitional, which is
-// closest to the reference's IDNA 2003). The local part may hold characters beyond ASCII (RFC
-// 6531).
+// An email address that can be registered, in the spelling of its owner. It has at most 254 bytes,
+// and the reference accepts it. It has a dot-atom or quoted local part, then `localhost`, a
+// bracketed IPv4 address, or a domain name of two or more labels. The last label may have digits
+// and hyphens too. A domain name in Unicode is checked in its punycode form (UTS 46, transitional,
+// which is closest to the reference's IDNA 2003). The local part may hold characters beyond ASCII
+// (RFC 6531).
 class Email : public platform::schema::ValueType<Email, std::string> {
  public:
   static std::optional<std::string_view> Check(const std::string& value);

@@ -19,7 +19,8 @@ class Password
   static void Describe(boost::json::object& schema);
 };
 
-// A password at a login, or one that is repeated. As in the reference, it has 7 characters or more.
+// A password at a login, or the repetition of a new one. As in the reference, it has at least 7
+// characters.
 class EnteredPassword : public platform::schema::ValueType<EnteredPassword, std::string,
                                                            platform::schema::MinLength<7>,
                                                            platform::schema::MaxLength<1024>> {
@@ -27,14 +28,14 @@ class EnteredPassword : public platform::schema::ValueType<EnteredPassword, std:
   static void Describe(boost::json::object& schema);
 };
 
-// A password to be set. It is long enough, and none of the most common ones.
+// A new password. It is long enough, and it is not one of the most common ones.
 class NewPassword : public platform::schema::ValueType<NewPassword, std::string,
                                                        platform::schema::MaxLength<1024>> {
  public:
-  static constexpr std::size_t kLeastMinLength = 7;  // The reference's.
+  static constexpr std::size_t kLeastMinLength = 7;  // The minimum of the reference.
 
-  // Sets how many characters all passwords must have from now on. Call it before other threads
-  // check passwords, and before the API is described.
+  // Sets the minimum number of characters of new passwords. Call it before other threads check
+  // passwords, and before the API is described.
   static void SetMinLength(std::size_t length);
 
   static std::optional<std::string_view> Check(const std::string& value);

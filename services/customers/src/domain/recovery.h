@@ -8,7 +8,7 @@
 
 namespace customers {
 
-// What lets somebody set a new password for an account, once, until it expires.
+// A code that lets its holder set a new password for an account, once, until the code expires.
 struct RecoveryCode {
   std::string code;  // 128 random bits, in hexadecimal digits.
   platform::schema::Timestamp expires;

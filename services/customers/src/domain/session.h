@@ -10,19 +10,19 @@
 
 namespace customers {
 
-// The number of a session, among its user's. Never given out twice.
+// The number of a session, unique among the sessions of its user. It is never used again.
 class SessionId : public platform::schema::ValueType<SessionId, std::int32_t> {
  public:
   static void Describe(boost::json::object& schema);
 };
 
-// A login that has neither ended nor expired, as its user sees it.
+// A login that has neither ended nor expired, as it is shown to its user.
 struct Session {
   SessionId id;
   platform::schema::Timestamp created;
   platform::schema::Timestamp expires;
   std::string client;      // The address that the login came from.
-  std::string user_agent;  // What the client called itself; empty if it did not.
+  std::string user_agent;  // The client's User-Agent; empty if it sent none.
   bool is_current = false;
 
   static void Describe(boost::json::object& schema);

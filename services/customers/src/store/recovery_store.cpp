@@ -36,7 +36,7 @@ SELECT EXISTS (
 constexpr Statement<std::optional<UserId>, std::string, std::string> kRecover{
     "recover_account", Lane::kWrite, "SELECT recover_account(decode($1, 'hex'), $2)"};
 
-// SHA-256 in hexadecimal digits. A code is as random as the digest could be, so no slow hash is
+// Returns the SHA-256 digest in hexadecimal digits. A code is 128 random bits, so no slow hash is
 // needed.
 std::string DigestOf(const std::string& code) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest;

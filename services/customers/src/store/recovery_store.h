@@ -12,8 +12,8 @@
 
 namespace customers {
 
-// Recovery codes in PostgreSQL, which knows only their digests. Each call is one statement. For the
-// event loop of its client.
+// Recovery codes in PostgreSQL, which stores only their digests. Each call is one statement. It
+// belongs to the event loop of its client.
 class RecoveryStore {
  public:
   template <class T>
@@ -21,13 +21,13 @@ class RecoveryStore {
 
   explicit RecoveryStore(platform::postgres::Client& client) : client_(client) {}
 
-  // Makes a new code, which is valid for an hour, in place of the user's code before. Returns
-  // kNotFound if the user is gone.
+  // Makes a new code, which is valid for an hour and replaces the user's earlier code. Returns
+  // kNotFound if the user does not exist.
   Reply<RecoveryCode> MakeCode(UserId user);
   // Returns whether the code is valid.
   Reply<bool> IsValid(const std::string& code);
-  // Sets a new password for the account that the code was made for, which ends the code. Returns
-  // the account, or nothing if the code is not valid, also because it has just been used.
+  // Sets a new password for the account of the code, and deletes the code. Returns the account, or
+  // nothing if the code is not valid, for example because it has just been used.
   Reply<std::optional<UserId>> Recover(const std::string& code, const std::string& password_hash);
 
  private:

@@ -28,7 +28,7 @@ constexpr Statement<void, UserId, SessionId> kEnd{"end_session", Lane::kWrite, R
 DELETE FROM sessions
 WHERE user_id = $1 AND id = $2 AND expires > clock_timestamp())"};
 
-// The account is locked before its sessions, as at a login.
+// The account is locked before its sessions, in the same order as at a login.
 constexpr Statement<void, UserId, SessionId, bool> kEndOthers{"end_other_sessions", Lane::kWrite,
                                                               R"(
 WITH account AS (

@@ -16,15 +16,15 @@
 
 namespace customers {
 
-// A login whose password was found to be right.
+// A login whose password has been verified.
 struct NewSession {
-  Credentials checked;  // What the password was checked against.
+  Credentials checked;  // The credentials against which the password was verified.
   platform::schema::Timestamp expires;
   std::string client;
   std::string user_agent;
 };
 
-// The account that has logged in, and what its token must carry.
+// The account that has logged in, and the values for its token.
 struct SignedIn {
   UserId id;
   platform::schema::Timestamp created;
@@ -38,7 +38,7 @@ struct SignedIn {
 BOOST_DESCRIBE_STRUCT(SignedIn, (),
                       (id, created, email, first_name, last_name, is_admin, token_version, session))
 
-// Sessions in PostgreSQL. Each call is one statement. For the event loop of its client.
+// Sessions in PostgreSQL. Each call is one statement. It belongs to the event loop of its client.
 class SessionStore {
  public:
   template <class T>
@@ -46,22 +46,22 @@ class SessionStore {
 
   explicit SessionStore(platform::postgres::Client& client) : client_(client) {}
 
-  // Returns nothing if the account is gone or its password has changed since it was checked. The
-  // oldest session ends when a user's 101st begins.
+  // Begins a session. Returns nothing if the account no longer exists or its password has changed
+  // since it was verified. When a user's 101st session begins, the oldest one ends.
   Reply<std::optional<SignedIn>> Begin(const NewSession& session);
-  // Returns the user's sessions, the latest first. `current` is marked.
+  // Returns the user's sessions, the latest first. The session `current` is marked.
   Reply<std::vector<Session>> List(UserId user, std::optional<SessionId> current);
   // Returns kNotFound if the user has no such session.
   Reply<void> End(UserId user, SessionId session);
-  // Ends all sessions of the user but `kept`. Also revokes the tokens without a session, unless
-  // `keep_tokens_without_session`.
+  // Ends all sessions of the user except `kept`. Also revokes the tokens without a session, unless
+  // `keep_tokens_without_session` is set.
   Reply<void> EndOthers(UserId user, std::optional<SessionId> kept,
                         bool keep_tokens_without_session);
   // Revokes the user's tokens without a session.
   Reply<void> RevokeTokensWithoutSession(UserId user);
 
-  // Removes some of the sessions that have expired, at most kSweepBatch, unless another replica is
-  // doing so. Waits for no lock. Returns the number removed.
+  // Removes at most kSweepBatch expired sessions, or none if another replica is removing some. It
+  // waits for no lock. Returns the number of removed sessions.
   Reply<std::size_t> Sweep();
   static constexpr std::int32_t kSweepBatch = 500;
 

@@ -119,8 +119,9 @@ DELETE FROM users
 WHERE id = $1
     AND (NOT is_admin OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0))"};
 
-// Why an account was not updated: there is none, or another has the email, or else it is the last
-// administrator's.
+// Finds the reason why an account was not updated. Without a row the account does not exist. True
+// means that another account has the email. If it is false, a demotion was refused because it would
+// demote the last administrator.
 constexpr Statement<bool, UserId, std::optional<Email>> kIsEmailTaken{"is_email_taken",
                                                                       Lane::kKeyRead, R"(
 SELECT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)

@@ -43,8 +43,8 @@ class UserStore {
   explicit UserStore(platform::postgres::Client& client) : client_(client) {}
 
   Reply<User> Find(UserId id);
-  // Returns the user of a token, if the token is not revoked. A token with a session needs the
-  // session; one without (0) needs the account's present token_version.
+  // Returns the user of a token, if the token is not revoked. A token with a session is valid while
+  // the session exists. One without (0) is valid while it has the account's token_version.
   Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version,
                                           std::int32_t session);
   // Returns the existing accounts among the ids, each once, in any order.
@@ -52,7 +52,7 @@ class UserStore {
   // Both return nothing if there is no such account. The case of `email` does not matter.
   Reply<std::optional<Credentials>> FindCredentials(UserId id);
   Reply<std::optional<Credentials>> FindCredentialsByEmail(const std::string& email);
-  // Returns whether any account has a "$5$" hash, which the reference has made.
+  // Returns whether any account has a "$5$" hash, which is the form of the reference.
   Reply<bool> HasReferenceHashes();
   // Returns a page of users in the order of their ids.
   Reply<platform::schema::Page<User>> List(platform::schema::ListQuery query);
