@@ -20,6 +20,7 @@ from microcart.testing import tokens
 from microcart.testing.client import Client
 from microcart.testing.cluster import PASSWORD as DATABASE_PASSWORD
 from microcart.testing.health_rpc import health
+from microcart.testing.metrics import Scrape
 from microcart.testing.service import Service, run
 from microcart.waiting import eventually
 
@@ -369,6 +370,23 @@ def test_what_is_in_flight_is_finished(binaries, environments, cluster, customer
     assert service.wait() == 0
     assert [answer.status_code for answer in answers] == [200]
     assert answers[0].headers.get("Connection", "").lower() == "close"
+
+
+def test_passwords_that_wait_for_their_hash_do_not_outlive_it(binaries, environments):
+    """Without any grace: threads that hash still run while the rest is taken apart, and must not
+    use what is gone (which a build with ASan reports)."""
+    service = Service(binaries["customers"], {
+        **environments["customers"], "SHUTDOWN_GRACE": "0"}).start()
+    waiting = 40 * (os.cpu_count() or 1)
+    connections = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(waiting)]
+    for number, connection in enumerate(connections):
+        body = json.dumps({"email": f"grace{number}@example.com", "password": "long enough"})
+        connection.sendall(b"POST /api/v1/users/create/ HTTP/1.1\r\nHost: x\r\n"
+                           b"Content-Length: %d\r\n\r\n%s" % (len(body), body.encode()))
+    eventually(lambda: Scrape(service).value("password_hash_pool_pending") > waiting / 2)
+    service.stop()
+    for connection in connections:
+        connection.close()
 
 
 def test_the_grace_is_spent_once(binaries, environments, certificates):

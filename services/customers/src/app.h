@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -21,12 +22,12 @@ namespace customers {
 // The objects with which the handlers of one worker work. Used only on that worker's thread. The
 // objects to which it refers are shared by all workers.
 struct App {
-  App(const Config& shared_config, platform::security::HashPool& shared_hashes,
+  App(const Config& shared_config, std::shared_ptr<platform::security::HashPool> shared_hashes,
       const platform::security::TokenCodec& shared_tokens,
       platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
       platform::postgres::ClientOptions options)
       : config(shared_config),
-        hashes(shared_hashes),
+        hashes(std::move(shared_hashes)),
         tokens(shared_tokens),
         readiness(shared_readiness),
         database(executor, shared_config.database, std::move(options)) {}
@@ -36,7 +37,9 @@ struct App {
   void ReportTo(platform::telemetry::Report& report) const;
 
   const Config& config;
-  platform::security::HashPool& hashes;
+  // Owned by all Apps together, so that its destructor ends the last job before the event loops,
+  // which the jobs post to, are destroyed.
+  const std::shared_ptr<platform::security::HashPool> hashes;
   const platform::security::TokenCodec& tokens;
   platform::service::Readiness& readiness;
   platform::postgres::Client database;

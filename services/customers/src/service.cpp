@@ -40,6 +40,11 @@ constexpr std::size_t kHashQueuePerThread = 64;
 // of them is connected, a login begins no session; see V009__keep_sessions.up.sql.
 constexpr const char* kApplicationName = "customers with sessions";
 
+std::shared_ptr<platform::security::HashPool> MakeHashPool(platform::security::HashForm form) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::make_shared<platform::security::HashPool>(cores, cores * kHashQueuePerThread, form);
+}
+
 std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
   std::vector<ValidationWorker> workers;
   for (std::size_t i = 0; i < rest.worker_count(); ++i) {
@@ -56,11 +61,10 @@ std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
 
 void Serve(const Config& config) {
   NewPassword::SetMinLength(static_cast<std::size_t>(config.password_min_length));
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  platform::security::HashPool hashes(cores, cores * kHashQueuePerThread, config.hash_form);
   const platform::security::TokenCodec tokens(TokenSecrets(config));
   RestService<App> rest("customers", config.service, MakeRoutes(),
-                        [&](const RestService<App>::Executor& executor, Readiness& readiness) {
+                        [&, hashes = MakeHashPool(config.hash_form)](
+                            const RestService<App>::Executor& executor, Readiness& readiness) {
                           return std::make_unique<App>(
                               config, hashes, tokens, readiness, executor,
                               platform::service::MakeClientOptions(kApplicationName));
@@ -80,7 +84,7 @@ void Serve(const Config& config) {
   platform::service::LogListening("grpc", config.grpc_address, *grpc_port);
   rest.readiness().OnChange([&](bool is_ready) { rpc_server.SetServing(is_ready); });
 
-  rest.Run([&](platform::telemetry::Report& report) { hashes.ReportTo(report); },
+  rest.Run([&](platform::telemetry::Report& report) { rest.app(0).hashes->ReportTo(report); },
            [&](std::chrono::milliseconds left) {
              token_validation.EndStreams();
              rpc_server.Shutdown(left);

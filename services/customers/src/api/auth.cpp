@@ -47,7 +47,7 @@ Error WrongCredentials() {
 
 // Replaces the account's hash by one of the configured form. The login succeeds even if this fails.
 Task<void> Rehash(App& app, const Credentials& credentials, std::string password) {
-  Result<std::string> hash = co_await app.hashes.Hash(std::move(password));
+  Result<std::string> hash = co_await app.hashes->Hash(std::move(password));
   if (hash) {
     const Result<void> replaced =
         co_await app.users.ReplaceHash(credentials.id, credentials.password_hash, *hash);

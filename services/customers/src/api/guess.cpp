@@ -44,7 +44,7 @@ Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& 
                                        platform::security::RefusalTime refusal) {
   ASSIGN_OR_CO_RETURN(const Guess guess, co_await BeginGuess(app, request, std::move(account)));
   const Result<Verification> verified =
-      co_await app.hashes.Verify(std::move(hash), std::move(password), refusal);
+      co_await app.hashes->Verify(std::move(hash), std::move(password), refusal);
   const Result<bool> is_right =
       verified ? Result<bool>(verified->matches) : std::unexpected(verified.error());
   CO_RETURN_IF_ERROR(co_await EndGuess(app, guess, is_right));

@@ -45,7 +45,7 @@ Task<Result<EmptyObject>> Recover(App& app, const Request& http_request, Recover
       co_await EndGuess(app, guess, co_await app.recovery.IsValid(recovery.code.value())));
   if (!is_right) co_return std::unexpected(WrongCode());
   ASSIGN_OR_CO_RETURN(const std::string hash,
-                      co_await app.hashes.Hash(recovery.new_password.value()));
+                      co_await app.hashes->Hash(recovery.new_password.value()));
   // The code may have been used while the password was hashed.
   ASSIGN_OR_CO_RETURN(const auto user, co_await app.recovery.Recover(recovery.code.value(), hash));
   if (!user) co_return std::unexpected(WrongCode());

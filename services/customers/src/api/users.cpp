@@ -41,7 +41,7 @@ Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser
     if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied());
     admin = caller.user.id;
   }
-  ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes.Hash(user.password.value()));
+  ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes->Hash(user.password.value()));
   ASSIGN_OR_CO_RETURN(User created, co_await app.users.Create(user, hash));
   Audit(request, Action::kCreateUser, admin.value_or(created.id), created.id);
   if (admin) Audit(request, Action::kGrantAdmin, admin, created.id);
@@ -127,7 +127,7 @@ Task<Result<EmptyObject>> ChangePassword(App& app, const Request& request, Subje
     checked_version = credentials->token_version;
   }
   ASSIGN_OR_CO_RETURN(const std::string hash,
-                      co_await app.hashes.Hash(change.new_password.value()));
+                      co_await app.hashes->Hash(change.new_password.value()));
   ASSIGN_OR_CO_RETURN(const bool is_changed,
                       co_await app.users.ChangePassword(id, checked_version, hash));
   // Another request has changed the password first, so the one checked above is no longer current.
