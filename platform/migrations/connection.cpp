@@ -74,7 +74,12 @@ void Connection::Close::operator()(pg_conn* connection) const { PQfinish(connect
 
 std::expected<Connection, Connection::OpenError> Connection::Open(
     const postgres::Settings& settings, std::chrono::seconds timeout, const Warn& warn) {
-  const std::string port = std::to_string(settings.port);
+  std::string hosts;
+  std::string ports;
+  for (const postgres::Server& server : settings.servers) {
+    hosts += (hosts.empty() ? "" : ",") + server.host;
+    ports += (ports.empty() ? "" : ",") + std::to_string(server.port);
+  }
   const std::string seconds = std::to_string(timeout.count());
   const std::array keywords{"host",
                             "port",
@@ -86,10 +91,11 @@ std::expected<Connection, Connection::OpenError> Connection::Open(
                             "client_encoding",
                             "options",
                             "application_name",
+                            "target_session_attrs",
                             static_cast<const char*>(nullptr)};
   // Time limits that the role or the database sets for ordinary statements must not apply here.
-  const std::array values{settings.host.c_str(),
-                          port.c_str(),
+  const std::array values{hosts.c_str(),
+                          ports.c_str(),
                           settings.database.c_str(),
                           settings.user.c_str(),
                           settings.password.Reveal().c_str(),
@@ -98,6 +104,7 @@ std::expected<Connection, Connection::OpenError> Connection::Open(
                           "UTF8",
                           "-c statement_timeout=0 -c client_min_messages=warning",
                           "microcart-migrate",
+                          "read-write",
                           static_cast<const char*>(nullptr)};
 
   Connection opened;

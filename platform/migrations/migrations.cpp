@@ -43,7 +43,11 @@ std::unexpected<MigrationError> Failure(std::string message) {
 }
 
 std::string Place(const postgres::Settings& settings) {
-  return fmt::format("database \"{}\" at {}:{}", settings.database, settings.host, settings.port);
+  std::string servers;
+  for (const postgres::Server& server : settings.servers) {
+    servers += fmt::format("{}{}:{}", servers.empty() ? "" : ", ", server.host, server.port);
+  }
+  return fmt::format("database \"{}\" at {}", settings.database, servers);
 }
 
 std::expected<Connection, MigrationError> Connect(const postgres::Settings& settings,

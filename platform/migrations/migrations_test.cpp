@@ -433,8 +433,8 @@ TEST_F(MigrationsTest, StatusTellsAppliedFromPendingAndChangesNothing) {
 
 TEST_F(MigrationsTest, WaitsForAServerThatIsNotUpButNotForAWrongDatabase) {
   postgres::Settings nowhere = database_.settings();
-  nowhere.host = "127.0.0.1";
-  nowhere.port = 1;
+  nowhere.servers.front().host = "127.0.0.1";
+  nowhere.servers.front().port = 1;
   const auto collect = [this](std::string_view line) { progress_.emplace_back(line); };
   Runner patient{nowhere, kLibrary, {.progress = collect, .connect_wait = std::chrono::seconds{1}}};
   EXPECT_THAT(patient.Up().error().message, HasSubstr("cannot connect to database"));

@@ -564,9 +564,9 @@ TEST_F(ClientTest, PreparationsLostAmongReadsOfOneTurnHurtNobody) {
 
 TEST_F(ClientTest, UnixSocketsAndHostNames) {
   Settings socket = Server();
-  socket.host = PostgresCluster::Shared().directory().string();
+  socket.servers.front().host = PostgresCluster::Shared().directory().string();
   Settings name = Server();
-  name.host = "localhost";
+  name.servers.front().host = "localhost";
   for (const Settings& settings : {socket, name}) {
     TestLoop loop(settings);
     loop.Run([&](Client& client) -> Task<void> {

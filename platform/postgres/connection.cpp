@@ -28,6 +28,9 @@ constexpr std::size_t kMaxBatch = 64;
 // and small because the server runs a search even after the caller has given up.
 constexpr std::size_t kMaxSearchesSent = 4;
 
+// SQLSTATE of a write in a session that has become read-only.
+constexpr std::string_view kReadOnly = "25006";
+
 // Returns whether the SQLSTATE reports a prepared statement that the server has lost, or whose
 // tables have changed.
 bool IsStale(std::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "0A000"; }
@@ -207,6 +210,8 @@ void Connection::AwaitReadable() {
 void Connection::OnReadable() {
   if (PQconsumeInput(session_.get()) != 1 || !Drain()) {
     Break();
+  } else if (is_read_only_ && settled_.empty()) {
+    Break("the session is read-only");
   } else {
     AwaitReadable();
     if (!pending_.empty()) {
@@ -280,6 +285,9 @@ bool Connection::Take(pg_result* result) {
 
 void Connection::TakeError(Entry& entry, QueryError error) {
   entry.failed = true;
+  if (lane_ == Lane::kWrite && error.sqlstate == kReadOnly) {
+    is_read_only_ = true;
+  }
   if (entry.preparing) {
     entry.prepared->state = Prepared::State::kUnknown;
   } else if (entry.prepared != nullptr && IsStale(error.sqlstate)) {
@@ -347,6 +355,7 @@ void Connection::Break(std::string_view reason) {
   session_.reset();
   prepared_.clear();
   awaiting_writable_ = false;
+  is_read_only_ = false;
   Report(false, failure_);
   FailAll(failure_);
   Open();

@@ -90,7 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> Maintain();
   Task<void> BackOff();
   Task<bool> Connect();
-  Task<bool> Resolve(std::vector<std::string>& addresses);
+  Task<bool> Resolve(const std::string& host, std::vector<std::string>& addresses);
   void GiveUpAttempt();
   bool Watch();  // Sets descriptor_ to libpq's current socket.
   void EnterPipeline();
@@ -133,6 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::posix::stream_descriptor descriptor_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::steady_timer timer_;  // For an attempt to connect, and the pause after it.
+  std::size_t server_ = 0;           // In Settings::servers; the one that is or was connected to.
   std::string failure_;              // The reason why the last attempt failed.
   std::chrono::milliseconds backoff_;
   bool answered_ = false;  // The session has answered a statement.
@@ -147,6 +148,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t prepare_count_ = 0;
   bool send_scheduled_ = false;
   bool awaiting_writable_ = false;
+  bool is_read_only_ = false;  // A write was refused: the session is of no use.
 
   boost::asio::steady_timer deadline_timer_;
   bool watching_deadlines_ = false;

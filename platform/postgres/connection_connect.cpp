@@ -30,7 +30,7 @@ Task<void> Connection::Maintain() {
   } else if (generation_ > 0) {
     co_await BackOff();  // The last session died before it answered anything.
   }
-  while (state_ != State::kClosed) {
+  for (std::size_t attempts = 1; state_ != State::kClosed; ++attempts) {
     const bool up = co_await Connect();
     if (state_ == State::kClosed) {
       co_return;
@@ -43,7 +43,11 @@ Task<void> Connection::Maintain() {
     session_.reset();
     timer_.cancel();
     Report(false, failure_);
-    co_await BackOff();
+    const std::size_t servers = shared_->settings.servers.size();
+    server_ = (server_ + 1) % servers;
+    if (attempts % servers == 0) {
+      co_await BackOff();
+    }
   }
 }
 
@@ -70,11 +74,12 @@ Task<bool> Connection::Connect() {
     }
   });
 
+  const Server& server = shared_->settings.servers[server_];
   std::vector<std::string> addresses;
-  if (NeedsResolving(shared_->settings.host) && !co_await Resolve(addresses)) {
+  if (NeedsResolving(server.host) && !co_await Resolve(server.host, addresses)) {
     co_return false;
   }
-  session_ = StartConnecting(shared_->settings, addresses, shared_->options, lane_);
+  session_ = StartConnecting(shared_->settings, server, addresses, shared_->options, lane_);
   if (!session_) {
     throw std::bad_alloc();
   }
@@ -109,10 +114,10 @@ Task<bool> Connection::Connect() {
   co_return false;
 }
 
-Task<bool> Connection::Resolve(std::vector<std::string>& addresses) {
+Task<bool> Connection::Resolve(const std::string& host, std::vector<std::string>& addresses) {
   error_code error;
-  const auto results = co_await resolver_.async_resolve(
-      shared_->settings.host, "", asio::redirect_error(asio::use_awaitable, error));
+  const auto results =
+      co_await resolver_.async_resolve(host, "", asio::redirect_error(asio::use_awaitable, error));
   if (state_ != State::kConnecting) {
     co_return false;
   }
@@ -120,8 +125,7 @@ Task<bool> Connection::Resolve(std::vector<std::string>& addresses) {
     addresses.push_back(result.endpoint().address().to_string());
   }
   if (error || addresses.empty()) {
-    failure_ =
-        fmt::format("cannot resolve the host {}: {}", shared_->settings.host, error.message());
+    failure_ = fmt::format("cannot resolve the host {}: {}", host, error.message());
     co_return false;
   }
   co_return true;

@@ -192,8 +192,7 @@ TEST(RecoveryTest, CallsFailAtOnceWhileTheServerIsAway) {
 class BlackHole {
  public:
   Settings settings() const {
-    return {.host = "127.0.0.1",
-            .port = acceptor_.local_endpoint().port(),
+    return {.servers = {{.host = "127.0.0.1", .port = acceptor_.local_endpoint().port()}},
             .database = "x",
             .user = "x",
             .password = Secret("hunter2"),
@@ -276,7 +275,7 @@ TEST(RecoveryTest, AnEstablishedConnectionThatFallsSilentIsGivenUp) {
   TestLoop loop(PostgresCluster::Shared().Settings());
   Proxy proxy(loop.context(), PostgresCluster::Shared().port());
   Settings settings = PostgresCluster::Shared().Settings();
-  settings.port = proxy.port();
+  settings.servers.front().port = proxy.port();
   std::vector<std::string> losses;
   Client client(loop.context().get_executor(), settings,
                 {.deadline = 300ms,
@@ -333,9 +332,35 @@ TEST(RecoveryTest, AWrongPasswordIsReportedAndTriedAgain) {
   EXPECT_EQ(said.find("hunter2"), std::string::npos);
 }
 
+TEST(RecoveryTest, ASessionThatBecomesReadOnlyIsGivenUp) {
+  PostgresCluster cluster;
+  cluster.Execute("CREATE TABLE kept (value int)");
+  constexpr Statement<void> kWrite{"write", Lane::kWrite, "INSERT INTO kept VALUES (1)"};
+  const auto set_read_only = [&cluster](const char* value) {
+    cluster.Execute(std::string("ALTER SYSTEM SET default_transaction_read_only = ") + value);
+    cluster.Execute("SELECT pg_reload_conf()");
+  };
+  TestLoop loop(cluster.Settings());
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.Execute(kWrite)).has_value());
+    set_read_only("on");
+    for (int i = 0; i < 500 && client.connected(); ++i) {
+      co_await client.Execute(kWrite);
+      co_await loop.Sleep(10ms);
+    }
+    EXPECT_FALSE(client.connected());
+    EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());  // Reads go on.
+    set_read_only("off");
+    for (int i = 0; i < 500 && !(co_await client.Execute(kWrite)).has_value(); ++i) {
+      co_await loop.Sleep(10ms);
+    }
+    EXPECT_TRUE((co_await client.Execute(kWrite)).has_value());
+  });
+}
+
 TEST(RecoveryTest, AnUnknownHostIsReported) {
   Settings settings = PostgresCluster::Shared().Settings();
-  settings.host = "no-such-host.invalid";
+  settings.servers.front().host = "no-such-host.invalid";
   TestLoop loop(settings);
   loop.Run([&](Client& client) -> Task<void> {
     const auto row = co_await client.QueryOne(kEcho, 1);

@@ -49,13 +49,16 @@ bool NeedsResolving(const std::string& host) {
   return error.failed();
 }
 
-Session StartConnecting(const Settings& settings, const std::vector<std::string>& addresses,
-                        const ClientOptions& options, Lane lane) {
-  const std::string host = Repeat(settings.host, std::max<std::size_t>(addresses.size(), 1));
+Session StartConnecting(const Settings& settings, const Server& server,
+                        const std::vector<std::string>& addresses, const ClientOptions& options,
+                        Lane lane) {
+  const std::string host = Repeat(server.host, std::max<std::size_t>(addresses.size(), 1));
   const std::string hostaddr = fmt::format("{}", fmt::join(addresses, ","));
-  const std::string port = fmt::format("{}", settings.port);
+  const std::string port = fmt::format("{}", server.port);
   const std::string session_options = SessionOptions(options, lane);
   const std::string user_timeout = fmt::format("{}", options.deadline.count());
+  // The other lanes make their own sessions read-only.
+  const char* const session_attributes = lane == Lane::kWrite ? "read-write" : "primary";
   const std::vector<const char*> keywords{"host",
                                           "hostaddr",
                                           "port",
@@ -71,6 +74,7 @@ Session StartConnecting(const Settings& settings, const std::vector<std::string>
                                           "keepalives_interval",
                                           "keepalives_count",
                                           "tcp_user_timeout",
+                                          "target_session_attrs",
                                           nullptr};
   const std::vector<const char*> values{host.c_str(),
                                         hostaddr.c_str(),
@@ -87,6 +91,7 @@ Session StartConnecting(const Settings& settings, const std::vector<std::string>
                                         "5",
                                         "3",
                                         user_timeout.c_str(),
+                                        session_attributes,
                                         nullptr};
   // Zero means that the database's name is never parsed as a connection string.
   return Session(PQconnectStartParams(keywords.data(), values.data(), 0));

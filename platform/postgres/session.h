@@ -27,11 +27,12 @@ inline constexpr std::string_view kSessionOptions = "-c timezone=UTC -c jit=off"
 // Returns whether the host is a name that must be resolved first, because libpq would block.
 bool NeedsResolving(const std::string& host);
 
-// Starts to connect without blocking. `addresses` are the resolved addresses of the host, tried in
-// order. Only sessions of the write lane can write. Returns null if memory is short; otherwise see
-// PQstatus.
-Session StartConnecting(const Settings& settings, const std::vector<std::string>& addresses,
-                        const ClientOptions& options, Lane lane);
+// Starts to connect to `server`, one of the settings', without blocking. `addresses` are the
+// resolved addresses of its host, tried in order. A server that accepts no writes is refused; only
+// sessions of the write lane can write. Returns null if memory is short; otherwise see PQstatus.
+Session StartConnecting(const Settings& settings, const Server& server,
+                        const std::vector<std::string>& addresses, const ClientOptions& options,
+                        Lane lane);
 
 // Returns libpq's last error on one line.
 std::string LastError(const pg_conn* connection);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
 
 #include "platform/postgres/test_loop.h"
 #include "platform/service/health.h"
@@ -37,6 +38,28 @@ TEST_F(DatabaseReadiness, NeedsTheSchemasVersionAndTheServer) {
     EXPECT_FALSE(co_await IsDatabaseReady(client, 4));
     cluster_.Stop();
     EXPECT_FALSE(co_await IsDatabaseReady(client, 3));
+  });
+}
+
+TEST_F(DatabaseReadiness, NeedsASessionThatCanWrite) {
+  TestLoop loop(cluster_.Settings());
+  const auto set_read_only = [this](const char* value) {
+    cluster_.Execute(std::string("ALTER SYSTEM SET default_transaction_read_only = ") + value);
+    cluster_.Execute("SELECT pg_reload_conf()");
+  };
+  const auto becomes = [&](bool ready) -> Task<bool> {
+    for (int i = 0; i < 500; ++i) {
+      if (co_await IsDatabaseReady(loop.client(), 3) == ready) co_return true;
+      co_await loop.Sleep(10ms);
+    }
+    co_return false;
+  };
+  loop.Run([&](Client&) -> Task<void> {
+    EXPECT_TRUE(co_await becomes(true));
+    set_read_only("on");
+    EXPECT_TRUE(co_await becomes(false));
+    set_read_only("off");
+    EXPECT_TRUE(co_await becomes(true));
   });
 }
 

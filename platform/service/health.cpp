@@ -18,6 +18,16 @@ constexpr telemetry::Metric kDependencyReady{"service_dependency_ready",
 constexpr postgres::Statement<std::int32_t> kSchemaVersion{
     "schema_version", postgres::Lane::kKeyRead, migrations::kSchemaVersionSql};
 
+// Fails where a write would.
+constexpr postgres::Statement<void> kCheckWritable{"check_writable", postgres::Lane::kWrite, R"(
+DO $$
+BEGIN
+  IF current_setting('transaction_read_only')::boolean THEN
+    RAISE EXCEPTION 'the session is read-only' USING ERRCODE = 'read_only_sql_transaction';
+  END IF;
+END
+$$)"};
+
 // Returns each dependency once. It is ready if all workers that have reported it found it ready.
 std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& reports) {
   std::vector<Dependency> combined;
@@ -35,11 +45,19 @@ std::vector<Dependency> Combine(const std::vector<std::vector<Dependency>>& repo
 }  // namespace
 
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version) {
+  using Kind = postgres::QueryError::Kind;
   const auto version = co_await database.QueryOne(kSchemaVersion);
-  const bool answers_or_is_busy =
-      version ? *version == schema_version
-              : version.error().kind == postgres::QueryError::Kind::kOverloaded;
-  co_return answers_or_is_busy&& database.connected();
+  if (version ? *version != schema_version : version.error().kind != Kind::kOverloaded) {
+    co_return false;
+  }
+  // In these lanes a statement may wait for a lock or for slow searches, which is no outage either.
+  const auto answers_or_is_busy = [](const auto& answer) {
+    return answer || answer.error().kind == Kind::kOverloaded ||
+           answer.error().kind == Kind::kTimeout;
+  };
+  co_return answers_or_is_busy(co_await database.Execute(kCheckWritable)) &&
+      answers_or_is_busy(co_await database.QueryOne(kSchemaVersion.In(postgres::Lane::kSearch))) &&
+      database.connected();
 }
 
 void Readiness::Report(std::size_t worker, std::vector<Dependency> dependencies) {

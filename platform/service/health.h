@@ -27,9 +27,10 @@ struct Dependency {
   bool is_ready = false;
 };
 
-// Returns whether the database answers, has accepted a connection of each lane, and is at the
-// schema version that this program was built for. A full queue of statements counts as an answer,
-// so that a loaded replica stays in service.
+// Returns whether the database answers in each lane, accepts writes, and is at the schema version
+// that this program was built for. A full queue of statements counts as an answer, and so does a
+// statement that waits for others in the lanes of writes and searches, so that a loaded replica
+// stays in service.
 Task<bool> IsDatabaseReady(postgres::Client& database, int schema_version);
 
 // Collects the findings of a service's workers about its dependencies. Any thread.

@@ -138,23 +138,71 @@ std::optional<std::uint16_t> ParsePort(const std::string& digits) {
   return port;
 }
 
-// Reads POSTGRES_HOST and POSTGRES_PORT. As in the reference, the port may be part of the host.
-void ReadPostgresAddress(Environment& environment, postgres::Settings& settings) {
-  const auto [host, port] =
-      SplitPort(environment.String("POSTGRES_HOST", settings.host,
-                                   "host, host:port or socket directory of the PostgreSQL server"));
-  const std::optional<std::uint16_t> port_in_host = port ? ParsePort(*port) : std::nullopt;
-  settings.host = host;
-  settings.port = environment.Port("POSTGRES_PORT", port_in_host.value_or(settings.port),
-                                   "port of the PostgreSQL server");
-  if (host.empty() || (port && !port_in_host)) {
-    environment.AddMistake("POSTGRES_HOST",
-                           "should be a host, host:port or a socket directory; a port is a number "
-                           "from 1 to 65535");
-  } else if (port_in_host && settings.port != *port_in_host) {
-    environment.AddMistake("POSTGRES_PORT",
-                           "is set, and POSTGRES_HOST names another port; only one of them should");
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> elements;
+  std::size_t begin = 0;
+  for (std::size_t end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find(',', begin);
+    elements.push_back(text.substr(begin, end - begin));
   }
+  return elements;
+}
+
+// Reads POSTGRES_HOST and POSTGRES_PORT, which may be lists as libpq has them: as many ports as
+// hosts, or one port for all. A port may also be part of its host, as the reference has it.
+std::vector<postgres::Server> ReadPostgresServers(Environment& environment) {
+  const postgres::Server fallback;
+  std::vector<postgres::Server> servers;
+  std::vector<bool> has_port;
+  std::string default_ports;
+  bool is_right = true;
+  for (const std::string& element :
+       SplitList(environment.String("POSTGRES_HOST", fallback.host,
+                                    "host, host:port or socket directory of the PostgreSQL server; "
+                                    "of several, the one that accepts writes is used"))) {
+    const auto [host, port_text] = SplitPort(element);
+    const auto port = port_text ? ParsePort(*port_text) : fallback.port;
+    is_right = is_right && !host.empty() && port;
+    servers.push_back({.host = host, .port = port.value_or(fallback.port)});
+    has_port.push_back(port_text.has_value());
+    if (!default_ports.empty()) default_ports += ',';
+    default_ports += std::to_string(servers.back().port);
+  }
+  if (std::ranges::count(has_port, true) == 0) default_ports = std::to_string(fallback.port);
+  const std::string ports_text = environment.String(
+      "POSTGRES_PORT", default_ports, "port of the PostgreSQL server, or a list like the hosts'");
+  if (!is_right) {
+    environment.AddMistake(
+        "POSTGRES_HOST",
+        "should be a host, host:port or a socket directory, or several separated "
+        "by commas; a port is a number from 1 to 65535");
+  }
+  std::vector<std::uint16_t> ports;
+  for (const std::string& element : SplitList(ports_text)) {
+    const auto port = ParsePort(element);
+    if (!port) {
+      environment.AddMistake("POSTGRES_PORT",
+                             "is \"" + ports_text + "\"; it should be a number from 1 to 65535");
+      return servers;
+    }
+    ports.push_back(*port);
+  }
+  if (!is_right) return servers;
+  if (ports.size() == 1) ports.resize(servers.size(), ports.front());
+  if (ports.size() != servers.size()) {
+    environment.AddMistake("POSTGRES_PORT",
+                           "should be one port, or as many as POSTGRES_HOST has hosts");
+    return servers;
+  }
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (has_port[i] && ports[i] != servers[i].port) {
+      environment.AddMistake(
+          "POSTGRES_PORT", "is set, and POSTGRES_HOST names another port; only one of them should");
+      return servers;
+    }
+    servers[i].port = ports[i];
+  }
+  return servers;
 }
 
 }  // namespace
@@ -184,7 +232,7 @@ Settings ReadSettings(Environment& environment, std::uint16_t default_port) {
 postgres::Settings ReadPostgresSettings(Environment& environment) {
   // Read in the order of the table in --help: first the address, then the login.
   postgres::Settings settings;
-  ReadPostgresAddress(environment, settings);
+  settings.servers = ReadPostgresServers(environment);
   settings.database = environment.RequiredString("POSTGRES_DB", "name of the service's database");
   settings.user = environment.RequiredString("POSTGRES_USER", "user of the service's database");
   settings.password = environment.SecretOrFile("POSTGRES_PASSWORD", 1, "password of that user");

@@ -141,8 +141,8 @@ TEST(PostgresSettings, HaveDefaults) {
       {{"POSTGRES_DB", "cart"}, {"POSTGRES_USER", "app"}, {"POSTGRES_PASSWORD", "pw"}});
   const postgres::Settings settings = ReadPostgresSettings(environment);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
-  EXPECT_EQ(settings.host, "localhost");
-  EXPECT_EQ(settings.port, 5432);
+  EXPECT_EQ(settings.servers.front().host, "localhost");
+  EXPECT_EQ(settings.servers.front().port, 5432);
   EXPECT_EQ(settings.database, "cart");
   EXPECT_EQ(settings.user, "app");
   EXPECT_EQ(settings.password.Reveal(), "pw");
@@ -158,8 +158,8 @@ TEST(PostgresSettings, AreAllRead) {
                                    {"POSTGRES_SSLMODE", "verify-full"}});
   const postgres::Settings settings = ReadPostgresSettings(environment);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
-  EXPECT_EQ(settings.host, "/run/postgresql");
-  EXPECT_EQ(settings.port, 5433);
+  EXPECT_EQ(settings.servers.front().host, "/run/postgresql");
+  EXPECT_EQ(settings.servers.front().port, 5433);
   EXPECT_EQ(settings.sslmode, "verify-full");
 }
 
@@ -186,14 +186,14 @@ TEST_P(PostgresAddress, MayCarryItsPort) {
   config::Environment environment(With({{"POSTGRES_HOST", GetParam().variable}}));
   const postgres::Settings settings = ReadPostgresSettings(environment);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
-  EXPECT_EQ(settings.host, GetParam().host);
-  EXPECT_EQ(settings.port, GetParam().port);
+  EXPECT_EQ(settings.servers.front().host, GetParam().host);
+  EXPECT_EQ(settings.servers.front().port, GetParam().port);
 }
 
 TEST_P(PostgresAddress, MayNameThePortTwiceIfItIsTheSame) {
   config::Environment environment(With({{"POSTGRES_HOST", GetParam().variable},
                                         {"POSTGRES_PORT", std::to_string(GetParam().port)}}));
-  EXPECT_EQ(ReadPostgresSettings(environment).port, GetParam().port);
+  EXPECT_EQ(ReadPostgresSettings(environment).servers.front().port, GetParam().port);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
 }
 
@@ -221,6 +221,65 @@ TEST(PostgresSettings, RefuseWhatIsNoAddress) {
     EXPECT_THAT(environment.Mistakes(), ElementsAre(StartsWith("POSTGRES_HOST should be a host")))
         << host;
   }
+}
+
+struct ServersCase {
+  const char* label;
+  config::Environment::Variables variables;
+  std::vector<std::pair<std::string, std::uint16_t>> servers;
+};
+
+void PrintTo(const ServersCase& row, std::ostream* out) { *out << row.label; }
+
+class PostgresServers : public testing::TestWithParam<ServersCase> {};
+
+TEST_P(PostgresServers, AreReadAsLibpqReadsThem) {
+  config::Environment environment(GetParam().variables);
+  std::vector<std::pair<std::string, std::uint16_t>> servers;
+  for (const auto& [host, port] : ReadPostgresSettings(environment).servers) {
+    servers.emplace_back(host, port);
+  }
+  EXPECT_EQ(servers, GetParam().servers);
+  for (const std::string& mistake : environment.Mistakes()) {
+    EXPECT_THAT(mistake, testing::Not(testing::ContainsRegex("POSTGRES_(HOST|PORT)")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , PostgresServers,
+    testing::Values(
+        ServersCase{"none", {}, {{"localhost", 5432}}},
+        ServersCase{"default_port", {{"POSTGRES_HOST", "a,b"}}, {{"a", 5432}, {"b", 5432}}},
+        ServersCase{
+            "one_port", {{"POSTGRES_HOST", "a,b"}, {"POSTGRES_PORT", "1"}}, {{"a", 1}, {"b", 1}}},
+        ServersCase{"a_port_for_each",
+                    {{"POSTGRES_HOST", "a,::1,/run/pg"}, {"POSTGRES_PORT", "1,2,3"}},
+                    {{"a", 1}, {"::1", 2}, {"/run/pg", 3}}},
+        ServersCase{"ports_in_hosts",
+                    {{"POSTGRES_HOST", "a:1,b,[::1]:3"}},
+                    {{"a", 1}, {"b", 5432}, {"::1", 3}}},
+        ServersCase{"ports_in_both",
+                    {{"POSTGRES_HOST", "a:1,b"}, {"POSTGRES_PORT", "1,2"}},
+                    {{"a", 1}, {"b", 2}}}),
+    [](const auto& row) { return std::string(row.param.label); });
+
+TEST(PostgresSettings, NameMistakesInListsOfServers) {
+  const auto mistake = [](const char* hosts, const char* ports) -> std::string {
+    config::Environment environment({{"POSTGRES_HOST", hosts},
+                                     {"POSTGRES_PORT", ports},
+                                     {"POSTGRES_DB", "cart"},
+                                     {"POSTGRES_USER", "app"},
+                                     {"POSTGRES_PASSWORD", "pw"}});
+    ReadPostgresSettings(environment);
+    return environment.Mistakes().size() == 1 ? environment.Mistakes().front() : "";
+  };
+  EXPECT_THAT(mistake("a,,b", "1"), StartsWith("POSTGRES_HOST should be a host"));
+  EXPECT_THAT(mistake("a,b:x", "1"), StartsWith("POSTGRES_HOST should be a host"));
+  EXPECT_THAT(mistake("a,b", "1,2,3"), StartsWith("POSTGRES_PORT should be one port"));
+  EXPECT_THAT(mistake("a", "1,2"), StartsWith("POSTGRES_PORT should be one port"));
+  EXPECT_THAT(mistake("a,b", "1,x"), StartsWith("POSTGRES_PORT is \"1,x\""));
+  EXPECT_THAT(mistake("a,b", "1,"), StartsWith("POSTGRES_PORT is \"1,\""));
+  EXPECT_THAT(mistake("a:1,b:2", "1"), StartsWith("POSTGRES_PORT is set, and POSTGRES_HOST names"));
 }
 
 TEST(PostgresSettings, RefuseTwoPorts) {

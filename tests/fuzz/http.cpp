@@ -42,7 +42,7 @@ class Services {
  private:
   static platform::postgres::Settings NoDatabase() {
     platform::postgres::Settings settings;
-    settings.host = "/nonexistent";
+    settings.servers.front().host = "/nonexistent";
     settings.database = settings.user = "nobody";
     return settings;
   }

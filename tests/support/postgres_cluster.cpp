@@ -73,8 +73,7 @@ std::string PostgresCluster::Answer() {
 }
 
 platform::postgres::Settings PostgresCluster::Settings(const std::string& database) const {
-  return {.host = "127.0.0.1",
-          .port = port_,
+  return {.servers = {{.host = "127.0.0.1", .port = port_}},
           .database = database,
           .user = "postgres",
           .password = {},

@@ -82,7 +82,8 @@ std::string TestDatabase::PgDump(const std::string& options) const {
   return Statements(Output(
       fmt::format("/usr/lib/postgresql/15/bin/pg_dump -h '{}' -p {} -U '{}' -d '{}' --no-owner "
                   "--no-privileges {}",
-                  settings_.host, settings_.port, settings_.user, settings_.database, options)));
+                  settings_.servers.front().host, settings_.servers.front().port, settings_.user,
+                  settings_.database, options)));
 }
 
 std::string TestDatabase::Schema() {

@@ -157,7 +157,7 @@ TEST_F(AuthenticatorTest, ASessionAndAVersionDoNotStandForEachOther) {
 
 TEST_F(AuthenticatorTest, WithoutADatabaseNobodyIsToldApart) {
   auto nowhere = database_.settings();
-  nowhere.port = 1;
+  nowhere.servers.front().port = 1;
   platform::postgres::Client client(io_.get_executor(), nowhere);
   UserStore users(client);
   Authenticator authenticator(codec_, users);
