@@ -110,6 +110,8 @@ class Stage:
             environment["WORKERS"] = str(self.workers)
         # Raised because all load comes from one address.
         self.environments["customers"]["LOGIN_FAILURES_PER_ADDRESS"] = "1000000"
+        for environment in self.environments.values():
+            environment["HTTP_MAX_CONNECTIONS_PER_CLIENT"] = "10000"
         self._hash = self.output([self.program("bench_password_hashes"), "--hash", "--password",
                                   PASSWORD]).strip()
         self.tokens = self.sign_tokens(TOKEN_USERS)

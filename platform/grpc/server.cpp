@@ -5,12 +5,12 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <utility>
 
 #include "platform/grpc/callback_threads.h"
+#include "platform/grpc/connection_acceptor.h"
 #include "platform/grpc/credentials.h"
 
 namespace platform::grpc {
@@ -24,21 +24,6 @@ std::string ToString(const tcp::endpoint& endpoint) {
          std::to_string(endpoint.port());
 }
 
-// Returns the reason why listening failed, which gRPC does not report.
-std::string WhyNot(const tcp::endpoint& endpoint) {
-  boost::asio::io_context context;
-  tcp::acceptor acceptor(context);
-  boost::system::error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) {
-    acceptor.bind(endpoint, error);
-  }
-  if (!error) {
-    acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  }
-  return error ? error.message() : "gRPC refused to start";
-}
-
 int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(duration.count()); }
 
 void SetLimits(::grpc::ServerBuilder& builder, const ServerOptions& options) {
@@ -48,8 +33,6 @@ void SetLimits(::grpc::ServerBuilder& builder, const ServerOptions& options) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                              Milliseconds(options.handshake_timeout));
-  // A second server on the same port is a mistake, not a way to share the load.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Detect clients that have disappeared without closing their connection...
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(30s));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(10s));
@@ -80,19 +63,33 @@ std::expected<std::uint16_t, std::string> Server::Start(
   ::grpc::EnableDefaultHealthCheckService(true);
   ::grpc::ServerBuilder builder;
   SetLimits(builder, options_);
-  int port = 0;
-  builder.AddListeningPort(ToString(endpoint), internal::MakeServerCredentials(options_.tls),
-                           &port);
+  try {
+    acceptor_ = std::make_unique<internal::ConnectionAcceptor>(
+        endpoint, internal::ConnectionAcceptor::Limits{
+                      .connections = options_.max_connections,
+                      .connections_per_client = options_.max_connections_per_client});
+  } catch (const boost::system::system_error& failure) {
+    return std::unexpected("cannot listen on " + ToString(endpoint) + ": " +
+                           failure.code().message());
+  }
+  hand_over_ = builder.experimental().AddExternalConnectionAcceptor(
+      ::grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      internal::MakeServerCredentials(options_.tls));
   for (::grpc::Service* service : services) {
     builder.RegisterService(service);
   }
   internal::PrepareCallbackThreads();
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port == 0) {
-    server_.reset();
-    return std::unexpected("cannot listen on " + ToString(endpoint) + ": " + WhyNot(endpoint));
+  if (server_ == nullptr) {
+    return std::unexpected("cannot serve on " + ToString(endpoint) + ": gRPC refused to start");
   }
-  return static_cast<std::uint16_t>(port);
+  acceptor_->Start([this](int listener, int connection) {
+    ::grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+    parameters.listener_fd = listener;
+    parameters.fd = connection;
+    hand_over_->HandleNewConnection(&parameters);
+  });
+  return acceptor_->port();
 }
 
 void Server::SetServing(bool serving) {
@@ -105,6 +102,7 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   if (server_ == nullptr) {
     return;
   }
+  acceptor_.reset();
   server_->GetHealthCheckService()->Shutdown();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();

@@ -13,9 +13,16 @@
 namespace grpc {
 class Server;
 class Service;
+namespace experimental {
+class ExternalConnectionAcceptor;
+}
 }  // namespace grpc
 
 namespace platform::grpc {
+
+namespace internal {
+class ConnectionAcceptor;
+}
 
 struct ServerOptions {
   std::string address = "127.0.0.1";  // An IP address.
@@ -26,7 +33,11 @@ struct ServerOptions {
   // Maximum number of open calls on one connection; a client holds further ones back.
   int max_concurrent_streams = 1024;
   // A connection that has not finished its TLS handshake by then is closed.
-  std::chrono::milliseconds handshake_timeout{5000};
+  std::chrono::milliseconds handshake_timeout{2000};
+  // Maximum number of connections, before their handshake too, of all clients and of one address.
+  // Further ones are closed at once.
+  std::size_t max_connections = 1024;
+  std::size_t max_connections_per_client = 256;
 };
 
 // A gRPC server that answers only clients whose certificate our authority signed. It serves the
@@ -57,7 +68,9 @@ class Server {
 
  private:
   ServerOptions options_;
+  std::unique_ptr<::grpc::experimental::ExternalConnectionAcceptor> hand_over_;
   std::unique_ptr<::grpc::Server> server_;
+  std::unique_ptr<internal::ConnectionAcceptor> acceptor_;
 };
 
 }  // namespace platform::grpc

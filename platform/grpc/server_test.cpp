@@ -312,6 +312,53 @@ TEST_F(ServerTest, ClosesAConnectionThatNeverShakesHands) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
 }
 
+// Returns a connection from this loopback address that sends nothing.
+boost::asio::ip::tcp::socket ConnectSilently(boost::asio::io_context& io, std::uint16_t port,
+                                             const char* from) {
+  boost::asio::ip::tcp::socket socket(io);
+  socket.open(boost::asio::ip::tcp::v4());
+  socket.bind({boost::asio::ip::make_address(from), 0});
+  socket.connect({boost::asio::ip::address_v4::loopback(), port});
+  return socket;
+}
+
+bool IsClosed(boost::asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  std::array<char, 64> buffer{};
+  socket.non_blocking(true);
+  socket.read_some(boost::asio::buffer(buffer), error);
+  return error != boost::asio::error::would_block;
+}
+
+TEST_F(ServerTest, LimitsConnectionsBeforeTheirHandshake) {
+  Server server({.tls = server_files_.files(),
+                 .handshake_timeout = 60s,
+                 .max_connections = 5,
+                 .max_connections_per_client = 3});
+  const std::array<::grpc::Service*, 1> services{&echo_};
+  port_ = server.Start(services).value();
+  boost::asio::io_context io;
+  std::vector<boost::asio::ip::tcp::socket> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(ConnectSilently(io, port_, "127.0.0.2"));
+  for (std::size_t i = 3; i < silent.size(); ++i) {
+    EXPECT_TRUE(Eventually([&] { return IsClosed(silent[i]); }));
+  }
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(IsClosed(silent[i]));
+
+  // Another client has room, as long as there is any.
+  const auto channel = Connect(client_files_);
+  EXPECT_TRUE(CallEcho(channel).ok());
+  auto fifth = ConnectSilently(io, port_, "127.0.0.3");
+  auto sixth = ConnectSilently(io, port_, "127.0.0.4");
+  EXPECT_TRUE(Eventually([&] { return IsClosed(sixth); }));
+  EXPECT_FALSE(IsClosed(fifth));
+  EXPECT_TRUE(CallEcho(channel).ok());
+
+  // A connection that is closed leaves its place to another one.
+  silent.clear();
+  EXPECT_TRUE(Eventually([&] { return CallEcho(Connect(client_files_)).ok(); }));
+}
+
 // --- Health -------------------------------------------------------------------------------------
 
 TEST_F(ServerTest, TellsItsHealth) {

@@ -29,6 +29,8 @@ constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kKeptBytes = 2 * kReadBytes;
 constexpr std::size_t kKeptFields = 64;
 constexpr std::chrono::seconds kLingerTime{1};
+// For each step of a connection of the reserve.
+constexpr std::chrono::seconds kReserveTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
 // With this many requests in progress the server is busy. A connection that it answers with 503 is
 // then not read for a while, because clients that repeat their request at once would leave no time
@@ -89,12 +91,6 @@ class InProgress {
 
 std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-std::string PeerAddress(const Connection::Socket& socket) {
-  boost::system::error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  return error ? std::string() : endpoint.address().to_string();
-}
-
 void LogRequest(const Request& request, const Response& response,
                 Connection::Clock::duration duration) {
   if (!log::Enabled(log::Level::kInfo)) return;
@@ -112,29 +108,35 @@ void LogRequest(const Request& request, const Response& response,
 
 }  // namespace
 
-Connection::Connection(Socket socket, const Handler& handler, const ServerOptions& options,
-                       std::size_t& in_progress, ServerMetrics* metrics)
+Connection::Connection(Socket socket, std::string peer, Admission admission, const Handler& handler,
+                       const ServerOptions& options, ServerState& state, ServerMetrics* metrics)
     : socket_(std::move(socket)),
       handler_(handler),
       options_(options),
-      in_progress_(in_progress),
+      admission_(admission),
+      state_(state),
       metrics_(metrics),
-      peer_(PeerAddress(socket_)),
+      peer_(std::move(peer)),
       is_peer_proxy_(options_.trusted_proxies.Trusts(peer_)),
       client_(peer_) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
+Connection::~Connection() { SetWaiting(false); }
+
 Task<void> Connection::Serve() {
   for (std::size_t served = 1;; ++served) {
     Parser parser;
     const OrStatus<Framing> received = co_await Receive(parser);
     if (closed_) co_return;
-    Response response = received ? co_await Handle(parser) : Refuse(received.error());
+    const bool is_reserved = admission_ == Admission::kReserve;
+    Response response = !received                               ? Refuse(received.error())
+                        : is_reserved && !IsHealthCheck(parser) ? RefuseBusy()
+                                                                : co_await Handle(parser);
     options_.cors.AddHeaders(ToMethod(parser.get().method()), headers_, response);
-    const bool keep_alive =
-        received && received->keep_alive && !draining_ && served < limits_.requests_per_connection;
+    const bool keep_alive = received && received->keep_alive && !draining_ && !is_reserved &&
+                            served < limits_.requests_per_connection;
     co_await Send(response, parser.get().method() == beast_http::verb::head, keep_alive);
     if (closed_) co_return;
     if (!keep_alive) {
@@ -142,7 +144,7 @@ Task<void> Connection::Serve() {
       co_return;
     }
     if (response.status == std::to_underlying(ErrorStatus::kServiceUnavailable) &&
-        in_progress_ >= kBusy && !is_peer_proxy_) {
+        state_.in_progress >= kBusy && !is_peer_proxy_) {
       co_await Rest();
     } else {
       rest_ = {};
@@ -253,6 +255,17 @@ Response Connection::Refuse(ErrorStatus status) {
   return ToResponse(status);
 }
 
+Response Connection::RefuseBusy() {
+  Refuse(ErrorStatus::kServiceUnavailable);
+  return ToResponse(Error::Unavailable());
+}
+
+bool Connection::IsHealthCheck(const Parser& parser) const {
+  const std::string_view target = View(parser.get().target());
+  return std::ranges::find(options_.health_paths, target.substr(0, target.find('?'))) !=
+         options_.health_paths.end();
+}
+
 void Connection::Identify() {
   const HeaderField* request_id = nullptr;
   const HeaderField* traceparent = nullptr;
@@ -295,7 +308,7 @@ Task<Response> Connection::Handle(Parser& parser) {
       .trace = trace_,
       .notes = &notes_,
   };
-  const InProgress counted(in_progress_, metrics_);
+  const InProgress counted(state_.in_progress, metrics_);
   Response response = co_await handler_(request);
   const auto duration = Clock::now() - started;
   if (metrics_ != nullptr) metrics_->CountRequest(request.method, response, duration);
@@ -355,6 +368,7 @@ Task<bool> Connection::ReadMore() {
 void Connection::Enter(Phase phase) {
   phase_ = phase;
   timed_out_ = false;
+  SetWaiting((phase == Phase::kIdle || phase == Phase::kHead) && !is_peer_proxy_);
   const auto now = Clock::now();
   switch (phase) {
     case Phase::kIdle:
@@ -379,6 +393,18 @@ void Connection::Enter(Phase phase) {
       deadline_ = now + kLingerTime;
       break;
   }
+  if (admission_ == Admission::kReserve && phase != Phase::kHandling) {
+    deadline_ = std::min(deadline_, now + kReserveTime);
+  }
+}
+
+void Connection::SetWaiting(bool waits) {
+  if (waits == unlisted_.empty()) return;
+  if (waits) {
+    state_.waiting.splice(state_.waiting.end(), unlisted_);
+  } else {
+    unlisted_.splice(unlisted_.end(), state_.waiting, place_);
+  }
 }
 
 void Connection::CheckDeadline(Clock::time_point now) {
@@ -396,6 +422,7 @@ void Connection::Drain() {
 }
 
 void Connection::Abort() {
+  SetWaiting(false);
   boost::system::error_code ignored;
   socket_.close(ignored);
 }

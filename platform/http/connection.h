@@ -4,6 +4,8 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <list>
+#include <string>
 
 #include "platform/http/request_head.h"
 #include "platform/http/server.h"
@@ -11,16 +13,35 @@
 
 namespace platform::http {
 
+class Connection;
+
+// What the connections of one server share.
+struct ServerState {
+  std::size_t in_progress = 0;  // Requests whose handlers run.
+  // The connections that wait for a request, except those of trusted proxies. First the one that
+  // has waited longest since it was accepted or last answered.
+  std::list<Connection*> waiting;
+};
+
+// The connection's place among those of its server.
+enum class Admission {
+  kOrdinary,
+  kReserve,  // Beyond the limit: answers one health check, within a second.
+};
+
 // One client's connection. Lives on its server's event loop until `Serve` returns.
 class Connection {
  public:
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::ip::tcp::socket;
 
-  // All arguments must outlive the connection. `in_progress` counts the requests of all the
-  // server's connections whose handlers run; `metrics` may be null.
-  Connection(Socket socket, const Handler& handler, const ServerOptions& options,
-             std::size_t& in_progress, ServerMetrics* metrics);
+  // All arguments must outlive the connection. `peer` is the socket's remote address; `metrics` may
+  // be null.
+  Connection(Socket socket, std::string peer, Admission admission, const Handler& handler,
+             const ServerOptions& options, ServerState& state, ServerMetrics* metrics);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   // Answers requests until the client closes the connection or a limit does.
   Task<void> Serve();
@@ -52,6 +73,7 @@ class Connection {
 
   Task<Response> Handle(Parser& parser);
   Response Refuse(ErrorStatus status);
+  Response RefuseBusy();
   // Sets the client's address, the request id and the trace from the header fields.
   void Identify();
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);
@@ -63,13 +85,19 @@ class Connection {
 
   Task<bool> ReadMore();  // Returns false at the end of the stream, on an error or a deadline.
   void Enter(Phase phase);
+  // Joins the server's waiting connections, or leaves them.
+  void SetWaiting(bool waits);
+  bool IsHealthCheck(const Parser& parser) const;
   std::string_view Received() const;
 
   Socket socket_;
   const Handler& handler_;
   const ServerOptions& options_;
   const Limits& limits_ = options_.limits;
-  std::size_t& in_progress_;
+  const Admission admission_;
+  ServerState& state_;
+  std::list<Connection*> unlisted_{this};  // Empty while the connection is in state_.waiting.
+  const std::list<Connection*>::iterator place_ = unlisted_.begin();
   ServerMetrics* const metrics_;
   const std::string peer_;
   const bool is_peer_proxy_;

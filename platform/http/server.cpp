@@ -7,6 +7,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <optional>
+#include <string>
 #include <unordered_set>
 
 #include "platform/http/connection.h"
@@ -23,12 +25,20 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kDeadlineCheckInterval{250};
 constexpr std::chrono::milliseconds kStopCheckInterval{10};
 constexpr std::chrono::milliseconds kAcceptPause{50};
+// Connections beyond the limit, for health checks.
+constexpr std::size_t kReserve = 8;
 
 tcp ProtocolOf(int socket) {
   int domain = AF_INET;
   socklen_t size = sizeof domain;
   getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
   return domain == AF_INET6 ? tcp::v6() : tcp::v4();
+}
+
+std::string PeerAddress(const tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? std::string() : endpoint.address().to_string();
 }
 
 // A server that no longer accepts connections or checks deadlines must not seem to work. So an
@@ -64,7 +74,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       tcp::socket socket(executor);
       self->acceptor_.accept(socket, error);
       if (error) break;
-      self->Spawn(std::move(socket));
+      self->Admit(std::move(socket));
     }
     self->acceptor_.close(error);
     for (Connection* connection : self->connections_) connection->Drain();
@@ -103,18 +113,40 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
         log::Warning("cannot accept a connection", {{"error", error.message()}});
         pause.expires_after(kAcceptPause);
         co_await pause.async_wait(kAwait);
-      } else if (self->connections_.size() < self->options_.limits.connections) {
-        self->Spawn(std::move(socket));
-      } else if (self->metrics_ != nullptr) {
-        // The connection is closed here, because a clear refusal is better than slow service for
-        // all clients.
-        self->metrics_->connections_refused.Add();
+      } else {
+        self->Admit(std::move(socket));
       }
     }
   }
 
-  void Spawn(tcp::socket socket) {
-    asio::co_spawn(acceptor_.get_executor(), Serve(shared_from_this(), std::move(socket)),
+  // Serves a new connection, or closes it: a clear refusal is better than slow service for all
+  // clients.
+  void Admit(tcp::socket socket) {
+    std::string peer = PeerAddress(socket);
+    const bool is_limited = options_.clients != nullptr && !options_.trusted_proxies.Trusts(peer);
+    auto slot = is_limited ? options_.clients->Take(peer) : std::nullopt;
+    if (is_limited && !slot) {
+      if (metrics_ != nullptr) metrics_->connections_refused_by_client.Add();
+      return;
+    }
+    const std::size_t limit = options_.limits.connections;
+    if (connections_.size() >= limit && !state_.waiting.empty()) {
+      Connection* const oldest = state_.waiting.front();
+      connections_.erase(oldest);
+      oldest->Abort();
+      if (metrics_ != nullptr) metrics_->connections_displaced.Add();
+    }
+    if (connections_.size() >= limit + kReserve) {
+      if (metrics_ != nullptr) metrics_->connections_refused.Add();
+      return;
+    }
+    const auto admission = connections_.size() < limit ? Admission::kOrdinary : Admission::kReserve;
+    Spawn(
+        Serve(shared_from_this(), std::move(socket), std::move(peer), std::move(slot), admission));
+  }
+
+  void Spawn(Task<void> serve) {
+    asio::co_spawn(acceptor_.get_executor(), std::move(serve),
                    [](const std::exception_ptr& exception) {
                      if (!exception) return;
                      try {
@@ -125,9 +157,11 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
                    });
   }
 
-  static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket) {
-    Connection connection(std::move(socket), self->handler_, self->options_, self->in_progress_,
-                          self->metrics_);
+  static Task<void> Serve(std::shared_ptr<Impl> self, tcp::socket socket, std::string peer,
+                          [[maybe_unused]] std::optional<ClientConnections::Slot> slot,
+                          Admission admission) {
+    Connection connection(std::move(socket), std::move(peer), admission, self->handler_,
+                          self->options_, self->state_, self->metrics_);
     if (self->is_closed_) co_return;
     struct Registration {
       Impl& server;
@@ -163,7 +197,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   const ServerOptions options_;
   ServerMetrics* const metrics_;
   std::unordered_set<Connection*> connections_;
-  std::size_t in_progress_ = 0;
+  ServerState state_;
   bool is_stopping_ = false;
   bool is_closed_ = false;
 };

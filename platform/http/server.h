@@ -13,6 +13,7 @@
 
 #include "platform/base/task.h"
 #include "platform/http/client_address.h"
+#include "platform/http/client_connections.h"
 #include "platform/http/cors.h"
 #include "platform/http/message.h"
 
@@ -22,7 +23,9 @@ namespace platform::http {
 struct Limits {
   std::size_t head_bytes = 16UZ * 1024;
   std::size_t body_bytes = 64UZ * 1024;
-  std::size_t connections = 10'000;                 // Open connections of one server.
+  // Open connections of one server. The one that has waited longest for a request makes room for
+  // another; if none waits, a few more are accepted for health checks alone.
+  std::size_t connections = 10'000;
   std::size_t requests_per_connection = 1'000'000;  // Then it is closed after the last answer.
   std::chrono::milliseconds head_timeout{10'000};   // From a head's first byte to its last.
   std::chrono::milliseconds body_timeout{30'000};
@@ -34,6 +37,10 @@ class ServerMetrics;
 
 struct ServerOptions {
   Limits limits;
+  // Limits the connections of each client but trusted proxies; null for no limit.
+  std::shared_ptr<ClientConnections> clients;
+  // The paths of health checks.
+  std::vector<std::string> health_paths;
   TrustedProxies trusted_proxies;
   CorsPolicy cors;
 };

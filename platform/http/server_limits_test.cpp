@@ -127,8 +127,76 @@ TEST(Limits, OfRequestsPerConnection) {
   EXPECT_EQ(client.ReadToEnd(), "");
 }
 
-TEST(Limits, OfConnections) {
-  RunningServer server(MakeHandler(), {.connections = 2});
+constexpr std::string_view kBusyWithBody =
+    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+
+TEST(Connections, ThatWaitLongestMakeRoom) {
+  RunningServer server(MakeHandler(), {.connections = 3});
+  RawClient oldest(server.port());
+  RawClient slow(server.port());  // Half of a head is no reason to be kept.
+  RawClient busy(server.port());
+  EXPECT_EQ(oldest.Ask(kGet).status, 200);
+  EXPECT_EQ(slow.Ask(kGet).status, 200);
+  slow.Send("GET");
+  EXPECT_EQ(busy.Ask(kBusyWithBody).status, 100);
+
+  RawClient fourth(server.port());
+  EXPECT_EQ(fourth.Ask(kGet).status, 200);
+  EXPECT_EQ(oldest.ReadToEnd(), "");
+  RawClient fifth(server.port());
+  EXPECT_EQ(fifth.Ask(kGet).status, 200);
+  EXPECT_EQ(slow.ReadToEnd(), "");
+  EXPECT_EQ(fourth.Ask(kGet).status, 200);
+  EXPECT_EQ(busy.Ask("xx").body, "POST /echo  xx");
+}
+
+TEST(Connections, OfTrustedProxiesDoNotMakeRoom) {
+  RunningServer server(MakeHandler(),
+                       ServerOptions{.limits = {.connections = 1},
+                                     .trusted_proxies = *TrustedProxies::Parse("127.0.0.1")});
+  RawClient proxy(server.port());
+  EXPECT_EQ(proxy.Ask(kGet).status, 200);
+  RawClient other(server.port());
+  EXPECT_EQ(other.Ask(kGet).status, 503);
+  EXPECT_EQ(proxy.Ask(kGet).status, 200);
+}
+
+TEST(Connections, OfTheReserveAnswerOneHealthCheck) {
+  RunningServer server(MakeHandler(),
+                       ServerOptions{.limits = {.connections = 2}, .health_paths = {"/echo"}});
+  std::vector<std::unique_ptr<RawClient>> busy;
+  for (int i = 0; i < 2; ++i) {
+    busy.push_back(std::make_unique<RawClient>(server.port()));
+    EXPECT_EQ(busy.back()->Ask(kBusyWithBody).status, 100);
+  }
+  for (int i = 0; i < 20; ++i) {  // More than the reserve has at once.
+    RawClient check(server.port());
+    const Answer answer = check.Ask("GET /echo?x HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.Header("Connection"), "close");
+    EXPECT_EQ(check.ReadToEnd(), "");
+    RawClient other(server.port());
+    const Answer refusal = other.Ask("GET /large?1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(refusal.status, 503);
+    EXPECT_EQ(refusal.Header("Retry-After"), "1");
+    EXPECT_EQ(other.ReadToEnd(), "");
+  }
+  for (const auto& client : busy) EXPECT_EQ(client->Ask("xx").status, 200);
+}
+
+TEST(Connections, OfTheReserveMakeRoomToo) {
+  RunningServer server(MakeHandler(),
+                       ServerOptions{.limits = {.connections = 1}, .health_paths = {"/echo"}});
+  RawClient busy(server.port());
+  EXPECT_EQ(busy.Ask(kBusyWithBody).status, 100);
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 30; ++i) silent.push_back(std::make_unique<RawClient>(server.port()));
+  EXPECT_EQ(RawClient(server.port()).Ask(kGet).status, 200);
+}
+
+TEST(Connections, OfOneClientAreLimited) {
+  RunningServer server(MakeHandler(),
+                       ServerOptions{.clients = std::make_shared<ClientConnections>(2)});
   std::optional<RawClient> first(std::in_place, server.port());
   RawClient second(server.port());
   EXPECT_EQ(first->Ask(kGet).status, 200);
@@ -142,6 +210,16 @@ TEST(Limits, OfConnections) {
     status = RawClient(server.port()).Ask(kGet).status;
   }
   EXPECT_EQ(status, 200);
+}
+
+TEST(Connections, OfOneClientAreNotLimitedBehindATrustedProxy) {
+  RunningServer server(MakeHandler(),
+                       ServerOptions{.clients = std::make_shared<ClientConnections>(1),
+                                     .trusted_proxies = *TrustedProxies::Parse("127.0.0.1")});
+  RawClient first(server.port());
+  RawClient second(server.port());
+  EXPECT_EQ(first.Ask(kGet).status, 200);
+  EXPECT_EQ(second.Ask(kGet).status, 200);
 }
 
 TEST(Timeouts, CloseIdleConnectionsSilently) {

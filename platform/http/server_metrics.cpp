@@ -16,7 +16,7 @@ constexpr Metric kRefusals{"http_server_refused_requests_total",
 constexpr Metric kConnections{"http_server_connections", "Open connections."};
 constexpr Metric kAccepted{"http_server_connections_accepted_total", "Connections accepted."};
 constexpr Metric kRefused{"http_server_connections_refused_total",
-                          "Connections closed at once, because too many were open."};
+                          "Connections closed because too many were open."};
 
 // Label of requests without a route; no route has this pattern.
 constexpr std::string_view kUnknownRoute = "unknown";
@@ -80,7 +80,9 @@ void ServerMetrics::ReportTo(telemetry::Report& report) const {
   report.AddGauge(kInFlight, {}, requests_in_flight);
   report.AddGauge(kConnections, {}, connections);
   report.AddCounter(kAccepted, {}, connections_accepted);
-  report.AddCounter(kRefused, {}, connections_refused);
+  report.AddCounter(kRefused, {{"reason", "client"}}, connections_refused_by_client);
+  report.AddCounter(kRefused, {{"reason", "full"}}, connections_refused);
+  report.AddCounter(kRefused, {{"reason", "displaced"}}, connections_displaced);
 }
 
 }  // namespace platform::http

@@ -28,7 +28,10 @@ class ServerMetrics {
   telemetry::Gauge requests_in_flight;
   telemetry::Gauge connections;
   telemetry::Counter connections_accepted;
-  telemetry::Counter connections_refused;  // Connections beyond Limits::connections.
+  // Connections beyond the limits: of one client, and in all.
+  telemetry::Counter connections_refused_by_client;
+  telemetry::Counter connections_refused;
+  telemetry::Counter connections_displaced;  // Closed while waiting for a request, to make room.
 
   void ReportTo(telemetry::Report& report) const;
 

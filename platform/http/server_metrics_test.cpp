@@ -53,7 +53,7 @@ TEST(ServerMetrics, ReportSuccessesAndErrorsFromTheStart) {
     EXPECT_THAT(text, HasSubstr(Requests("POST", "/books/", status, 0)));
   }
   EXPECT_THAT(text, HasSubstr("http_server_refused_requests_total{status=\"4xx\"} 0\n"));
-  EXPECT_THAT(text, HasSubstr("http_server_connections_refused_total 0\n"));
+  EXPECT_THAT(text, HasSubstr("http_server_connections_refused_total{reason=\"client\"} 0\n"));
   EXPECT_THAT(text, AllOf(Not(HasSubstr("3xx")), Not(HasSubstr("unknown"))));
 }
 
@@ -106,7 +106,7 @@ TEST(ServerMetrics, FollowAServer) {
         in_flight = metrics.requests_in_flight.value();
         co_return Response{.route_index = kBook};
       },
-      {.limits = {.connections = 2}}, &metrics);
+      {.limits = {.connections = 2}, .clients = std::make_shared<ClientConnections>(2)}, &metrics);
   {
     RawClient first(server.port());
     RawClient second(server.port());
@@ -122,7 +122,7 @@ TEST(ServerMetrics, FollowAServer) {
   }
   EXPECT_TRUE(Becomes(metrics.connections, 0));
   EXPECT_EQ(metrics.connections_accepted.value(), 2U);
-  EXPECT_EQ(metrics.connections_refused.value(), 1U);
+  EXPECT_EQ(metrics.connections_refused_by_client.value(), 1U);
   const std::string text = TextOf(metrics);
   EXPECT_THAT(text, HasSubstr(Requests("GET", "/books/{book_id}/", "2xx", 3)));
   EXPECT_THAT(text, HasSubstr("http_server_refused_requests_total{status=\"4xx\"} 1\n"));

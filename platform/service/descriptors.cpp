@@ -10,9 +10,10 @@
 namespace platform::service {
 namespace {
 
-// Descriptors beside clients' connections: listeners, event loops, the database, gRPC, metrics.
-constexpr std::size_t kShared = 256;
-constexpr std::size_t kPerWorker = 8;
+// Descriptors beside clients' connections: 1,024 for connections of gRPC (platform/grpc/server.h);
+// listeners, event loops, the database, metrics.
+constexpr std::size_t kShared = 1024 + 256;
+constexpr std::size_t kPerWorker = 16;
 
 // Raises the limit of open files as far as permitted, and returns it.
 std::size_t RaiseLimit() {

@@ -21,6 +21,9 @@
 
 namespace platform::service {
 
+inline constexpr std::string_view kHealthPath = "/healthz";
+inline constexpr std::string_view kReadinessPath = "/readyz";
+
 // A part without which a service cannot work, such as its database.
 struct Dependency {
   std::string_view name;
@@ -106,11 +109,11 @@ Task<void> WatchReadiness(App& app, Readiness& readiness, std::size_t worker) {
 // state of `App::readiness`, a Readiness&.
 template <class App>
 void AddHealthRoutes(http::Router<App>& routes) {
-  routes.AddRaw(http::Method::kGet, "/healthz",
+  routes.AddRaw(http::Method::kGet, kHealthPath,
                 [](App&, const http::Request&) -> Task<http::Response> {
                   co_return http::Response{.body = R"({"data":{"alive":true}})"};
                 });
-  routes.AddRaw(http::Method::kGet, "/readyz",
+  routes.AddRaw(http::Method::kGet, kReadinessPath,
                 [](App& app, const http::Request&) -> Task<http::Response> {
                   co_return app.readiness.ToResponse();
                 });

@@ -4,10 +4,16 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <vector>
+
+#include "platform/service/health.h"
 
 namespace platform::service {
 
@@ -19,6 +25,7 @@ constexpr std::uint16_t kMetricsPortDistance = 1000;
 constexpr int kMaxWorkers = 256;
 constexpr int kMaxGraceSeconds = 3600;
 
+constexpr std::size_t kConnectionsPerClient = 1000;
 constexpr int kKiB = 1024;
 constexpr int kMiB = 1024 * kKiB;
 
@@ -56,7 +63,7 @@ http::Limits ReadLimits(Environment& environment, std::size_t workers) {
             {1, 1'000'000'000}, "requests after which a connection is closed");
   const std::size_t connections =
       Count(environment, "HTTP_MAX_CONNECTIONS", defaults.connections, {1, 1'000'000},
-            "open connections in all; each worker closes the ones beyond its share");
+            "connections at once, in all; beyond them, the one that waits longest is closed");
   limits.connections = (connections + workers - 1) / workers;
   return limits;
 }
@@ -64,6 +71,10 @@ http::Limits ReadLimits(Environment& environment, std::size_t workers) {
 http::ServerOptions ReadHttpSettings(Environment& environment, std::size_t workers) {
   http::ServerOptions options;
   options.limits = ReadLimits(environment, workers);
+  options.clients = std::make_shared<http::ClientConnections>(
+      Count(environment, "HTTP_MAX_CONNECTIONS_PER_CLIENT", kConnectionsPerClient, {1, 1'000'000},
+            "connections at once of one address that is no trusted proxy; more are closed"));
+  options.health_paths = {std::string(kHealthPath), std::string(kReadinessPath)};
   auto proxies = http::TrustedProxies::Parse(environment.String(
       "TRUSTED_PROXIES", "", "networks of the proxies whose X-Forwarded-For is believed"));
   if (proxies) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace platform::service {
@@ -91,6 +92,7 @@ TEST(HttpSettings, AreAllRead) {
                                    {"HTTP_WRITE_TIMEOUT", "4"},
                                    {"HTTP_MAX_REQUESTS_PER_CONNECTION", "5"},
                                    {"HTTP_MAX_CONNECTIONS", "7"},
+                                   {"HTTP_MAX_CONNECTIONS_PER_CLIENT", "1"},
                                    {"TRUSTED_PROXIES", "10.0.0.0/8"},
                                    {"CORS_ORIGINS", "https://shop.example"}});
   const http::ServerOptions options = ReadSettings(environment, kDefaultPort).http;
@@ -103,6 +105,9 @@ TEST(HttpSettings, AreAllRead) {
   EXPECT_EQ(options.limits.write_timeout, 4s);
   EXPECT_EQ(options.limits.requests_per_connection, 5U);
   EXPECT_EQ(options.limits.connections, 3U);  // A third of them, rounded up.
+  const auto slot = options.clients->Take("192.0.2.1");
+  EXPECT_TRUE(slot);
+  EXPECT_FALSE(options.clients->Take("192.0.2.1"));
   EXPECT_TRUE(options.trusted_proxies.Trusts("10.1.2.3"));
   http::Response response;
   const std::vector<http::HeaderField> headers = {{"Origin", "https://shop.example"}};

@@ -13,9 +13,10 @@ from microcart.testing import tokens
 from microcart.testing.auth_rpc import UserAuth
 from microcart.certificates import Peer
 from microcart.testing.client import Client
+from microcart.testing.metrics import Scrape
 from microcart.waiting import eventually
 
-HANDSHAKE_TIME = 5  # platform/grpc/server.h
+HANDSHAKE_TIME = 2  # platform/grpc/server.h
 SLACK = 3
 BAD_CLIENTS = ("another authority", "self-signed", "expired", "not valid yet", "a server's")
 BAD_SERVERS = (*BAD_CLIENTS[:4], "a client's", "another name")
@@ -162,6 +163,25 @@ def test_a_handshake_that_goes_on_for_too_long_is_ended(customers_service, certi
             connection.sendall(sent)
         _read_to_end(connection)
     assert time.monotonic() - began < HANDSHAKE_TIME + SLACK
+
+
+def test_silent_connections_take_neither_the_port_nor_all_descriptors(
+        auth_messages, customers_service, certificates):
+    """3,000 connections of one address that never shake hands: others are answered meanwhile."""
+    silent = []
+    try:
+        for _ in range(3000):
+            silent.append(socket.socket())
+            silent[-1].bind(("127.0.0.2", 0))
+            silent[-1].connect(("127.0.0.1", customers_service.grpc_port))
+        assert Scrape(customers_service).value("process_open_fds") < 600
+        with UserAuth(auth_messages, customers_service.grpc_port, certificates.cart.ca,
+                      certificates.cart) as auth:
+            assert auth.validate(tokens.bearer(3)).user_id == 3
+        assert customers_service.readiness() == 200
+    finally:
+        for connection in silent:
+            connection.close()
 
 
 # In the place of the customers service

@@ -9,6 +9,7 @@ import time
 import httpx
 import pytest
 
+from microcart.testing.metrics import Scrape
 from microcart.testing.service import run
 from microcart.waiting import eventually
 
@@ -133,35 +134,84 @@ def test_requests_of_a_connection(connect):
         assert answer.count(b"Connection: close") == 1
 
 
-def serves_at_most(service, count: int) -> None:
-    """Exactly this many connections are accepted, and another one after one of them has ended."""
-    kept = []
-
-    def one_more() -> bool:
-        connection = Connection(service)
-        if is_served(connection):
-            kept.append(connection)
+def keeps_at_most(service, count: int) -> None:
+    """Exactly this many connections are kept: one more takes the place of the oldest idle one."""
+    def is_closed(connection: Connection) -> bool:
+        connection.socket.setblocking(False)
+        try:
+            return connection.socket.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionError:
             return True
-        connection.socket.close()
-        return False
+        finally:
+            connection.socket.settimeout(20)
 
+    # The service may notice a moment later that other connections are closed.
+    eventually(lambda: Scrape(service).value("http_server_connections") == 0)
+    kept = []
     try:
-        # The service may notice a moment later that other connections are closed.
-        while len(kept) < count:
-            eventually(one_more)
-        assert not one_more()
-        assert is_served(kept[0])
-        kept.pop().socket.close()
-        eventually(one_more)
-        assert not one_more()
+        for _ in range(count + 2):
+            kept.append(Connection(service))
+            assert is_served(kept[-1])
+        eventually(lambda: is_closed(kept[0]) and is_closed(kept[1]))
+        assert not any(is_closed(connection) for connection in kept[2:])
+        assert all(is_served(connection) for connection in kept[2:])
+        assert Scrape(service).value("http_server_connections_refused_total",
+                                     reason="displaced") == 2
     finally:
         for connection in kept:
             connection.socket.close()
 
 
 def test_connections(customers_binary, customers_environment, customers_database, start_service):
-    serves_at_most(start_service(customers_binary, customers_environment(
+    keeps_at_most(start_service(customers_binary, customers_environment(
         customers_database, WORKERS="1", HTTP_MAX_CONNECTIONS="4")), 4)
+
+
+def test_one_client_cannot_take_all_connections(customers_binary, customers_environment,
+                                                customers_database, start_service):
+    """12,000 silent connections of one address, to the workers of a service with its defaults: a
+    client of another address is served, and so are health checks."""
+    environment = customers_environment(customers_database)
+    del environment["HTTP_MAX_CONNECTIONS_PER_CLIENT"]
+    service = start_service(customers_binary, environment)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    silent = []
+    try:
+        for _ in range(12_000):
+            silent.append(socket.socket())
+            silent[-1].bind(("127.0.0.2", 0))
+            silent[-1].connect(("127.0.0.1", service.port))
+        scrape = eventually(lambda: Scrape(service) if Scrape(service).value(
+            "http_server_connections_refused_total", reason="client") >= 11_000 else None)
+        assert scrape.value("http_server_connections") <= 1000
+        assert service.readiness() == 200
+        assert httpx.get(f"{service.url}/api/v1/docs/").status_code == 200
+    finally:
+        for connection in silent:
+            connection.close()
+
+
+def test_health_checks_have_a_reserve(customers_binary, customers_environment, customers_database,
+                                      start_service):
+    """When every connection is busy with a request that does not end."""
+    service = start_service(customers_binary, customers_environment(
+        customers_database, WORKERS="1", HTTP_MAX_CONNECTIONS="20"))
+    eventually(lambda: Scrape(service).value("http_server_connections") == 0)
+    busy = [Connection(service) for _ in range(20)]
+    try:
+        for connection in busy:
+            connection.send(HEAD + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            assert connection.socket.recv(100).startswith(b"HTTP/1.1 100")
+        for _ in range(20):  # More than the reserve has at once.
+            assert service.readiness() == 200
+            answer = httpx.get(f"{service.url}/api/v1/docs/")
+            assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
+    finally:
+        for connection in busy:
+            connection.socket.close()
 
 
 @pytest.fixture
@@ -183,21 +233,21 @@ def warnings(service) -> list[dict]:
 
 def test_the_limit_of_open_files_is_raised(limited_binary, customers_environment,
                                            customers_database, start_service):
-    service = start_service(limited_binary(64, 400), customers_environment(
+    service = start_service(limited_binary(64, 1400), customers_environment(
         customers_database, WORKERS="1", HTTP_MAX_CONNECTIONS="100"))
-    assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE) == (400, 400)
+    assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE) == (1400, 1400)
     assert warnings(service) == []
-    serves_at_most(service, 100)
+    keeps_at_most(service, 100)
 
 
 def test_more_connections_than_open_files(limited_binary, customers_environment,
                                           customers_database, start_service):
-    service = start_service(limited_binary(64, 300), customers_environment(
+    service = start_service(limited_binary(64, 1324), customers_environment(
         customers_database, WORKERS="1"))
     [warning] = warnings(service)
     assert warning["level"] == "warning"
-    assert (warning["http_max_connections"], warning["open_files"]) == (10_000, 300)
-    serves_at_most(service, warning["connections_at_once"])
+    assert (warning["http_max_connections"], warning["open_files"]) == (10_000, 1324)
+    keeps_at_most(service, warning["connections_at_once"])
 
 
 def test_all_mistakes_are_told_at_once(cart_binary, cart_environment, cart_database):

@@ -126,9 +126,9 @@ Conversation Talk(bool is_cart, std::string_view bytes, std::size_t piece) {
     conversation.requests.push_back(request.method);
     return services.Dispatch(is_cart, request);
   };
-  std::size_t in_progress = 0;
-  http::Connection connection({services.loop(), asio::ip::tcp::v4(), sockets[1]}, handler,
-                              Options(), in_progress, nullptr);
+  http::ServerState state;
+  http::Connection connection({services.loop(), asio::ip::tcp::v4(), sockets[1]}, "",
+                              http::Admission::kOrdinary, handler, Options(), state, nullptr);
   bool is_over = false;
   asio::co_spawn(services.loop(), connection.Serve(), [&](const std::exception_ptr& exception) {
     Check(exception == nullptr, "a connection ends without an exception");

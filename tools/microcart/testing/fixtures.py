@@ -20,11 +20,13 @@ from microcart.testing.peers import Certificates  # noqa: E402
 from microcart.testing.service import Service, run  # noqa: E402
 
 # Settings for the tests that differ from the services' defaults.
+# Limits for one address are raised, because all tests come from one.
 _TEST_SETTINGS = {
     "customers": {
         "JWT_SECRET": tokens.SECRET,
-        # Raised because all tests come from one address; test_throttle.py has its own limits.
-        "LOGIN_FAILURES_PER_ADDRESS": "1000000"},
+        "LOGIN_FAILURES_PER_ADDRESS": "1000000",
+        "HTTP_MAX_CONNECTIONS_PER_CLIENT": "10000"},
+    "cart": {"HTTP_MAX_CONNECTIONS_PER_CLIENT": "10000"},
 }
 
 
