@@ -4,10 +4,12 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "platform/log/json_text.h"
@@ -32,10 +34,19 @@ spdlog::level::level_enum ToSpdlog(Level level) {
   return spdlog::level::info;
 }
 
+using Clock = std::chrono::steady_clock;
+
+// Time for the last lines to be written at exit(), and for the lines of a Flush().
+constexpr std::chrono::seconds kMaxFlush{1};
+
+std::string ComposeDropped(std::uint64_t dropped);
+
 struct State {
-  std::shared_ptr<StdoutSink> sink = std::make_shared<StdoutSink>();
+  std::shared_ptr<StdoutSink> sink = std::make_shared<StdoutSink>(&ComposeDropped);
   spdlog::logger logger{"", sink};
   Format format = Format::kJson;
+  // Set at exit(), when lines must be written before the process ends.
+  std::optional<Clock::time_point> exit_deadline;
 };
 
 void Apply(State& state, Level level, Format format) {
@@ -62,11 +73,12 @@ State& TheState() {
   return state;
 }
 
-// Called at exit: writes the buffered lines, and makes later lines of the last destructors
-// unbuffered.
+// Called at exit: waits for the buffered lines to be written. Later lines, of the last destructors,
+// are waited for as well, up to the same deadline.
 void StopBuffering() {
-  TheState().logger.flush_on(spdlog::level::trace);
-  Flush();
+  State& state = TheState();
+  state.exit_deadline = Clock::now() + kMaxFlush;
+  state.sink->Drain(*state.exit_deadline);
 }
 
 void AppendValue(std::string& line, const Field::Value& value) {
@@ -111,6 +123,21 @@ void AppendText(std::string& line, std::string_view message, Fields fields) {
   }
 }
 
+std::string Compose(Format format, std::string_view message, Fields fields) {
+  std::string line;
+  line.reserve(512);
+  if (format == Format::kJson) {
+    AppendJson(line, message, fields);
+  } else {
+    AppendText(line, message, fields);
+  }
+  return line;
+}
+
+std::string ComposeDropped(std::uint64_t dropped) {
+  return Compose(TheState().format, "log lines dropped", {{"total", dropped}});
+}
+
 }  // namespace
 
 void Configure(Level level, Format format) { Apply(TheState(), level, format); }
@@ -121,16 +148,12 @@ void Write(Level level, std::string_view message, Fields fields) {
   State& state = TheState();
   const auto spdlog_level = ToSpdlog(level);
   if (!state.logger.should_log(spdlog_level)) return;
-  std::string line;
-  line.reserve(512);
-  if (state.format == Format::kJson) {
-    AppendJson(line, message, fields);
-  } else {
-    AppendText(line, message, fields);
-  }
-  state.logger.log(spdlog_level, spdlog::string_view_t(line.data(), line.size()));
+  state.logger.log(spdlog_level, Compose(state.format, message, fields));
+  if (state.exit_deadline) state.sink->Drain(*state.exit_deadline);
 }
 
-void Flush() { TheState().logger.flush(); }
+void Flush() { TheState().sink->Drain(Clock::now() + kMaxFlush); }
+
+std::uint64_t DroppedLines() { return TheState().sink->dropped(); }
 
 }  // namespace platform::log

@@ -13,9 +13,12 @@
 //   log::Info("listening", {{"protocol", "http"}, {"port", port}});
 //   {"time":"2026-11-22T23:00:27.304648Z","level":"info","message":"listening","protocol":"http",...}
 //
-// All functions may be called from any thread. Lines never mix. They are buffered: a warning, an
-// error, and a line that follows 200 ms without output are written at once, other lines within
-// 200 ms. Buffered lines are written at exit(), but lost if the process is killed.
+// All functions may be called from any thread, and none but Flush() waits for the reader of
+// standard output. Lines never mix. A thread writes them: a warning, an error, and a line that
+// follows 200 ms without output at once, other lines within 200 ms. While the reader stalls, 4 MiB
+// of lines are kept and later ones are dropped; a line "log lines dropped" reports their number
+// since the start. Lines that wait are written at exit(), for which the reader has one second; they
+// are lost if the process is killed.
 namespace platform::log {
 
 enum class Level { kTrace, kDebug, kInfo, kWarning, kError };
@@ -96,7 +99,10 @@ inline void Error(std::string_view message, Fields fields = {}) {
   Write(Level::kError, message, fields);
 }
 
-// Writes the buffered lines.
+// Waits until the lines so far are written, for at most one second.
 void Flush();
+
+// Returns the number of lines that were dropped because the reader stalled or writing failed.
+std::uint64_t DroppedLines();
 
 }  // namespace platform::log

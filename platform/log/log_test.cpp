@@ -7,6 +7,8 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -14,6 +16,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -159,27 +162,82 @@ TEST_F(LogTest, EscapesTheMessage) {
   EXPECT_THAT(Lines()[0], EndsWith(R"("message":"a\"b\n%v {}"})"));
 }
 
-TEST_F(LogTest, WritesAWarningAtOnce) {
-  Info("first");
-  Info("second");
-  Warning("third");
-  EXPECT_THAT(Written(), EndsWith("\"third\"}\n"));
+TEST_F(LogTest, WritesEveryLineSoonWithoutAFlush) {
+  for (const std::string text : {"first", "second"}) {
+    Info(text);
+    while (!Written().ends_with("\"" + text + "\"}\n")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
 }
 
-TEST_F(LogTest, WritesTheFirstLineAtOnceAndTheRestSoon) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(250));
-  Info("first");
-  EXPECT_THAT(Written(), EndsWith("\"first\"}\n"));
-  Info("second");
-  for (int i = 0; i < 200 && !Written().ends_with("\"second\"}\n"); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+// Replaces standard output by a pipe that nobody reads until ReadLines().
+class StalledReaderTest : public testing::Test {
+ protected:
+  StalledReaderTest() {
+    Configure(Level::kInfo, Format::kJson);
+    Flush();
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    reading_ = ends[0];
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::close(ends[1]);
   }
-  EXPECT_THAT(Written(), EndsWith("\"second\"}\n"));
+  ~StalledReaderTest() override { ::close(reading_); }
+
+  // Ends the stall: returns all lines up to one that holds `last`.
+  std::vector<std::string> ReadLines(std::string_view last) {
+    std::string text;
+    std::array<char, 65536> part{};
+    while (text.find(last) == std::string::npos || !text.ends_with('\n')) {
+      const ssize_t size = ::read(reading_, part.data(), part.size());
+      if (size <= 0) break;
+      text.append(part.data(), static_cast<std::size_t>(size));
+    }
+    Flush();
+    ::dup2(saved_, STDOUT_FILENO);
+    ::close(saved_);
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+
+ private:
+  int reading_ = -1;
+  const int saved_ = ::dup(STDOUT_FILENO);
+};
+
+// Five times as much as the buffer holds: a Write() that waited for the reader would never return.
+TEST_F(StalledReaderTest, LosesLinesAndCountsThemButBlocksNobody) {
+  constexpr int kThreads = 4;
+  constexpr std::uint64_t kLines = 5000;
+  const std::uint64_t dropped_before = DroppedLines();
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([] {
+        const std::string text(1000, 'x');
+        for (std::uint64_t i = 0; i < kLines; ++i) Warning("stalled", {{"text", text}});
+      });
+    }
+  }
+  Flush();  // Returns although nothing can be written.
+  const std::uint64_t dropped = DroppedLines() - dropped_before;
+  EXPECT_GT(dropped, kThreads * kLines / 2);
+  EXPECT_LT(dropped, kThreads * kLines);
+
+  const std::vector<std::string> lines = ReadLines("log lines dropped");
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.size() - 1, kThreads * kLines - dropped);
+  const auto report = boost::json::parse(lines.back()).as_object();
+  EXPECT_EQ(report.at("level").as_string(), "warning");
+  EXPECT_EQ(report.at("total").to_number<std::uint64_t>(), DroppedLines());
 }
 
 TEST_F(LogTest, KeepsLinesOfManyThreadsWhole) {
   constexpr int kThreads = 4;
-  constexpr int kLines = 5000;
+  constexpr int kLines = 2000;  // In all, less than the buffer holds.
   const std::string text(100, 'x');
   {
     std::vector<std::jthread> threads;
@@ -204,6 +262,22 @@ TEST_F(LogTest, KeepsLinesOfManyThreadsWhole) {
 struct LogsWhenDestroyed {
   ~LogsWhenDestroyed() { Info("from a destructor"); }
 };
+
+void ExitWithAStalledReader() {
+  static const LogsWhenDestroyed late;
+  std::fflush(stdout);  // exit() would write GoogleTest's own lines into the full pipe.
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) std::abort();
+  ::dup2(ends[1], STDOUT_FILENO);
+  const std::string text(1000, 'x');
+  for (int i = 0; i < 1000; ++i) Info("stalled", {{"text", text}});
+  std::exit(0);
+}
+
+TEST(LogAtExitDeathTest, EndsThoughNobodyReads) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(ExitWithAStalledReader(), testing::ExitedWithCode(0), "");
+}
 
 TEST(LogAtExitDeathTest, LosesNothing) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");

@@ -7,12 +7,15 @@
 
 #include "platform/http/router.h"
 #include "platform/http/server.h"
+#include "platform/log/log.h"
 #include "platform/telemetry/process.h"
 
 namespace platform::service {
 namespace {
 
 constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
+constexpr telemetry::Metric kDroppedLines{
+    "log_lines_dropped_total", "Lines of the log that were lost because its reader stalled."};
 constexpr http::Limits kLimits{.body_bytes = 0, .connections = 64};
 
 // The App of the routes.
@@ -24,6 +27,7 @@ struct Page {
     telemetry::Report report;
     telemetry::ReportBuild(report, service);
     telemetry::ReportProcess(report);
+    report.AddCounter(kDroppedLines, {}, static_cast<double>(log::DroppedLines()));
     source(report);
     return {.body = report.Text(), .content_type = kContentType};
   }

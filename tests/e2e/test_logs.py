@@ -351,18 +351,19 @@ FIELDS = {
 @pytest.mark.parametrize("service", [0, 1], ids=["customers", "cart"])
 def test_a_line_cannot_be_forged(logged, service, header):
     """Not by any logged part of a request: its ids, and the address from a trusted proxy."""
-    logged.lines(service, "ready")
+    client = (logged.customers, logged.cart)[service]
+    opening, last = f"first-{service}-{header}", f"last-{service}-{header}"
+    client.get("/api/v1/nothing/", headers={"X-Request-ID": opening})
+    logged.lines(service, "request", request_id=opening)  # Also the lines before it were read.
     first = len(logged.services[service].stdout)
     for text in FORGED:
         with socket.create_connection(("127.0.0.1", logged.services[service].port),
-                                      timeout=10) as client:
-            client.sendall(b"GET /api/v1/nothing/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                           + header.encode() + b": " + text + b"\r\n\r\n")
-            while client.recv(4096):
+                                      timeout=10) as connection:
+            connection.sendall(b"GET /api/v1/nothing/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                               + header.encode() + b": " + text + b"\r\n\r\n")
+            while connection.recv(4096):
                 pass
-    last = f"last-{service}-{header}"
-    (logged.customers, logged.cart)[service].get("/api/v1/nothing/",
-                                                 headers={"X-Request-ID": last})
+    client.get("/api/v1/nothing/", headers={"X-Request-ID": last})
     logged.lines(service, "request", request_id=last)
     told = [json.loads(line) for line in logged.services[service].stdout[first:]]
     assert len(told) == len(FORGED) + 1

@@ -340,6 +340,46 @@ def test_it_serves_on_when_nobody_reads_its_log_any_more(binaries, environments)
     service.stop()
 
 
+def log_lines(service: Service, count: int) -> None:
+    """Has the service write this many long lines, one for each request."""
+    batch = 100
+    asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-ID: " + b"x" * 128 + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+        for _ in range(0, count, batch):
+            connection.sendall(asked * batch)
+            answers = b""
+            while answers.count(b"HTTP/1.1 200") < batch or not answers.endswith(b"}}"):
+                received = connection.recv(65536)
+                assert received
+                answers += received
+
+
+def test_a_reader_of_the_log_that_stalls_holds_up_nothing(binaries, environments):
+    """Neither requests nor the end. What is lost is counted, and named when the reader is back."""
+    requests = 20_000  # Their lines are more than the pipe and the service's buffer hold.
+    service = Service(binaries["customers"], dict(environments["customers"])).start()
+    service.stop_reading()
+    log_lines(service, requests)
+    dropped = Scrape(service).value("log_lines_dropped_total")
+    assert 0 < dropped < requests
+    service.read_on()
+
+    def report() -> dict | None:
+        return next((json.loads(line) for line in service.stdout if '"log lines dropped"' in line),
+                    None)
+
+    eventually(report)
+    assert report()["total"] >= dropped
+    service.stop()
+
+
+def test_a_reader_of_the_log_that_stalls_does_not_keep_it_from_ending(binaries, environments):
+    service = Service(binaries["customers"], dict(environments["customers"])).start()
+    service.stop_reading()
+    log_lines(service, 1000)
+    service.stop()
+
+
 def test_idle_connections_do_not_delay_the_end(binaries, environments):
     service = Service(binaries["customers"], dict(environments["customers"])).start()
     with httpx.Client(base_url=service.url) as kept, socket.create_connection(

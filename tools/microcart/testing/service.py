@@ -49,6 +49,8 @@ class Service:
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         self._changed = threading.Condition()
+        self._may_read = threading.Event()
+        self._may_read.set()
 
     @property
     def url(self) -> str:
@@ -96,6 +98,7 @@ class Service:
         finally:
             self.process.kill()
             self.process.wait()
+            self.read_on()
             for reader in self._readers:
                 reader.join(timeout=5)
             if self in Service.running:
@@ -119,6 +122,13 @@ class Service:
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
+    def stop_reading(self) -> None:
+        """From now on its output is read no more, and fills the pipes."""
+        self._may_read.clear()
+
+    def read_on(self) -> None:
+        self._may_read.set()
+
     def readiness(self) -> int:
         """Returns the status of /readyz, 0 if nothing answers."""
         return request("GET", f"{self.url}/readyz").status
@@ -138,6 +148,7 @@ class Service:
 
     def _read(self, pipe, lines: list[str]) -> None:
         for line in pipe:
+            self._may_read.wait()
             with self._changed:
                 lines.append(line.decode(errors="replace").rstrip("\n"))
                 self._changed.notify_all()
