@@ -1,4 +1,5 @@
-"""The commands of docs/operations.md back both databases up and restore them."""
+"""The commands of docs/operations.md back both databases up and restore them. No session and no
+recovery code is valid after that, because it may have ended since the back-up."""
 
 import os
 import re
@@ -35,20 +36,28 @@ def script(cluster, customers_database, cart_database, tmp_path):
 
 def test_back_up_and_restore(script, cluster, customers_database, cart_database, customers_binary,
                              cart_binary, customers_environment, cart_environment, start_service,
-                             accounts, carts):
+                             accounts, admin, carts, customers):
     owner = carts.owner(first_name="Zoë")
     carts.add(owner, quantity=3)
+    sessions = [accounts.login(owner.email) for _ in range(2)]
+    code = customers.post(f"/api/v1/users/{owner.id}/recovery/", admin).ok(201)["code"]
     script("backup")
+    customers.post("/api/v1/auth/logout/", sessions[0]).ok(204)
     after = accounts.create()  # Not in the back-up.
     script("restore")
 
     databases = [f"{name}_restored" for name in (customers_database, cart_database)]
     assert cluster.dump(databases[1]) == cluster.dump(cart_database)
-    customers = start_service(customers_binary, customers_environment(databases[0]))
-    cart = start_service(cart_binary, cart_environment(databases[1], customers.grpc_port))
-    client = Client(customers.url)
+    restored = start_service(customers_binary, customers_environment(databases[0]))
+    cart = start_service(cart_binary, cart_environment(databases[1], restored.grpc_port))
+    client = Client(restored.url)
     assert client.get(f"/api/v1/users/{owner.id}/", owner.token).ok()["first_name"] == "Zoë"
-    client.get(f"/api/v1/users/{after.id}/", after.token).refused(403, "403: Token is revoked")
+    for account, token in ((after, after.token), *((owner, session) for session in sessions)):
+        client.get(f"/api/v1/users/{account.id}/", token).refused(403, "403: Token is revoked")
+    client.post("/api/v1/auth/recover/", body={
+        "code": code, "new_password": "quite another password",
+        "confirm_new_password": "quite another password"}).invalid(
+            {"code": ["Invalid or expired code."]}, 400)
     login = client.post("/api/v1/auth/login/",
                         body={"email": owner.email, "password": owner.password}).ok()
     # Ids continue where they were.
