@@ -421,9 +421,12 @@ def test_expired_sessions_are_swept(customers_binary, customers_environment, cus
     """The sweep works in batches, and does not wait for a locked row."""
     account, live = accounts.create(), accounts.create()
     token = log_in(live)
-    add_sessions(account, 1200, expires="-1 second")
     with cluster.connect(customers_database, autocommit=False) as holder:
+        # No replica sweeps before the row is locked.
+        holder.execute("SELECT pg_advisory_lock(hashtext('sweep_sessions'))")
+        add_sessions(account, 1200, expires="-1 second")
         holder.execute("SELECT FROM sessions WHERE user_id = %s AND id = 7 FOR UPDATE", [account.id])
+        holder.execute("SELECT pg_advisory_unlock(hashtext('sweep_sessions'))")
         start_service(customers_binary, customers_environment(customers_database))
         # The sweep runs at once, or after a minute if another replica is sweeping at this moment.
         eventually(lambda: stored(account) == [7], 90)
