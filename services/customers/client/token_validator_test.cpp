@@ -307,7 +307,6 @@ TEST_F(TokenValidatorTest, ASilentServiceIsUnavailableAtTheDeadline) {
   const auto start = Clock::now();
   ExpectUnavailable(Validate("silent"));
   EXPECT_GE(Clock::now() - start, 290ms);
-  EXPECT_LT(Clock::now() - start, 1500ms);
   // The verdict arrives on another stream.
   EXPECT_TRUE(Eventually([&] { return Validate("good").has_value(); }));
   EXPECT_EQ(stream_.streams, 2);
@@ -315,18 +314,20 @@ TEST_F(TokenValidatorTest, ASilentServiceIsUnavailableAtTheDeadline) {
 
 TEST_F(TokenValidatorTest, OneLostVerdictHurtsNobodyElse) {
   Serve({&stream_});
-  Connect({.timeout = 300ms});
+  Connect({.timeout = 2000ms, .unanswered_message_interval = 500ms});
   auto lost = Start("silent");
   while (lost.wait_for(10ms) != std::future_status::ready) EXPECT_TRUE(Validate("good"));
   ExpectUnavailable(lost.get());
-  // It does not delay them either, because no message waits for its verdict any more.
+  // It does not delay them either, because no message waits for its verdict any more. Otherwise
+  // each message would be sent 500 ms after the one before.
+  EXPECT_TRUE(Validate("good"));
   auto fastest = Clock::duration::max();
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 5; ++i) {
     const auto start = Clock::now();
     EXPECT_TRUE(Validate("good"));
     fastest = std::min(fastest, Clock::now() - start);
   }
-  EXPECT_LT(fastest, 5ms);
+  EXPECT_LT(fastest, 250ms);
   EXPECT_EQ(stream_.streams, 1);
 }
 
@@ -343,13 +344,13 @@ TEST_F(TokenValidatorTest, APauseOfASecondEndsNoStream) {
 
 TEST_F(TokenValidatorTest, TooManyInFlightAreUnavailableAtOnce) {
   Serve({&stream_});
-  Connect({.timeout = 1000ms, .max_in_flight = 4});
+  Connect({.timeout = 3000ms, .max_in_flight = 4});
   std::vector<std::future<Result<Caller>>> waiting;
   for (int i = 0; i < 4; ++i) waiting.push_back(Start("silent"));
   ASSERT_TRUE(Eventually([&] { return stream_.queries == 4; }));
   const auto start = Clock::now();
   ExpectUnavailable(Validate("good"));
-  EXPECT_LT(Clock::now() - start, 500ms);
+  EXPECT_LT(Clock::now() - start, 2500ms);  // It has not waited for its deadline.
   EXPECT_EQ(stream_.queries, 4);
   // This does not mean that the customers service is away.
   EXPECT_TRUE(IsReachable());
@@ -373,14 +374,14 @@ TEST_F(TokenValidatorTest, OverdueValidationsCountUntilTheStreamEnds) {
 
 TEST_F(TokenValidatorTest, TooManyUnaryCallsAreUnavailableAtOnce) {
   Serve({&unary_});
-  Connect({.timeout = 1000ms, .max_in_flight = 4});
+  Connect({.timeout = 3000ms, .max_in_flight = 4});
   ASSERT_TRUE(Validate("good"));
   std::vector<std::future<Result<Caller>>> waiting;
   for (int i = 0; i < 4; ++i) waiting.push_back(Start("silent"));
   ASSERT_TRUE(Eventually([&] { return unary_.calls == 5; }));
   const auto start = Clock::now();
   ExpectUnavailable(Validate("good"));
-  EXPECT_LT(Clock::now() - start, 500ms);
+  EXPECT_LT(Clock::now() - start, 2500ms);  // It has not waited for its deadline.
   EXPECT_EQ(unary_.calls, 5);
   EXPECT_TRUE(IsReachable());
   for (auto& verdict : waiting) ExpectUnavailable(verdict.get());
@@ -476,7 +477,7 @@ TEST_F(TokenValidatorTest, CountsRepeatedValidations) {
 
 TEST_F(TokenValidatorTest, FailsAtOnceWhileAwayAndComesBackByItself) {
   Serve({&stream_});
-  Connect();
+  Connect({.timeout = 10s});
   ASSERT_TRUE(Validate("good"));
   StopServing();
   ExpectUnavailable(Validate("good"));
@@ -484,7 +485,7 @@ TEST_F(TokenValidatorTest, FailsAtOnceWhileAwayAndComesBackByItself) {
     const auto start = Clock::now();
     ExpectUnavailable(Validate("good"));
     EXPECT_FALSE(IsReachable());
-    EXPECT_LT(Clock::now() - start, 1s);
+    EXPECT_LT(Clock::now() - start, 5s);  // It has not waited for its deadline.
     std::this_thread::sleep_for(10ms);
   }
   Serve({&stream_});
