@@ -74,11 +74,11 @@ using Result = std::expected<T, Error>;
 #define ASSIGN_OR_CO_RETURN(declaration, ...) \
   PLATFORM_ASSIGN_OR_CO_RETURN(PLATFORM_CONCATENATE(result_, __LINE__), declaration, __VA_ARGS__)
 
-#define CO_RETURN_IF_ERROR(...)                              \
-  do {                                                       \
-    if (auto&& checked = (__VA_ARGS__); !checked) {          \
-      co_return std::unexpected(std::move(checked).error()); \
-    }                                                        \
+#define CO_RETURN_IF_ERROR(...)                               \
+  do {                                                        \
+    if (auto&& outcome_ = (__VA_ARGS__); !outcome_) {         \
+      co_return std::unexpected(std::move(outcome_).error()); \
+    }                                                         \
   } while (false)
 
 #define PLATFORM_ASSIGN_OR_CO_RETURN(result, declaration, ...)       \

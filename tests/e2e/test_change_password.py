@@ -194,3 +194,21 @@ def test_a_deleted_account_is_not_found(admin, accounts, change_against, role):
     token, known = {"owner": (account.token, {"current_password": PASSWORD}),
                     "admin": (admin, {})}[role]
     change_against(account, token, DELETE, **known, **both(NEW)).refused(404, "404: Not Found")
+
+
+def test_ended_sessions_meanwhile_do_not_make_the_password_wrong(customers, accounts, cluster,
+                                                                 customers_database):
+    """Ending sessions increments the token version, too, so it is not what the change compares alone."""
+    account = accounts.create()
+    with cluster.connect(customers_database, autocommit=False) as holder, \
+            ThreadPoolExecutor(1) as threads:
+        holder.execute("UPDATE users SET token_version = token_version + 1 WHERE id = %s",
+                       [account.id])
+        answer = threads.submit(change, customers, account, account.token,
+                                current_password=PASSWORD, **both(NEW))
+        eventually(lambda: cluster.query(
+            customers_database, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = "
+            "'Lock' AND datname = current_database()") == [(1,)])
+        holder.commit()
+        answer.result().bare()
+    assert logs_in(customers, account, NEW)

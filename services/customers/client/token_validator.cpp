@@ -58,7 +58,7 @@ TokenValidator::TokenValidator(const boost::asio::any_io_executor& executor,
     : options_(std::move(options)),
       in_flight_(std::make_shared<InFlight>()),
       stream_(std::make_shared<StreamValidator>(executor, options_, metrics_)),
-      unary_(std::make_unique<UnaryValidator>(options_)) {}
+      unary_(std::make_shared<UnaryValidator>(options_)) {}
 
 TokenValidator::~TokenValidator() { stream_->Close(); }
 
@@ -92,7 +92,8 @@ Task<Result<Caller>> TokenValidator::ValidateUnbounded(std::string_view authoriz
     NoteWhetherStream(verdict.has_value());
     if (verdict) co_return *std::move(verdict);
   }
-  co_return co_await unary_->Validate(authorization, origin, deadline);
+  const auto unary = unary_;  // The validator may be destroyed during the call.
+  co_return co_await unary->Validate(authorization, origin, deadline);
 }
 
 bool TokenValidator::HasRoomFor(std::string_view authorization) const {

@@ -100,7 +100,7 @@ class TokenValidator {
   const std::shared_ptr<ValidationMetrics> metrics_ = std::make_shared<ValidationMetrics>();
   const std::shared_ptr<InFlight> in_flight_;
   const std::shared_ptr<StreamValidator> stream_;
-  const std::unique_ptr<UnaryValidator> unary_;
+  const std::shared_ptr<UnaryValidator> unary_;
   Clock::time_point unary_until_{};
   bool is_unary_ = false;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -49,6 +50,7 @@ struct App {
   LoginThrottle throttle{database, config.throttle};
   Authenticator authenticator{tokens, users};
   GuessMetrics guesses;
+  std::chrono::steady_clock::time_point next_session_warning{};
 };
 
 }  // namespace customers

@@ -45,13 +45,17 @@ Error WrongCredentials() {
                       "Unable to log in with provided credentials.");
 }
 
-// Replaces the account's hash by one of the configured form. The login succeeds even if this fails.
-Task<void> Rehash(App& app, const Credentials& credentials, std::string password) {
+// Replaces the account's hash by one of the configured form, also in `credentials`. The login
+// succeeds even if this fails.
+Task<void> Rehash(App& app, Credentials& credentials, std::string password) {
   Result<std::string> hash = co_await app.hashes->Hash(std::move(password));
   if (hash) {
     const Result<void> replaced =
         co_await app.users.ReplaceHash(credentials.id, credentials.password_hash, *hash);
-    if (replaced) co_return;
+    if (replaced) {
+      credentials.password_hash = *std::move(hash);
+      co_return;
+    }
   }
   platform::log::Warning("password hash not renewed", {{"user_id", credentials.id.value()}});
 }
@@ -60,16 +64,27 @@ Task<void> Rehash(App& app, const Credentials& credentials, std::string password
 // previous version of the program, which does not support sessions, refuses these tokens.
 constexpr std::int32_t kVersionWithSession = -1;
 
+bool HasSession(const SignedIn& account) { return account.session != SessionId(); }
+
 std::string MakeToken(const App& app, const SignedIn& account,
                       platform::schema::Timestamp expires) {
-  const bool has_session = account.session != SessionId();
-  return "Bearer " +
-         app.tokens.Sign({.id = account.id.value(),
-                          .email = account.email.value(),
-                          .is_admin = account.is_admin,
-                          .exp = std::chrono::system_clock::to_time_t(expires),
-                          .version = has_session ? kVersionWithSession : account.token_version,
-                          .session = account.session.value()});
+  return "Bearer " + app.tokens.Sign({.id = account.id.value(),
+                                      .email = account.email.value(),
+                                      .is_admin = account.is_admin,
+                                      .exp = std::chrono::system_clock::to_time_t(expires),
+                                      .version = HasSession(account) ? kVersionWithSession
+                                                                     : account.token_version,
+                                      .session = account.session.value()});
+}
+
+// At most once a minute for each worker. A replica of the previous version that stays connected is
+// an operator's business (docs/operations.md).
+void WarnOfNoSession(App& app) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < app.next_session_warning) return;
+  app.next_session_warning = now + std::chrono::minutes(1);
+  platform::log::Warning("login without a session",
+                         {{"reason", "a replica of the previous version is connected"}});
 }
 
 // Returns the client's User-Agent as valid text of bounded length.
@@ -83,8 +98,7 @@ std::string UserAgentOf(const Request& request) {
 }
 
 Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest request) {
-  ASSIGN_OR_CO_RETURN(const auto credentials,
-                      co_await app.users.FindCredentialsByEmail(request.email));
+  ASSIGN_OR_CO_RETURN(auto credentials, co_await app.users.FindCredentialsByEmail(request.email));
 
   // A refusal takes the same time for unknown and known emails, and for every kind of hash.
   ASSIGN_OR_CO_RETURN(const bool are_kinds_mixed, co_await app.users.HasReferenceHashes());
@@ -111,7 +125,12 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
                                                    .client = std::string(http_request.client),
                                                    .user_agent = UserAgentOf(http_request)}));
   if (!signed_in) co_return std::unexpected(WrongCredentials());
-  Audit(http_request, Action::kLogIn, signed_in->id, signed_in->id, signed_in->session);
+  if (HasSession(*signed_in)) {
+    Audit(http_request, Action::kLogIn, signed_in->id, signed_in->id, signed_in->session);
+  } else {
+    Audit(http_request, Action::kLogIn, signed_in->id, signed_in->id);
+    WarnOfNoSession(app);
+  }
   co_return Login{.token = MakeToken(app, *signed_in, expires),
                   .user = {.id = signed_in->id,
                            .created = signed_in->created,

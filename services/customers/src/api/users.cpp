@@ -115,21 +115,19 @@ Task<Result<EmptyObject>> ChangePassword(App& app, const Request& request, Subje
   const bool needs_current = subject.IsSelf() && !app.config.legacy_api;
   ASSIGN_OR_CO_RETURN(const PasswordChange change,
                       ParsePasswordChange(unparsed.body, needs_current));
-  std::optional<std::int32_t> checked_version;
+  std::optional<Credentials> checked;
   if (needs_current) {
-    ASSIGN_OR_CO_RETURN(const auto credentials, co_await app.users.FindCredentials(id));
-    if (!credentials) co_return std::unexpected(Error::NotFound());
+    ASSIGN_OR_CO_RETURN(checked, co_await app.users.FindCredentials(id));
+    if (!checked) co_return std::unexpected(Error::NotFound());
     ASSIGN_OR_CO_RETURN(
         const Verification verified,
-        co_await VerifyGuess(app, request, std::to_string(id.value()), credentials->password_hash,
+        co_await VerifyGuess(app, request, std::to_string(id.value()), checked->password_hash,
                              change.current_password->value()));
     if (!verified.matches) co_return std::unexpected(WrongPassword());
-    checked_version = credentials->token_version;
   }
   ASSIGN_OR_CO_RETURN(const std::string hash,
                       co_await app.hashes->Hash(change.new_password.value()));
-  ASSIGN_OR_CO_RETURN(const bool is_changed,
-                      co_await app.users.ChangePassword(id, checked_version, hash));
+  ASSIGN_OR_CO_RETURN(const bool is_changed, co_await app.users.ChangePassword(id, checked, hash));
   // Another request has changed the password first, so the one checked above is no longer current.
   if (!is_changed) co_return std::unexpected(WrongPassword());
   Audit(request, Action::kChangePassword, subject.caller.user.id, id);

@@ -24,6 +24,7 @@ INSERT INTO recovery_codes (user_id, digest, expires)
 SELECT id, decode($2, 'hex'), clock_timestamp() + interval '1 hour'
 FROM users
 WHERE id = $1
+FOR KEY SHARE
 ON CONFLICT (user_id) DO UPDATE SET digest = excluded.digest, expires = excluded.expires
 RETURNING expires)"};
 

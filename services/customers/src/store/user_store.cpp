@@ -95,11 +95,14 @@ WHERE id = $1
          OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0)
 RETURNING id, created, email, first_name, last_name, is_admin)"};
 
-constexpr Statement<void, UserId, std::optional<std::int32_t>, std::string> kChangePassword{
-    "change_password", Lane::kWrite, R"(
+// Ending sessions increments the version too, and renewing a hash replaces the password, so only
+// both together show that the password has been changed.
+constexpr Statement<void, UserId, std::optional<std::int32_t>, std::optional<std::string>,
+                    std::string>
+    kChangePassword{"change_password", Lane::kWrite, R"(
 UPDATE users
-SET password = $3, token_version = token_version + 1
-WHERE id = $1 AND token_version = coalesce($2, token_version))"};
+SET password = $4, token_version = token_version + 1
+WHERE id = $1 AND ($2 IS NULL OR token_version = $2 OR password = $3))"};
 
 constexpr Statement<void, UserId, std::string, std::string> kReplaceHash{"replace_password_hash",
                                                                          Lane::kWrite, R"(
@@ -205,11 +208,17 @@ UserStore::Reply<User> UserStore::Update(UserId id, const UserChange& change) {
 }
 
 UserStore::Reply<bool> UserStore::ChangePassword(UserId id,
-                                                 std::optional<std::int32_t> token_version,
+                                                 const std::optional<Credentials>& checked,
                                                  const std::string& new_hash) {
+  std::optional<std::int32_t> version;
+  std::optional<std::string> hash;
+  if (checked) {
+    version = checked->token_version;
+    hash = checked->password_hash;
+  }
   ASSIGN_OR_CO_RETURN(
       const std::size_t changed,
-      Logged(co_await client_.Execute(kChangePassword, id, token_version, new_hash)));
+      Logged(co_await client_.Execute(kChangePassword, id, version, hash, new_hash)));
   if (changed == 0) CO_RETURN_IF_ERROR(co_await Find(id));
   co_return changed > 0;
 }

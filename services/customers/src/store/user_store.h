@@ -61,10 +61,10 @@ class UserStore {
   Reply<User> Create(const NewUser& user, const std::string& password_hash);
   // Returns the same errors as Create(), and kConflict if it would demote the last administrator.
   Reply<User> Update(UserId id, const UserChange& change);
-  // Changes the password, ends all sessions and revokes all tokens. If `token_version` is given and
-  // is no longer the account's, because another request has changed the password meanwhile, changes
-  // nothing and returns false.
-  Reply<bool> ChangePassword(UserId id, std::optional<std::int32_t> token_version,
+  // Changes the password, ends all sessions and revokes all tokens. If `checked` is given and is
+  // outdated, because another request has changed the password meanwhile, changes nothing and
+  // returns false.
+  Reply<bool> ChangePassword(UserId id, const std::optional<Credentials>& checked,
                              const std::string& new_hash);
   // Sets another hash of the same password. Does nothing if the hash is no longer `old_hash`.
   Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
