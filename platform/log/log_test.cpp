@@ -190,7 +190,7 @@ class StalledReaderTest : public testing::Test {
   std::vector<std::string> ReadLines(std::string_view last) {
     std::string text;
     std::array<char, 65536> part{};
-    while (text.find(last) == std::string::npos || !text.ends_with('\n')) {
+    while (!text.contains(last) || !text.ends_with('\n')) {
       const ssize_t size = ::read(reading_, part.data(), part.size());
       if (size <= 0) break;
       text.append(part.data(), static_cast<std::size_t>(size));

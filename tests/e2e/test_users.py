@@ -5,7 +5,7 @@ import json
 import pytest
 
 from microcart.testing import bodies
-from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.accounts import fresh_email
 from microcart.testing.client import FORBIDDEN, NOT_FOUND, TIMESTAMP
 
 TAKEN = {"email": ["User with this email already exists."]}

@@ -78,11 +78,10 @@ Result<Caller> ToResult(v1::Verdict verdict) {
 
 }  // namespace
 
-StreamValidator::StreamValidator(asio::any_io_executor executor,
-                                 const TokenValidatorOptions& options,
+StreamValidator::StreamValidator(asio::any_io_executor executor, TokenValidatorOptions options,
                                  std::shared_ptr<ValidationMetrics> metrics)
     : executor_(std::move(executor)),
-      options_(options),
+      options_(std::move(options)),
       metrics_(std::move(metrics)),
       stub_(Connect(options_)),
       pacing_(options_.message_interval, options_.unanswered_message_interval),

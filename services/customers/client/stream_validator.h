@@ -37,7 +37,7 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  StreamValidator(boost::asio::any_io_executor executor, const TokenValidatorOptions& options,
+  StreamValidator(boost::asio::any_io_executor executor, TokenValidatorOptions options,
                   std::shared_ptr<ValidationMetrics> metrics);
 
   // As TokenValidator::Validate, but `authorization` must outlive the task and have at most 64 KiB.

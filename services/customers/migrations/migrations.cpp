@@ -14,8 +14,8 @@ using platform::migrations::Adoption;
 
 constexpr auto kMigrations = platform::migrations::FromFiles(kMigrationFiles);
 
-// V001 makes the schema of the Python customers service's last two revisions. The last one only adds
-// demonstration accounts.
+// V001 makes the schema of the Python customers service's last two revisions. The last one only
+// adds demonstration accounts.
 constexpr std::array kAdoptions{Adoption{.alembic_revision = "274d2f4e6ee7", .version = 1},
                                 Adoption{.alembic_revision = "ed7855b80d3fdata", .version = 1}};
 
