@@ -106,13 +106,7 @@ class Supervisor:
         """
         log = self._log_directory / f"{log_name}.log"
         process = self._spawn(Command(arguments), environment, log, output)
-        try:
-            while process.poll() is None:
-                self.wait(1)
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
+        self._finish(process)
         if process.returncode != 0:
             raise Failure(f"{name} failed ({describe(process.returncode)}). "
                           f"The end of {log}:\n{tail(log)}")
@@ -120,6 +114,11 @@ class Supervisor:
     def run_attached(self, arguments: list, environment: dict[str, str]) -> int:
         """Runs a program to its end, on our own standard output. Returns its status."""
         process = Command(arguments).spawn(environment, preexec_fn=_unblock_signals)
+        self._finish(process)
+        return process.returncode
+
+    def _finish(self, process: subprocess.Popen) -> None:
+        """Waits for the program's end. If the wait is interrupted, terminates the program first."""
         try:
             while process.poll() is None:
                 self.wait(1)
@@ -127,7 +126,6 @@ class Supervisor:
             process.terminate()
             process.wait()
             raise
-        return process.returncode
 
     def wait(self, seconds: float) -> None:
         """Sleeps up to `seconds`, less if a child ends.
