@@ -20,7 +20,7 @@ class ConnectionAcceptor {
  public:
   struct Limits {
     std::size_t connections;
-    std::size_t connections_per_client;  // Of one address.
+    std::size_t connections_per_client;  // Maximum from one address.
   };
   // Takes over the descriptor of a connection. Called on the acceptor's thread.
   using HandOver = std::function<void(int listener, int connection)>;
@@ -59,7 +59,7 @@ class ConnectionAcceptor {
   boost::asio::io_context loop_{/*concurrency_hint=*/1};
   boost::asio::ip::tcp::acceptor acceptor_{loop_};
   std::vector<Open> open_;
-  Clock::time_point last_check_;  // Of which connections are closed.
+  Clock::time_point last_check_;  // Latest check for closed connections.
   std::thread thread_;
 };
 

@@ -67,7 +67,7 @@ struct Match {
   };
   Kind kind = Kind::kUnknownPath;
   std::size_t route = 0;  // An index, if found.
-  PathIds ids{};          // Of the path's parameters.
+  PathIds ids{};          // The values of the path's parameters.
   std::string allow;      // An Allow header (RFC 9110 section 10.2.1), unless kUnknownPath.
 };
 

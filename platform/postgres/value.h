@@ -17,7 +17,7 @@ using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
 // Converts a C++ type to and from PostgreSQL's binary format. A specialization has
 //
-//   static constexpr unsigned kOid;                        // Of the PostgreSQL type.
+//   static constexpr unsigned kOid;                        // The OID of the type.
 //   static void Encode(const T& value, std::string& out);  // Appends the binary form.
 //   static T Decode(std::string_view bytes);  // Throws std::runtime_error if it is malformed.
 //

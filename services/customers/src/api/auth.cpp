@@ -77,8 +77,8 @@ std::string MakeToken(const App& app, const SignedIn& account,
                                       .session = account.session.value()});
 }
 
-// At most once a minute for each worker. A replica of the previous version that stays connected is
-// an operator's business (docs/operations.md).
+// Logs a warning, at most once a minute in each worker, because an operator must stop the replica
+// of the previous version (docs/operations.md).
 void WarnOfNoSession(App& app) {
   const auto now = std::chrono::steady_clock::now();
   if (now < app.next_session_warning) return;
