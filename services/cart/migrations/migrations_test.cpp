@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "platform/migrations/testing/test_database.h"
@@ -56,7 +57,9 @@ TEST_F(CartMigrationsTest, FirstVersionIsTheReferencesSchema) {
 
 TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
   database_.Load(REFERENCE_DUMP);
-  const auto products = database_.Run("SELECT * FROM products ORDER BY id");
+  const auto* const kProducts =
+      "SELECT id, created, name, description, price FROM products ORDER BY id";
+  const auto products = database_.Run(kProducts);
   const auto items = database_.Run("SELECT * FROM cartitems ORDER BY id");
   const auto carts = database_.Run("SELECT * FROM carts ORDER BY user_id");
   ASSERT_EQ(products.size(), 4U);
@@ -65,7 +68,10 @@ TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
 
   MigrateUp();
   InstallDemo();  // Adds nothing, because these ids have been used.
-  EXPECT_EQ(database_.Run("SELECT * FROM products ORDER BY id"), products);
+  EXPECT_EQ(database_.Run(kProducts), products);
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM products WHERE is_active AND sku IS NULL AND "
+                            "image_url IS NULL AND stock IS NULL"),
+            "4");
   EXPECT_EQ(database_.Run("SELECT * FROM cartitems ORDER BY id"), items);
   EXPECT_EQ(database_.Run("SELECT * FROM carts ORDER BY user_id"), carts);
   EXPECT_EQ(database_.Value("SELECT version_num FROM alembic_version"), "2560f7762880data");
@@ -104,6 +110,28 @@ TEST_F(CartMigrationsTest, IdsContinueBehindRowsThatCameWithTheirs) {
   MigrateUp();
   EXPECT_EQ(NextId("products_id_seq"), "42");
   EXPECT_EQ(NextId("cartitems_id_seq"), "10");
+}
+
+TEST_F(CartMigrationsTest, PricesThatNoShopCanChargeStopItAndAreListed) {
+  database_.Load(REFERENCE_DUMP);
+  database_.Run(
+      "UPDATE products SET price = 'NaN' WHERE id = 1;"
+      "UPDATE products SET price = -0.001 WHERE id = 2;"
+      "UPDATE products SET price = 'Infinity' WHERE id = 4");
+  const auto done = runner_.Up();
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("id 1: NaN\nid 2: -0.001\nid 4: Infinity\n"));
+  EXPECT_EQ(database_.Value("SELECT count(*) FROM information_schema.columns"
+                            " WHERE table_name = 'products' AND column_name = 'sku'"),
+            "0");
+
+  database_.Run("UPDATE products SET price = 0 WHERE id IN (1, 2, 4)");
+  MigrateUp();
+  for (const std::string price : {"'NaN'", "-0.001", "'Infinity'", "'-Infinity'"}) {
+    EXPECT_THROW(database_.Run("UPDATE products SET price = " + price + " WHERE id = 1"),
+                 std::runtime_error)
+        << price;
+  }
 }
 
 TEST_F(CartMigrationsTest, TakenOverDatabaseGoesDownToNothingAndUpAgain) {
