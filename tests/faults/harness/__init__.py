@@ -1,1 +1,2 @@
-"""Support for the tests of faults alone: proxies that misbehave, steady load."""
+"""Support for the tests of faults alone: proxies that misbehave, steady load, and a checker of
+histories."""

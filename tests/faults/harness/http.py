@@ -32,7 +32,8 @@ def request(method: str, path: str, token: str | None = None, body=None,
 async def read_reply(reader: asyncio.StreamReader) -> Reply:
     """Raises IncompleteReadError or OSError if no complete answer arrives."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+    fields = (line.split(": ", 1) for line in head[1:] if line)
+    headers = {name.lower(): value for name, value in fields}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
     return Reply(int(head[0].split()[1]), headers, body)
 
