@@ -9,6 +9,7 @@ import pytest
 
 from microcart import ROOT
 from microcart.testing import tokens
+from microcart.testing.accounts import ACCOUNTS_OF_THE_REFERENCE
 from microcart.testing.client import FORBIDDEN, Client
 from microcart.testing.service import run
 
@@ -51,6 +52,7 @@ def customers_database(cluster, customers_binary):
     done = run(customers_binary, "migrate", "up", environment=cluster.environment(name))
     assert done.returncode == 0, done.stdout + done.stderr
     assert contents(cluster, name, "users", f"{USER_COLUMNS}, password") == before
+    cluster.query(name, ACCOUNTS_OF_THE_REFERENCE)
     yield name
     cluster.drop(name)
 

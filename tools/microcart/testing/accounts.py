@@ -5,10 +5,24 @@ import itertools
 
 from microcart.testing import tokens
 from microcart.testing.client import Client
+from microcart.testing.external import is_external
 
 PASSWORD = "correct horse battery"
 DEMO_PASSWORD = "testPass123"
 DEMO_ADMIN = 1
+
+# Makes every new account one of the reference, whose tokens (`tokens.bearer`) are valid because its
+# token_version is 0. A new account of our own begins at a random version.
+ACCOUNTS_OF_THE_REFERENCE = """
+CREATE FUNCTION make_account_of_the_reference() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.token_version := 0;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER accounts_of_the_reference BEFORE INSERT ON users
+    FOR EACH ROW EXECUTE FUNCTION make_account_of_the_reference();
+"""
+ACCOUNTS_OF_OUR_OWN = "DROP TRIGGER accounts_of_the_reference ON users"
 
 _numbers = itertools.count(1)
 
@@ -19,7 +33,8 @@ def fresh_email(prefix: str = "user") -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """An existing user. `token` is an Authorization header, signed as by the reference."""
+    """An existing user. `token` is an Authorization header, signed as by the reference. In a running
+    deployment, where accounts are our own, it is a login's."""
 
     id: int
     email: str
@@ -38,8 +53,9 @@ class Accounts:
         email = fields.pop("email", None) or fresh_email("admin" if is_admin else "user")
         body = {"email": email, "password": password, "is_admin": is_admin, **fields}
         user = self._customers.post("/api/v1/users/create/", self.demo_admin_token, body).ok(201)
-        return Account(user["id"], email, password,
-                       tokens.bearer(user["id"], email=email, is_admin=is_admin))
+        token = (self.login(email, password) if is_external()
+                 else tokens.bearer(user["id"], email=email, is_admin=is_admin))
+        return Account(user["id"], email, password, token)
 
     def login(self, email: str, password: str = PASSWORD) -> str:
         """Logs in and returns the token."""

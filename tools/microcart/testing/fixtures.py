@@ -11,7 +11,8 @@ pytest.register_assert_rewrite(
 
 from microcart.services import SERVICES, ServiceSpec, build_directory  # noqa: E402
 from microcart.testing import auth_rpc, tokens  # noqa: E402
-from microcart.testing.accounts import Accounts, People  # noqa: E402
+from microcart.testing.accounts import (  # noqa: E402
+    ACCOUNTS_OF_THE_REFERENCE, Accounts, People)
 from microcart.testing.carts import Carts  # noqa: E402
 from microcart.testing.client import Client  # noqa: E402
 from microcart.testing.cluster import Cluster  # noqa: E402
@@ -84,6 +85,8 @@ def _fixtures(spec: ServiceSpec) -> list:
         done = run(request.getfixturevalue(f"{name}_binary"), "migrate", "up", "--demo",
                    environment=cluster.environment(database))
         assert done.returncode == 0, done.stdout + done.stderr
+        if name == "customers":
+            cluster.query(database, ACCOUNTS_OF_THE_REFERENCE)
         return database
 
     @pytest.fixture(scope="module", name=f"{name}_database")

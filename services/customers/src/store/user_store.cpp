@@ -70,11 +70,15 @@ ORDER BY id
 LIMIT $3 + 1)",
                                                                            Planning::kEachCall};
 
+// The version is random, so that a token of an account that had the same id before a back-up was
+// restored is not valid for this one. It is never 0, the version of tokens without `ver`, and may
+// be incremented a billion times.
 constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
                     bool>
     kCreate{"create_user", Lane::kWrite, R"(
-INSERT INTO users (email, first_name, last_name, password, is_admin)
-VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5)
+INSERT INTO users (email, first_name, last_name, password, is_admin, token_version)
+VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5,
+        1 + floor(random() * 1000000000)::integer)
 ON CONFLICT (lower(email)) DO NOTHING
 RETURNING id, created, email, first_name, last_name, is_admin)"};
 
