@@ -2,12 +2,13 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from threading import Event
 
 import pytest
 
 from microcart.testing.accounts import PASSWORD, fresh_email
 from microcart.testing.client import at_once
-from microcart.waiting import eventually
 
 
 def statuses(answers) -> Counter:
@@ -28,33 +29,6 @@ def test_adding_one_product(cart, carts, cluster, cart_database, attempt):
     for answer in answers:
         if answer.status == 400:
             assert set(answer.fields) == {"product_id"}
-
-
-def test_adding_a_product_that_is_made_at_the_same_time(cart, carts, cluster, cart_database):
-    """The foreign key finds the product, but the statement that began before it does not."""
-    owner = carts.owner()
-    carts.add(owner, 1)
-    with cluster.connect(cart_database) as holder:
-        holder.execute("""
-            CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql
-            AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NEW; END $$;
-            CREATE TRIGGER wait_for_test BEFORE INSERT ON cartitems
-            FOR EACH ROW EXECUTE FUNCTION wait_for_test()""")
-        try:
-            holder.execute("SELECT pg_advisory_lock(77)")
-            with ThreadPoolExecutor(1) as thread:
-                answer = thread.submit(carts.add, owner, 900)
-                eventually(lambda: cluster.query(
-                    cart_database, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' "
-                    "AND objid = 77 AND NOT granted"))
-                holder.execute("INSERT INTO products (id, name, description, price) "
-                               "VALUES (900, 'Just made', '', 10)")
-                holder.execute("SELECT pg_advisory_unlock(77)")
-                added = answer.result()
-        finally:
-            holder.execute("DROP TRIGGER wait_for_test ON cartitems; DROP FUNCTION wait_for_test")
-    assert [item["product_id"] for item in added["cart_items"]] == [1, 900]
-    assert added == cart.get(f"/api/v1/cart/{owner.id}/", owner.token).ok()
 
 
 @pytest.mark.parametrize("attempt", range(3))
@@ -123,16 +97,79 @@ def test_changing_against_deleting_an_item(cart, carts):
 
 
 def test_adding_against_emptying_a_cart(cart, carts):
+    """Every answer is a state that the cart was in: the latest additions, without those before some
+    clearing. No later answer shows one of those again."""
     owner = carts.owner()
     path = f"/api/v1/cart/{owner.id}/"
-    for _ in range(20):
-        answers = at_once(cart.url, [
-            *[("POST", f"/api/v1/cart-item/{owner.id}/create", owner.token,
-               {"product_id": product, "quantity": 1}) for product in (1, 2, 3, 4)],
-            ("DELETE", path, owner.token), ("GET", path, owner.token)])
-        assert {answer.status for answer in answers[:4]} == {201}
-        assert (answers[4].status, answers[5].status) == (204, 200)
-        cart.delete(path, owner.token).ok(204)
+    products = {1: "149.99", 2: "299.99", 3: "99.99", 4: "149.99"}
+    is_over = Event()
+
+    def empty() -> None:
+        while not is_over.is_set():
+            cart.delete(path, owner.token).ok(204)
+
+    def look() -> list[list[tuple]]:
+        seen = []
+        while not is_over.is_set():
+            data = cart.get(path, owner.token).ok()
+            check_total(data)
+            seen.append(lines(data))
+        return seen
+
+    def lines(data) -> list[tuple]:
+        return [(item["id"], item["product_id"]) for item in data["cart_items"]]
+
+    def check_total(data) -> None:
+        total = sum(Decimal(products[product]) for _, product in lines(data))
+        assert Decimal(data["total_price"]) == total, data
+
+    added = []  # The lines of the model, also those that were cleared.
+    first = 0  # The first of them that may still be in the cart.
+    with ThreadPoolExecutor(4) as threads:
+        try:
+            clearers = [threads.submit(empty) for _ in range(2)]
+            reader = threads.submit(look)
+            for number in range(400):
+                product = 1 + number % 4
+                answer = cart.post(f"/api/v1/cart-item/{owner.id}/create", owner.token,
+                                   {"product_id": product, "quantity": 1})
+                if answer.status == 400:
+                    [last] = [line for line in added[-4:] if line[1] == product]
+                    assert last in added[first:]
+                    continue
+                data = answer.ok(201)
+                check_total(data)
+                shown = lines(data)
+                assert shown[-1][1] == product, data
+                added.append(shown[-1])
+                assert shown == added[len(added) - len(shown):], data
+                assert len(added) - len(shown) >= first, data
+                first = len(added) - len(shown)
+        finally:
+            is_over.set()
+    for clearer in clearers:
+        clearer.result()
+    first = last = 0
+    for shown in reader.result():
+        if shown:
+            assert added.index(shown[0]) >= first and added.index(shown[-1]) >= last
+            first, last = added.index(shown[0]), added.index(shown[-1])
+            assert shown == added[first:last + 1]
+
+
+def test_an_addition_without_effect_draws_no_id(cart, carts, cluster, cart_database):
+    def drawn() -> int:
+        [(number,)] = cluster.query(cart_database, "SELECT last_value FROM cartitems_id_seq")
+        return number
+
+    owner = carts.owner()
+    carts.add(owner, 1)
+    before = drawn()
+    answers = at_once(cart.url, [
+        ("POST", f"/api/v1/cart-item/{owner.id}/create", owner.token,
+         {"product_id": 1 + number % 2 * 998, "quantity": 1}) for number in range(16)])
+    assert statuses(answers) == {400: 16}
+    assert drawn() == before
 
 
 def test_password_changes(customers, accounts):

@@ -1,10 +1,11 @@
 #include "services/cart/src/store/cart_store.h"
 
-#include <algorithm>
 #include <boost/describe/class.hpp>
+#include <cstddef>
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,9 @@ using platform::postgres::Statement;
 using platform::postgres::StatementText;
 using platform::postgres::Timestamp;
 
+// The condition with which a function reports that there is no such cart or item.
+constexpr std::string_view kNoDataFound = "P0002";
+
 // One item of a cart, or only the cart if it is empty. Each row carries the cart's total.
 struct CartRow {
   CartId user_id;
@@ -33,73 +37,41 @@ struct CartRow {
 };
 BOOST_DESCRIBE_STRUCT(CartRow, (), (user_id, total_price, id, created, product_id, quantity))
 
-constexpr Statement<CartId, CartId> kFind{"find_cart", Lane::kKeyRead,
-                                          "SELECT user_id FROM carts WHERE user_id = $1"};
+// The functions that write, and the view that they return, are in the migrations. Each function
+// locks the cart first, so its answer is a state that the cart was in.
+constexpr Statement<CartId, CartId> kFind{
+    "find_cart", Lane::kKeyRead, "SELECT user_id FROM carts WHERE user_id = $1 AND NOT erased"};
 
 constexpr Statement<CartRow, CartId> kRead{"read_cart", Lane::kKeyRead, R"(
-SELECT carts.user_id,
-       round(coalesce(sum(item.quantity * product.price) OVER (), 0), 2)::text,
-       item.id, item.created, item.product_id, item.quantity::int
-FROM carts
-LEFT JOIN cartitems AS item ON item.cart_id = carts.user_id
-LEFT JOIN products AS product ON product.id = item.product_id
-WHERE carts.user_id = $1
-ORDER BY item.id)"};
+SELECT user_id, total_price, id, created, product_id, quantity
+FROM cart_lines
+WHERE user_id = $1
+ORDER BY id)"};
 
 constexpr Statement<void, CartId> kCreate{
     "create_cart", Lane::kWrite, "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING"};
 
-constexpr Statement<CartId, CartId> kClear{"clear_cart", Lane::kWrite, R"(
-WITH removed AS (DELETE FROM cartitems WHERE cart_id = $1)
-SELECT user_id FROM carts WHERE user_id = $1)"};
+constexpr Statement<void, CartId> kClear{"clear_cart", Lane::kWrite, "SELECT clear_cart($1, NULL)"};
 
 constexpr Statement<CartId, CartItemId> kFindCartOf{"find_cart_of_item", Lane::kKeyRead,
                                                     "SELECT cart_id FROM cartitems WHERE id = $1"};
 
-// The union is necessary because a statement sees the table as it was before its own write.
 constexpr Statement<CartRow, CartId, ProductId, Quantity> kAddItem{"add_item", Lane::kWrite, R"(
-WITH added AS (
-  INSERT INTO cartitems (cart_id, product_id, quantity)
-  VALUES ($1, $2, $3)
-  RETURNING id, created, cart_id, product_id, quantity
-), item AS (
-  SELECT id, created, cart_id, product_id, quantity FROM cartitems WHERE cart_id = $1
-  UNION ALL
-  SELECT id, created, cart_id, product_id, quantity FROM added
-)
-SELECT item.cart_id,
-       round(sum(item.quantity * product.price) OVER (), 2)::text,
-       item.id, item.created, item.product_id, item.quantity::int
-FROM item
-JOIN products AS product ON product.id = item.product_id
-ORDER BY item.id)"};
+SELECT user_id, total_price, id, created, product_id, quantity
+FROM add_item($1, $2, $3, NULL)
+ORDER BY id)"};
 
 constexpr Statement<CartRow, CartItemId, Quantity> kChangeItem{"change_item", Lane::kWrite, R"(
-WITH changed AS (
-  UPDATE cartitems
-  SET quantity = $2
-  WHERE id = $1
-  RETURNING id, created, cart_id, product_id, quantity
-), item AS (
-  SELECT id, created, cart_id, product_id, quantity
-  FROM cartitems
-  WHERE cart_id = (SELECT cart_id FROM changed) AND id <> $1
-  UNION ALL
-  SELECT id, created, cart_id, product_id, quantity FROM changed
-)
-SELECT item.cart_id,
-       round(sum(item.quantity * product.price) OVER (), 2)::text,
-       item.id, item.created, item.product_id, item.quantity::int
-FROM item
-JOIN products AS product ON product.id = item.product_id
-ORDER BY item.id)"};
+SELECT user_id, total_price, id, created, product_id, quantity
+FROM change_item($1, $2, NULL)
+ORDER BY id)"};
 
 constexpr Statement<void, CartItemId> kRemoveItem{"remove_item", Lane::kWrite,
-                                                  "DELETE FROM cartitems WHERE id = $1"};
+                                                  "SELECT remove_item($1, NULL)"};
 
 // `rows` must not be empty.
-Cart ToCart(std::vector<CartRow> rows) {
-  Cart cart{.user_id = rows.front().user_id, .total_price = std::move(rows.front().total_price)};
+Cart ToCart(const std::vector<CartRow>& rows) {
+  Cart cart{.user_id = rows.front().user_id, .total_price = rows.front().total_price};
   if (!rows.front().id) return cart;
   cart.cart_items.reserve(rows.size());
   for (const CartRow& row : rows) {
@@ -112,7 +84,9 @@ Cart ToCart(std::vector<CartRow> rows) {
   return cart;
 }
 
-Error AddError(const QueryError& error) {
+// Returns why a function refused to write.
+Error Refusal(const QueryError& error) {
+  if (error.sqlstate == kNoDataFound) return Error::NotFound();
   if (error.Violates("uq__cartitems__cart_id_product_id")) {
     return Error::Field(ErrorCode::kInvalidArgument, "product_id",
                         "The product is already in cart. Please change the product or just update "
@@ -122,8 +96,17 @@ Error AddError(const QueryError& error) {
     return Error::Field(ErrorCode::kInvalidArgument, "non_field_errors",
                         "Failed to add this product to cart.");
   }
-  if (error.Violates("fk__cartitems__cart_id__carts")) return Error::NotFound();
   return Logged(error);
+}
+
+Result<Cart> Written(const std::expected<std::vector<CartRow>, QueryError>& rows) {
+  if (!rows) return std::unexpected(Refusal(rows.error()));
+  return ToCart(*rows);
+}
+
+Result<void> Written(const std::expected<std::size_t, QueryError>& done) {
+  if (!done) return std::unexpected(Refusal(done.error()));
+  return {};
 }
 
 }  // namespace
@@ -133,8 +116,8 @@ CartStore::Reply<CartId> CartStore::Find(CartId cart) {
 }
 
 CartStore::Reply<Cart> CartStore::Read(CartId cart) {
-  ASSIGN_OR_CO_RETURN(auto rows, OrNotFound(co_await client_.Query(kRead, cart)));
-  co_return ToCart(std::move(rows));
+  ASSIGN_OR_CO_RETURN(const auto rows, OrNotFound(co_await client_.Query(kRead, cart)));
+  co_return ToCart(rows);
 }
 
 CartStore::Reply<Cart> CartStore::FindOrCreate(CartId cart) {
@@ -145,8 +128,7 @@ CartStore::Reply<Cart> CartStore::FindOrCreate(CartId cart) {
 }
 
 CartStore::Reply<void> CartStore::Clear(CartId cart) {
-  CO_RETURN_IF_ERROR(OrNotFound(co_await client_.QueryOne(kClear, cart)));
-  co_return Result<void>();
+  co_return Written(co_await client_.Execute(kClear, cart));
 }
 
 CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item) {
@@ -154,24 +136,15 @@ CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item) {
 }
 
 CartStore::Reply<Cart> CartStore::AddItem(CartId cart, NewItem item) {
-  auto rows = co_await client_.Query(kAddItem, cart, item.product_id, item.quantity);
-  if (!rows) co_return std::unexpected(AddError(rows.error()));
-  // The foreign key accepts a product that was created while the statement ran, but the statement
-  // itself does not see that product.
-  if (std::ranges::find(*rows, item.product_id, &CartRow::product_id) == rows->end()) {
-    co_return co_await Read(cart);
-  }
-  co_return ToCart(*std::move(rows));
+  co_return Written(co_await client_.Query(kAddItem, cart, item.product_id, item.quantity));
 }
 
 CartStore::Reply<Cart> CartStore::ChangeItem(CartItemId item, ItemChange change) {
-  ASSIGN_OR_CO_RETURN(auto rows,
-                      OrNotFound(co_await client_.Query(kChangeItem, item, change.quantity)));
-  co_return ToCart(std::move(rows));
+  co_return Written(co_await client_.Query(kChangeItem, item, change.quantity));
 }
 
 CartStore::Reply<void> CartStore::RemoveItem(CartItemId item) {
-  co_return OrNotFound(co_await client_.Execute(kRemoveItem, item));
+  co_return Written(co_await client_.Execute(kRemoveItem, item));
 }
 
 std::vector<StatementText> CartStore::Statements() {

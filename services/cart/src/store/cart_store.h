@@ -9,8 +9,8 @@
 
 namespace cart {
 
-// The carts in PostgreSQL. Each call is one statement unless its comment says otherwise. It belongs
-// to the event loop of its client.
+// The carts in PostgreSQL. Each call is one statement unless its comment says otherwise. Every cart
+// that is returned is a state that it was in. Belongs to the event loop of its client.
 class CartStore {
  public:
   template <class T>
@@ -28,8 +28,7 @@ class CartStore {
   // Returns the cart of an item, or kNotFound if the item does not exist.
   Reply<CartId> FindCartOf(CartItemId item);
   // Returns the cart with the new item. Returns kInvalidArgument if the product is in the cart
-  // already or does not exist, and kNotFound if the cart does not exist. If the product was created
-  // at the same time, it reads the cart with one more statement.
+  // already or does not exist, and kNotFound if the cart does not exist.
   Reply<Cart> AddItem(CartId cart, NewItem item);
   // Returns the item's cart, or kNotFound if the item does not exist.
   Reply<Cart> ChangeItem(CartItemId item, ItemChange change);
