@@ -73,6 +73,15 @@ class Cluster:
                    lambda: f"PostgreSQL did not answer within {START_SECONDS} s; see {child.log}",
                    supervisor.wait, 0.05)
 
+    def attach(self) -> None:
+        """Finds the server that another process supervises. Raises Failure if there is none."""
+        try:
+            self.port = int(self._port_file.read_text())
+        except OSError:
+            pass
+        if not self.port or not self._is_ready():
+            raise Failure(f"no PostgreSQL runs in {self.data}: start `make run` first")
+
     def await_end(self) -> None:
         """Waits for a server whose supervisor was killed; removes the pid file of one that has ended."""
         pid_file = self.data / "postmaster.pid"
