@@ -30,6 +30,73 @@ constexpr int ParseVersion(std::string_view name) {
   return version;
 }
 
+// What the lines that begin with `-- migrate: ` say about a file.
+struct Directives {
+  bool in_transaction = true;
+  // Set if the file replaces one that made the same schema: the replaced file's checksum, which
+  // databases have recorded.
+  std::string_view replaced_checksum;
+};
+
+constexpr Directives ParseDirectives(std::string_view content) {
+  constexpr std::string_view kStart = "\n-- migrate: ";
+  constexpr std::string_view kOutside = "outside a transaction";
+  constexpr std::string_view kReplaces = "replaces ";
+  Directives directives;
+  for (auto at = content.find(kStart); at != std::string_view::npos;
+       at = content.find(kStart, at + 1)) {
+    const auto rest = content.substr(at + kStart.size());
+    const auto directive = rest.substr(0, rest.find('\n'));
+    if (directive == kOutside) {
+      directives.in_transaction = false;
+    } else if (directive.starts_with(kReplaces)) {
+      directives.replaced_checksum = directive.substr(kReplaces.size());
+    } else {
+      throw std::invalid_argument(
+          "a migration says `outside a transaction` or `replaces <SHA-256>`");
+    }
+  }
+  return directives;
+}
+
+constexpr bool Creates(std::string_view content, std::string_view table) {
+  constexpr std::string_view kCreate = "CREATE TABLE ";
+  for (auto at = content.find(kCreate); at != std::string_view::npos;
+       at = content.find(kCreate, at + 1)) {
+    const auto created = content.substr(at + kCreate.size());
+    if (created.substr(0, created.find_first_of(" (\n")) == table) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A plain CREATE INDEX locks out writes until it is done, so it is for tables of the same file.
+constexpr void CheckIndexes(std::string_view content) {
+  constexpr std::string_view kIndex = " INDEX ";
+  constexpr std::string_view kOn = "ON ";
+  for (auto at = content.find(kIndex); at != std::string_view::npos;
+       at = content.find(kIndex, at + 1)) {
+    const auto before = content.substr(0, at);
+    const bool creates = before.ends_with("CREATE") || before.ends_with("CREATE UNIQUE");
+    const auto rest = content.substr(at + kIndex.size());
+    if (rest.starts_with("CONCURRENTLY ")) {
+      if (!rest.starts_with("CONCURRENTLY IF ")) {
+        throw std::invalid_argument(
+            "an index is built or dropped CONCURRENTLY with IF NOT EXISTS or IF EXISTS, because "
+            "the statement may run again");
+      }
+    } else if (creates) {
+      const auto table = rest.substr(rest.find(kOn) + kOn.size());
+      if (!Creates(content, table.substr(0, table.find_first_of(" (\n")))) {
+        throw std::invalid_argument(
+            "an index of a table in use is built with CREATE INDEX CONCURRENTLY IF NOT EXISTS, "
+            "outside a transaction");
+      }
+    }
+  }
+}
+
 constexpr void CheckContent(std::string_view content) {
   if (!content.starts_with("-- ")) {
     throw std::invalid_argument("a migration's first line is a comment with its reason");
@@ -37,6 +104,7 @@ constexpr void CheckContent(std::string_view content) {
   if (content.contains('\0')) {
     throw std::invalid_argument("a migration is text");
   }
+  CheckIndexes(content);
 }
 
 }  // namespace internal
@@ -63,11 +131,15 @@ consteval std::array<Migration, N / 2> FromFiles(const std::array<EmbeddedFile, 
     }
     internal::CheckContent(up.content);
     internal::CheckContent(down.content);
-    migrations[i] = {.version = version,
-                     .name = name,
-                     .up = up.content,
-                     .down = down.content,
-                     .checksum = up.sha256};
+    const auto directives = internal::ParseDirectives(up.content);
+    migrations[i] = {
+        .version = version,
+        .name = name,
+        .up = up.content,
+        .down = down.content,
+        .checksum = directives.replaced_checksum.empty() ? up.sha256 : directives.replaced_checksum,
+        .up_in_transaction = directives.in_transaction,
+        .down_in_transaction = internal::ParseDirectives(down.content).in_transaction};
   }
   return migrations;
 }

@@ -37,5 +37,35 @@ TEST(FromFilesTest, RefusesBadNamesAndContents) {
   EXPECT_THROW(internal::CheckContent({"-- Why.\0", 8}), std::invalid_argument);
 }
 
+TEST(FromFilesTest, DirectivesSayHowAFileRuns) {
+  constexpr std::array<EmbeddedFile, 2> kDirected{{
+      {.name = "V001__a.up.sql",
+       .content = "-- Why.\n-- migrate: outside a transaction\n-- migrate: replaces old\nSELECT 1;",
+       .sha256 = "new"},
+      {.name = "V001__a.down.sql", .content = "-- Back.\nSELECT 2;", .sha256 = "bb"},
+  }};
+  constexpr auto kMigrations = FromFiles(kDirected);
+  EXPECT_FALSE(kMigrations[0].up_in_transaction);
+  EXPECT_TRUE(kMigrations[0].down_in_transaction);
+  EXPECT_EQ(kMigrations[0].checksum, "old");
+  EXPECT_THROW(internal::ParseDirectives("-- Why.\n-- migrate: quickly\n"), std::invalid_argument);
+}
+
+TEST(FromFilesTest, AnIndexOfATableInUseIsBuiltConcurrently) {
+  for (const char* allowed : {"CREATE TABLE a (b int);\nCREATE INDEX c ON a (b);",
+                              "CREATE TABLE a(b int);\nCREATE UNIQUE INDEX c\n    ON a (b);",
+                              "CREATE INDEX CONCURRENTLY IF NOT EXISTS c ON a (b);",
+                              "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS c ON a (b);",
+                              "DROP INDEX c;", "DROP INDEX CONCURRENTLY IF EXISTS c;"}) {
+    EXPECT_NO_THROW(internal::CheckIndexes(allowed)) << allowed;
+  }
+  for (const char* refused :
+       {"CREATE INDEX c ON a (b);", "CREATE UNIQUE INDEX c\n    ON a (b);",
+        "CREATE TABLE aa (b int);\nCREATE INDEX c ON a (b);",
+        "CREATE INDEX CONCURRENTLY c ON a (b);", "DROP INDEX CONCURRENTLY c;"}) {
+    EXPECT_THROW(internal::CheckIndexes(refused), std::invalid_argument) << refused;
+  }
+}
+
 }  // namespace
 }  // namespace platform::migrations

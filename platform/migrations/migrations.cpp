@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -22,6 +23,7 @@ using Done = std::expected<void, MigrationError>;
 
 constexpr seconds kConnectTimeout{5};
 constexpr milliseconds kConnectPause{250};
+constexpr milliseconds kLockPause{100};
 // "mcmigrat" as a number. Any constant would do, because advisory locks belong to one database.
 constexpr const char* kLockKey = "7882264072303042932";
 constexpr std::string_view kLockNotAvailable = "55P03";
@@ -37,6 +39,20 @@ constexpr const char* kMissingRightsSql = R"(
   WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = name)
     AND NOT (has_database_privilege(current_database(), 'CREATE')
              AND EXISTS (SELECT FROM pg_available_extensions AS a WHERE a.name = name)))";
+
+// The statements that drop the invalid indexes that a script ($1) names. CREATE INDEX CONCURRENTLY
+// leaves an invalid index behind if it fails.
+constexpr const char* kInvalidIndexesSql = R"(
+  SELECT format('DROP INDEX CONCURRENTLY IF EXISTS %I', relname)
+  FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
+  WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace
+    AND relname = ANY (regexp_split_to_array($1, '\W+')))";
+
+// Makes the server end a statement within a second when its runner has been killed, where it can
+// (PostgreSQL 14). Otherwise a statement continues to its end and holds the lock until then.
+constexpr const char* kNoticeLostRunnerSql = R"(
+  SELECT set_config(name, '1s', false) FROM pg_settings
+  WHERE name = 'client_connection_check_interval')";
 
 std::unexpected<MigrationError> Failure(std::string message) {
   return std::unexpected(MigrationError{std::move(message)});
@@ -74,6 +90,28 @@ std::expected<Connection, MigrationError> Connect(const postgres::Settings& sett
   }
 }
 
+// Splits a script. A statement ends with a line that ends with a semicolon outside $$…$$. Each has
+// as many line breaks in front as the script has before it, so that errors name the script's lines.
+std::vector<std::string> SplitStatements(std::string_view script) {
+  std::vector<std::string> statements;
+  std::string statement;
+  bool quoted = false;
+  std::size_t lines = 0;
+  for (const auto part : std::views::split(script, '\n')) {
+    const std::string_view line{part};
+    ++lines;
+    statement.append(line).append("\n");
+    for (auto at = line.find("$$"); at != std::string_view::npos; at = line.find("$$", at + 2)) {
+      quoted = !quoted;
+    }
+    if (!quoted && line.ends_with(';')) {
+      statements.push_back(std::exchange(statement, std::string(lines, '\n')));
+    }
+  }
+  statements.push_back(std::move(statement));
+  return statements;
+}
+
 // A connection that holds the database's advisory lock and may therefore change its schema.
 class Session {
  public:
@@ -101,7 +139,7 @@ class Session {
 
   int version() const { return history_.version(); }
 
-  // Steps up or down, one transaction each, until the database is at `target`.
+  // Steps up or down until the database is at `target`.
   Done WalkTo(int target) {
     if (target < 0 || target > set_.LatestVersion()) {
       return Failure(
@@ -148,30 +186,42 @@ class Session {
           const RunnerOptions& options)
       : connection_(std::move(connection)), settings_(settings), set_(set), options_(options) {}
 
-  // Takes the advisory lock, which ends with the connection.
+  // Takes the advisory lock, which ends with the connection. A statement that waited for the lock
+  // would hold a snapshot, for which CREATE INDEX CONCURRENTLY of the other runner waits in turn.
+  // So this tries again and again.
   Done Lock() {
-    const std::string key{kLockKey};
-    auto tried = connection_.Run("SELECT pg_try_advisory_lock(" + key + ")");
+    const auto deadline = Clock::now() + options_.runner_wait;
+    const std::string sql = fmt::format("SELECT pg_try_advisory_lock({})", kLockKey);
+    auto tried = connection_.Run(sql);
     if (tried && tried->rows.front().front() != "t") {
       options_.progress(
           fmt::format("another runner is at work on this database; waiting up to {} s",
                       options_.runner_wait.count()));
-      tried = connection_.Run(fmt::format("SET lock_timeout = '{}s'; SELECT pg_advisory_lock({})",
-                                          std::max<seconds::rep>(options_.runner_wait.count(), 1),
-                                          key));
-      if (!tried && tried.error().sqlstate == kLockNotAvailable) {
+    }
+    while (tried && tried->rows.front().front() != "t") {
+      if (Clock::now() >= deadline) {
         return Failure(fmt::format(
             "another runner still works on this database after {} s. Try again when it is done.",
             options_.runner_wait.count()));
       }
+      std::this_thread::sleep_for(kLockPause);
+      tried = connection_.Run(sql);
     }
     if (tried) {
-      tried = connection_.Run(fmt::format("SET lock_timeout = '{}s'", options_.table_wait.count()));
+      tried = LimitTableWait(options_.table_wait);
+    }
+    if (tried) {
+      tried = connection_.Run(kNoticeLostRunnerSql);
     }
     if (!tried) {
       return std::unexpected(Describe("cannot lock the database", tried.error()));
     }
     return {};
+  }
+
+  // Limits how long a statement may wait for a table; 0 is no limit.
+  std::expected<SqlResult, SqlError> LimitTableWait(seconds limit) {
+    return connection_.Run(fmt::format("SET lock_timeout = '{}s'", limit.count()));
   }
 
   // Fails before anything is changed if the role may not create what the steps to `target` need.
@@ -198,11 +248,11 @@ class Session {
   Done StepUp() {
     const auto start = Clock::now();
     const Migration& migration = set_.migrations[static_cast<std::size_t>(version())];
-    auto done = InTransaction(
-        fmt::format("{}.up.sql", migration.name), std::string(migration.up),
-        "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1::integer, $2, $3)",
-        {std::to_string(migration.version), std::string(migration.name),
-         std::string(migration.checksum)});
+    auto done =
+        Step(fmt::format("{}.up.sql", migration.name), migration.up, migration.up_in_transaction,
+             "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1::integer, $2, $3)",
+             {std::to_string(migration.version), std::string(migration.name),
+              std::string(migration.checksum)});
     if (done) {
       history_.applied.push_back({.version = migration.version,
                                   .name = std::string(migration.name),
@@ -216,10 +266,10 @@ class Session {
   Done StepDown() {
     const auto start = Clock::now();
     const Migration& migration = set_.migrations[static_cast<std::size_t>(version()) - 1];
-    auto done =
-        InTransaction(fmt::format("{}.down.sql", migration.name), std::string(migration.down),
-                      "DELETE FROM schema_migrations WHERE version = $1::integer",
-                      {std::to_string(migration.version)});
+    auto done = Step(fmt::format("{}.down.sql", migration.name), migration.down,
+                     migration.down_in_transaction,
+                     "DELETE FROM schema_migrations WHERE version = $1::integer",
+                     {std::to_string(migration.version)});
     if (done) {
       history_.applied.pop_back();
       Report(migration, "taken back", start);
@@ -227,35 +277,96 @@ class Session {
     return done;
   }
 
+  Done Step(std::string_view what, std::string_view script, bool in_transaction,
+            const std::string& record, std::initializer_list<std::string> parameters) {
+    if (in_transaction) {
+      return InTransaction(what, std::string(script), record, parameters);
+    }
+    if (auto ran = OutsideTransaction(what, script); !ran) {
+      return ran;
+    }
+    return InTransaction(what, "", record, parameters);
+  }
+
+  Done OutsideTransaction(std::string_view what, std::string_view script) {
+    auto ran = DropInvalidIndexes(script);
+    for (const std::string& statement : SplitStatements(script)) {
+      // CREATE INDEX CONCURRENTLY waits for every transaction that uses the table, without holding
+      // up any other.
+      const bool concurrent = statement.contains("CONCURRENTLY");
+      ran = ran ? LimitTableWait(concurrent ? seconds{0} : options_.table_wait) : ran;
+      ran = ran ? connection_.Run(statement) : ran;
+    }
+    if (ran) {
+      ran = LimitTableWait(options_.table_wait);
+    }
+    if (ran) {
+      return {};
+    }
+    MigrationError error = Describe(what, ran.error());
+    error.message += fmt::format(
+        "\nIt runs outside a transaction, so a part of it may be done. The schema is at version "
+        "{}; "
+        "migrate again to repeat it.",
+        version());
+    if (const auto dropped = DropInvalidIndexes(script); !dropped) {
+      error.message +=
+          "\nAn invalid index may be left, which slows down writes until the repetition drops it.";
+    }
+    return std::unexpected(std::move(error));
+  }
+
+  std::expected<SqlResult, SqlError> DropInvalidIndexes(std::string_view script) {
+    auto ran = LimitTableWait(seconds{0});
+    const auto invalid =
+        ran ? connection_.Run(kInvalidIndexesSql, {std::string(script)}) : std::move(ran);
+    ran = invalid;
+    for (std::size_t i = 0; ran && i < invalid->rows.size(); ++i) {
+      ran = connection_.Run(invalid->rows[i].front());
+    }
+    return ran;
+  }
+
   // Runs `script` and then `record`, both or neither. In a database that has no records yet, it
-  // creates the table for them first.
+  // creates the table for them first. Tries again if another session uses a table for too long.
   Done InTransaction(std::string_view what, const std::string& script, const std::string& record,
                      std::initializer_list<std::string> parameters,
                      std::size_t* inserted = nullptr) {
-    auto ran = connection_.Run("BEGIN");
-    if (ran) {
-      ran = connection_.Run(RecordingSql(history_));
-    }
-    if (ran) {
-      ran = connection_.Run(script);
-      if (ran && inserted != nullptr) {
-        *inserted = ran->inserted;
+    for (int attempt = 1;; ++attempt) {
+      auto ran = connection_.Run("BEGIN");
+      if (ran) {
+        ran = connection_.Run(RecordingSql(history_));
       }
-      if (ran && !connection_.in_transaction()) {
-        return Failure(
-            fmt::format("{} ends the transaction that it runs in, and may be half done. "
-                        "It must not COMMIT or ROLLBACK.",
-                        what));
+      if (ran) {
+        ran = connection_.Run(script);
+        if (ran && inserted != nullptr) {
+          *inserted = ran->inserted;
+        }
+        if (ran && !connection_.in_transaction()) {
+          return Failure(
+              fmt::format("{} ends the transaction that it runs in, and may be half done. "
+                          "It must not COMMIT or ROLLBACK.",
+                          what));
+        }
       }
-    }
-    if (ran && !record.empty()) {
-      ran = connection_.Run(record, parameters);
-    }
-    if (ran) {
-      ran = connection_.Run("COMMIT");
-    }
-    if (!ran) {
-      return std::unexpected(RollBack(what, ran.error()));
+      if (ran && !record.empty()) {
+        ran = connection_.Run(record, parameters);
+      }
+      if (ran) {
+        ran = connection_.Run("COMMIT");
+      }
+      if (ran) {
+        break;
+      }
+      if (ran.error().sqlstate != kLockNotAvailable || attempt >= options_.table_attempts) {
+        return std::unexpected(RollBack(what, ran.error()));
+      }
+      if (const auto undone = connection_.Run("ROLLBACK"); !undone) {
+        return std::unexpected(Describe(what, undone.error()));
+      }
+      options_.progress(fmt::format("{}: other sessions use a table; trying again in {} s", what,
+                                    options_.table_wait.count()));
+      std::this_thread::sleep_for(options_.table_wait);
     }
     if (const Adoption* adoption = std::exchange(history_.adoption, nullptr)) {
       options_.progress(

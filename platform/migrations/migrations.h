@@ -16,9 +16,14 @@ namespace platform::migrations {
 struct Migration {
   int version = 0;
   std::string_view name;      // As its files are named: V001__create_users
-  std::string_view up;        // SQL that runs inside a transaction, which it must not end.
-  std::string_view down;      // SQL that reverses it, under the same rule.
+  std::string_view up;        // SQL
+  std::string_view down;      // SQL that reverses it.
   std::string_view checksum;  // Checksum of `up`: an applied migration must never change.
+  // Whether the SQL runs in one transaction, which it must not end. SQL that runs outside a
+  // transaction is run again from its beginning after a failure or a crash, so each of its
+  // statements must be repeatable.
+  bool up_in_transaction = true;
+  bool down_in_transaction = true;
 };
 
 // States that a database which another tool (Alembic) brought to `alembic_revision` has the schema
@@ -81,16 +86,21 @@ struct RunnerOptions {
   std::chrono::seconds connect_wait{0};
   // How long to wait for another runner to finish.
   std::chrono::seconds runner_wait{60};
-  // How long a migration may wait for a table that other sessions use. Their later statements queue
-  // behind it meanwhile.
-  std::chrono::seconds table_wait{10};
+  // How long a migration in a transaction may wait for a table that other sessions use. Their later
+  // statements queue behind it meanwhile, so this is less than the deadline of the services'
+  // statements.
+  std::chrono::seconds table_wait{2};
+  // How often such a migration is tried before it fails, with a pause as long as `table_wait`.
+  int table_attempts = 15;
 };
 
 // Brings a database to a version of its schema.
 //
 // Each migration is a transaction of its own and is recorded in the table schema_migrations. A
-// migration that fails leaves nothing behind, and the ones before it stay. A runner holds an
-// advisory lock of the database, so two runners never work at once.
+// migration that fails leaves nothing behind, and the ones before it stay. A migration outside a
+// transaction is recorded when all of its statements have succeeded; before it runs, and after it
+// has failed, invalid indexes that it names are dropped. A runner holds an advisory lock of the
+// database, so two runners never work at once.
 //
 // A database is rejected, unchanged, if its history does not match the set: an applied migration
 // has changed, its version is newer than the set, it has tables but no history, or its alembic

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <expected>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +21,7 @@ using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 constexpr Migration kShelves{
@@ -65,7 +67,8 @@ class MigrationsTest : public testing::Test {
                   set,
                   {.progress = [this](std::string_view line) { progress_.emplace_back(line); },
                    .runner_wait = std::chrono::seconds{1},
-                   .table_wait = std::chrono::seconds{1}}};
+                   .table_wait = std::chrono::seconds{1},
+                   .table_attempts = 2}};
   }
 
   Connection Connect() {
@@ -400,8 +403,150 @@ TEST_F(MigrationsTest, WaitsForATableInUseOnlySoLong) {
   ASSERT_TRUE(reader.Run("BEGIN; SELECT FROM shelves"));
   const auto set = WithSecond("ALTER TABLE shelves ADD COLUMN width integer");
   EXPECT_THAT(MakeRunner(set).Up().error().message, HasSubstr("SQLSTATE 55P03"));
+  EXPECT_THAT(progress_, Contains(HasSubstr("trying again in 1 s")));
   ASSERT_TRUE(reader.Run("COMMIT"));
   EXPECT_TRUE(Succeeds(MakeRunner(set).Up()));
+}
+
+class OutsideTransactionTest : public MigrationsTest {
+ protected:
+  OutsideTransactionTest() { EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).To(1))); }
+
+  MigrationSet WithIndexes(std::string_view up) {
+    MigrationSet set = WithSecond(up);
+    migrations_[1].up_in_transaction = false;
+    migrations_[1].down = "DROP INDEX a";
+    return set;
+  }
+
+  // Returns the indexes of shelves, and whether each is valid.
+  std::vector<std::vector<std::string>> Indexes() {
+    return database_.Run(
+        "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid"
+        " WHERE indrelid = 'shelves'::regclass AND NOT indisprimary ORDER BY 1");
+  }
+
+  void AwaitIndexInProgress() {
+    while (Indexes().empty()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+  }
+
+  static constexpr std::string_view kIndexA =
+      "-- Why.\nCREATE INDEX CONCURRENTLY IF NOT EXISTS a ON shelves (id);\n";
+  static constexpr std::string_view kUniqueA =
+      "-- Why.\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a ON shelves ((id / 10));\n";
+};
+
+TEST_F(OutsideTransactionTest, RunsEachStatementAndRecordsItOnce) {
+  const auto set = WithIndexes(
+      "-- Why.\n"
+      "CREATE OR REPLACE FUNCTION twice(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS "
+      "$$\n"
+      "BEGIN\n"
+      "    RETURN 2 * n;\n"
+      "END\n"
+      "$$;\n"
+      "CREATE INDEX CONCURRENTLY IF NOT EXISTS a\n"
+      "    ON shelves (twice(id));\n"
+      "ANALYZE shelves;\n");
+  ASSERT_TRUE(Succeeds(MakeRunner(set).Up()));
+  EXPECT_THAT(Indexes(), ElementsAre(ElementsAre("a", "t")));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "2");
+  ASSERT_TRUE(Succeeds(MakeRunner(set).Down()));
+  EXPECT_THAT(Indexes(), IsEmpty());
+  ASSERT_TRUE(Succeeds(MakeRunner(set).Up()));
+}
+
+TEST_F(OutsideTransactionTest, ALongBuildHoldsUpNoWrite) {
+  Connection writer = Connect();
+  ASSERT_TRUE(writer.Run("BEGIN; INSERT INTO shelves VALUES (1)"));
+  const auto set = WithIndexes(kIndexA);
+  std::expected<void, MigrationError> done;
+  std::jthread runner{[&] { done = MakeRunner(set).Up(); }};
+  AwaitIndexInProgress();
+  // The build waits for the writer. Other writes do not wait for the build.
+  database_.Run("SET lock_timeout = '1ms'; INSERT INTO shelves VALUES (2)");
+  EXPECT_THAT(Indexes(), ElementsAre(ElementsAre("a", "f")));
+  ASSERT_TRUE(writer.Run("COMMIT"));
+  runner.join();
+  EXPECT_TRUE(Succeeds(done));
+  EXPECT_THAT(Indexes(), ElementsAre(ElementsAre("a", "t")));
+}
+
+TEST_F(OutsideTransactionTest, AFailureLeavesNoInvalidIndex) {
+  database_.Run("INSERT INTO shelves VALUES (11), (12)");
+  const auto set = WithIndexes(kUniqueA);
+  EXPECT_THAT(MakeRunner(set).Up().error().message,
+              AllOf(StartsWith("V002__books.up.sql: could not create unique index \"a\""),
+                    HasSubstr("The schema is at version 1; migrate again to repeat it.")));
+  EXPECT_THAT(Indexes(), IsEmpty());
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+  database_.Run("DELETE FROM shelves WHERE id = 12");
+  EXPECT_TRUE(Succeeds(MakeRunner(set).Up()));
+}
+
+TEST_F(OutsideTransactionTest, AnErrorNamesItsLine) {
+  const auto set = WithIndexes("-- Why.\nSELECT 1;\n\nSELECT 2,\n    nothing;\n");
+  EXPECT_THAT(MakeRunner(set).Up().error().message, StartsWith("V002__books.up.sql, line 5: "));
+}
+
+// What a crash of the server leaves: an index that is not valid, and no record.
+TEST_F(OutsideTransactionTest, AnInvalidIndexOfACrashIsBuiltAgain) {
+  Connection writer = Connect();
+  ASSERT_TRUE(writer.Run("BEGIN; INSERT INTO shelves VALUES (1)"));
+  const auto set = WithIndexes(kIndexA);
+  std::expected<void, MigrationError> done;
+  std::jthread runner{[&] { done = MakeRunner(set).Up(); }};
+  AwaitIndexInProgress();
+  database_.Run(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+      " WHERE application_name = 'microcart-migrate' AND query LIKE '%CREATE INDEX%'"
+      "   AND pid <> pg_backend_pid()");
+  runner.join();
+  EXPECT_FALSE(done);
+  ASSERT_TRUE(writer.Run("COMMIT"));
+  ASSERT_THAT(Indexes(), ElementsAre(ElementsAre("a", "f")));
+  EXPECT_TRUE(Succeeds(MakeRunner(set).Up()));
+  EXPECT_THAT(Indexes(), ElementsAre(ElementsAre("a", "t")));
+}
+
+TEST_F(OutsideTransactionTest, RacingRunnersDoNotWaitForEachOther) {
+  Connection writer = Connect();
+  ASSERT_TRUE(writer.Run("BEGIN; INSERT INTO shelves VALUES (1)"));
+  const auto set = WithIndexes(kIndexA);
+  std::atomic<int> failed = 0;
+  std::atomic<int> waiting = 0;
+  {
+    const auto count = [&waiting](std::string_view line) {
+      waiting += line.contains("another runner") ? 1 : 0;
+    };
+    std::array<std::jthread, 4> runners;
+    for (std::jthread& runner : runners) {
+      runner = std::jthread{
+          [&] { failed += Runner{database_.settings(), set, {.progress = count}}.Up() ? 0 : 1; }};
+    }
+    while (waiting < 3) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    AwaitIndexInProgress();
+    ASSERT_TRUE(writer.Run("COMMIT"));
+  }
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "2");
+}
+
+TEST_F(MigrationsTest, AdoptionIsRecordedWithTheFirstMigrationOutsideATransaction) {
+  database_.Run(kAlembicDatabase);
+  const std::string before = database_.Dump();
+  auto set = WithSecond("SELECT 1 / 0;");
+  migrations_[1].up_in_transaction = false;
+  EXPECT_FALSE(MakeRunner(set).Up());
+  EXPECT_EQ(database_.Dump(), before);
+  set = WithSecond("CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON shelves (id);");
+  migrations_[1].up_in_transaction = false;
+  EXPECT_TRUE(Succeeds(MakeRunner(set).Up()));
+  EXPECT_EQ(database_.Value(kSchemaVersionSql), "2");
 }
 
 TEST_F(MigrationsTest, DemoNeedsTheLatestVersion) {

@@ -1,12 +1,15 @@
-"""`migrate`: the stairway, the demo data, two runners at once."""
+"""`migrate`: the stairway, the demo data, two runners at once, a killed runner."""
 
 import itertools
+import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from microcart.testing.accounts import DEMO_PASSWORD
 from microcart.testing.service import run
+from microcart.waiting import eventually
 
 _numbers = itertools.count(1)
 
@@ -35,8 +38,8 @@ def migrate(cluster, customers_binary, cart_binary, service):
         def schema(self) -> str:
             return cluster.dump(self.database, "--schema-only")
 
-        def query(self, statement: str) -> list[tuple]:
-            return cluster.query(self.database, statement)
+        def query(self, statement: str, *arguments) -> list[tuple]:
+            return cluster.query(self.database, statement, *arguments)
 
     made = Migrate()
     yield made
@@ -133,3 +136,31 @@ def test_an_unreachable_database_is_said(migrate):
     assert done.returncode > 0
     assert (done.stdout + done.stderr).strip()
     assert "marked-password" not in done.stdout + done.stderr
+
+
+# The latest migration before the first that builds an index of the table, and the table.
+BEFORE_AN_INDEX = {"customers": ("3", "users"), "cart": ("2", "products")}
+INVALID_INDEXES = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+RUNNERS = ("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+           " AND application_name = 'microcart-migrate'")
+
+
+def test_a_runner_is_killed_while_it_builds_an_index(migrate, service, cluster):
+    """The build, which waits for a transaction, holds up no other write. A killed runner's build ends
+    and leaves an index that is not valid; the next run builds it again."""
+    version, table = BEFORE_AN_INDEX[service]
+    migrate("to", version)
+    with cluster.connect(migrate.database, autocommit=False) as writer:
+        writer.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        runner = subprocess.Popen(
+            [migrate.binary, "migrate", "up"], stdout=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], **cluster.environment(migrate.database)})
+        (index,), = eventually(lambda: migrate.query(INVALID_INDEXES), 60)
+        migrate.query(f"SET lock_timeout = '1ms'; UPDATE {table} SET id = id")
+        runner.kill()
+        runner.wait()
+        eventually(lambda: not migrate.query(RUNNERS), 60)
+    assert migrate.query(INVALID_INDEXES) == [(index,)]
+    migrate("up")
+    assert migrate.query(INVALID_INDEXES) == []
+    assert migrate.query("SELECT count(*) FROM pg_indexes WHERE indexname = %s", index) == [(1,)]

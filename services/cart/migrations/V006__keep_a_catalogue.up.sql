@@ -29,5 +29,3 @@ ALTER TABLE products
     ADD CONSTRAINT ck__products__image_url
         CHECK (image_url ~* '^https?://' AND octet_length(image_url) <= 2048),
     ADD CONSTRAINT ck__products__stock CHECK (stock >= 0);
-
-CREATE UNIQUE INDEX uq__products__lower_sku ON products (lower(sku)) WHERE sku IS NOT NULL;

@@ -1,4 +1,6 @@
 -- One account per email whatever its case; stops before changing anything where accounts collide.
+-- migrate: outside a transaction
+-- migrate: replaces 5f06ffad17ec676cf12f23c44b63778346662d0311556279f5a13f79ee3bcf31
 DO $$
 DECLARE
     collisions text;
@@ -21,4 +23,4 @@ BEGIN
 END
 $$;
 
-CREATE UNIQUE INDEX uq__users__lower_email ON users (lower(email));
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS uq__users__lower_email ON users (lower(email));
