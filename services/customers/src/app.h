@@ -13,6 +13,7 @@
 #include "services/customers/src/api/guess_metrics.h"
 #include "services/customers/src/auth/authenticator.h"
 #include "services/customers/src/config.h"
+#include "services/customers/src/store/deletion_store.h"
 #include "services/customers/src/store/login_throttle.h"
 #include "services/customers/src/store/recovery_store.h"
 #include "services/customers/src/store/session_store.h"
@@ -46,6 +47,7 @@ struct App {
   platform::postgres::Client database;
   UserStore users{database};
   SessionStore sessions{database};
+  DeletionStore deletions{database};
   RecoveryStore recovery{database};
   LoginThrottle throttle{database, config.throttle};
   Authenticator authenticator{tokens, users};

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "services/customers/src/domain/password.h"
 #include "services/customers/src/rpc/token_validation.h"
 #include "services/customers/src/rpc/user_auth.h"
+#include "services/customers/src/rpc/user_deletions.h"
 #include "services/customers/src/sweep.h"
 
 namespace customers {
@@ -76,9 +78,12 @@ void Serve(const Config& config) {
   const std::vector<ValidationWorker> validation_workers = MakeValidationWorkers(rest);
   const auto user_auth = MakeUserAuthService(validation_workers);
   TokenValidationService token_validation(validation_workers);
+  UserDeletionsService user_deletions(
+      rest.executor(0), [&](std::int64_t after) { return rest.app(0).deletions.ReadAfter(after); });
   platform::grpc::Server rpc_server(
       {.address = config.grpc_address, .port = config.grpc_port, .tls = config.tls});
-  grpc::Service* const services[] = {user_auth.get(), &token_validation.service()};
+  grpc::Service* const services[] = {user_auth.get(), &token_validation.service(),
+                                     &user_deletions.service()};
   const auto grpc_port = rpc_server.Start(services);
   if (!grpc_port) throw std::runtime_error(grpc_port.error());
   platform::service::LogListening("grpc", config.grpc_address, *grpc_port);
@@ -87,6 +92,7 @@ void Serve(const Config& config) {
   rest.Run([&](platform::telemetry::Report& report) { rest.app(0).hashes->ReportTo(report); },
            [&](std::chrono::milliseconds left) {
              token_validation.EndStreams();
+             user_deletions.EndStreams();
              rpc_server.Shutdown(left);
            });
 }

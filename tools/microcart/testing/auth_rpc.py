@@ -1,27 +1,17 @@
 """A client of UserAuth, with messages generated from the project's own proto file."""
 
-import importlib
 import pathlib
-import subprocess
-import sys
 
 import grpc
 
-from microcart import ROOT
+from microcart.testing import protos
 
-_PROTO = ROOT / "proto"
 _METHOD = "/UserAuth/ValidateToken"
 
 
 def generate(directory: pathlib.Path):
     """Compiles auth.proto into `directory` and returns its module."""
-    subprocess.run(["protoc", f"--proto_path={_PROTO}", f"--python_out={directory}", "auth.proto"],
-                   check=True, capture_output=True)
-    sys.path.insert(0, str(directory))
-    try:
-        return importlib.import_module("auth_pb2")
-    finally:
-        sys.path.remove(str(directory))
+    return protos.generate("auth.proto", directory)
 
 
 class UserAuth:
@@ -29,13 +19,7 @@ class UserAuth:
 
     def __init__(self, messages, port: int, ca: pathlib.Path, peer=None):
         self._messages = messages
-        credentials = grpc.ssl_channel_credentials(
-            ca.read_bytes(),
-            peer.key.read_bytes() if peer else None,
-            peer.certificate.read_bytes() if peer else None)
-        self._channel = grpc.secure_channel(
-            f"127.0.0.1:{port}", credentials,
-            options=[("grpc.ssl_target_name_override", "localhost")])
+        self._channel = protos.channel(port, ca, peer)
         self._call = self._channel.unary_unary(
             _METHOD,
             request_serializer=messages.AuthRequest.SerializeToString,

@@ -11,11 +11,11 @@
 #include <exception>
 #include <mutex>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 
 #include "platform/log/log.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
+#include "services/customers/src/rpc/open_streams.h"
 #include "services/customers/src/rpc/verdict_log.h"
 
 namespace customers {
@@ -69,40 +69,7 @@ std::vector<Response> ToResponses(const Request& request, std::vector<Result<Ide
 
 class Stream;
 
-// The open streams of a service.
-class Streams {
- public:
-  explicit Streams(std::size_t limit) : limit_(limit) {}
-
-  // Returns an error if the stream cannot be opened.
-  ::grpc::Status Add(const std::shared_ptr<Stream>& stream) {
-    const std::scoped_lock lock(mutex_);
-    if (is_ending_) return {::grpc::StatusCode::UNAVAILABLE, "Shutting down"};
-    if (streams_.size() >= limit_) {
-      return {::grpc::StatusCode::RESOURCE_EXHAUSTED, "Too many open streams"};
-    }
-    streams_.insert(stream);
-    return ::grpc::Status::OK;
-  }
-
-  void Remove(const std::shared_ptr<Stream>& stream) {
-    const std::scoped_lock lock(mutex_);
-    streams_.erase(stream);
-  }
-
-  // Refuses further streams, and returns the open ones.
-  std::unordered_set<std::shared_ptr<Stream>> End() {
-    const std::scoped_lock lock(mutex_);
-    is_ending_ = true;
-    return streams_;
-  }
-
- private:
-  const std::size_t limit_;
-  std::mutex mutex_;
-  bool is_ending_ = false;
-  std::unordered_set<std::shared_ptr<Stream>> streams_;
-};
+using Streams = OpenStreams<Stream>;
 
 // One stream. gRPC calls its reactions on gRPC's threads; answers come from the worker's thread.
 // gRPC never invokes a reaction from inside StartRead(), StartWrite() or Finish(), so all are

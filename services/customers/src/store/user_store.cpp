@@ -114,6 +114,7 @@ UPDATE users
 SET password = $3
 WHERE id = $1 AND password = $2)"};
 
+// A trigger records the deletion (V011__record_deletions.up.sql).
 constexpr Statement<void, UserId> kDelete{"delete_user", Lane::kWrite, R"(
 WITH administrators AS MATERIALIZED (
     SELECT id
