@@ -20,6 +20,8 @@ enum class ErrorCode {
   kPermissionDenied,  // Known caller, not allowed.
   kNotFound,          // No such object or path.
   kConflict,          // Would violate a rule about several objects in their present state.
+  kPreconditionFailed,    // The object is not in the state that the client named.
+  kPreconditionRequired,  // The client must name the object's state.
   kTooManyRequests,   // Throttled for the time in `retry_after`.
   kUnavailable,       // A dependency is away or too busy; the request may be repeated.
   kInternal,          // A bug. Details are in the log, never on the wire.
@@ -49,7 +51,8 @@ struct Error {
     return {.code = ErrorCode::kUnavailable, .retry_after = retry_after};
   }
   static Error Internal() { return {}; }
-  // One message for one field. `code` is kInvalidArgument (400) or kUnprocessable (422).
+  // One message for one field. `code` is kInvalidArgument (400), kConflict (409) or kUnprocessable
+  // (422).
   static Error Field(ErrorCode code, std::string_view field, std::string_view message) {
     Error error{.code = code};
     error.fields[std::string(field)].emplace_back(message);

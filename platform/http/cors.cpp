@@ -12,8 +12,8 @@ namespace {
 
 // Headers that a page may send and read beyond the ones that the standard always allows.
 constexpr std::string_view kRequestHeaders =
-    "Authorization, Content-Type, X-Request-ID, traceparent";
-constexpr std::string_view kResponseHeaders = "Retry-After, WWW-Authenticate, X-Request-ID";
+    "Authorization, Content-Type, If-Match, If-None-Match, X-Request-ID, traceparent";
+constexpr std::string_view kResponseHeaders = "ETag, Retry-After, WWW-Authenticate, X-Request-ID";
 // Seconds that a browser may cache the answer to a preflight: Chromium's maximum.
 constexpr std::string_view kMaxAge = "7200";
 

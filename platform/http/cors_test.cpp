@@ -25,7 +25,7 @@ Headers Added(std::string_view origins, Method method, std::vector<HeaderField> 
 const auto kVary = Pair("Vary", "Origin");
 const auto kAllowed = Pair("Access-Control-Allow-Origin", kShop);
 const auto kExposed =
-    Pair("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-ID");
+    Pair("Access-Control-Expose-Headers", "ETag, Retry-After, WWW-Authenticate, X-Request-ID");
 
 TEST(CorsPolicy, SaysNothingByDefault) {
   EXPECT_THAT(Added("", Method::kGet, {{"Origin", kShop}}), IsEmpty());
@@ -61,7 +61,8 @@ TEST(CorsPolicy, AnswersPreflights) {
               UnorderedElementsAre(kVary, kAllowed,
                                    Pair("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
                                    Pair("Access-Control-Allow-Headers",
-                                        "Authorization, Content-Type, X-Request-ID, traceparent"),
+                                        "Authorization, Content-Type, If-Match, "
+                                        "If-None-Match, X-Request-ID, traceparent"),
                                    Pair("Access-Control-Max-Age", "7200")));
   EXPECT_THAT(Added("https://other.example", Method::kOptions, preflight, allow),
               UnorderedElementsAre(kVary));

@@ -73,8 +73,12 @@ ErrorStatus StatusOf(ErrorCode code) {
       return ErrorStatus::kNotFound;
     case ErrorCode::kConflict:
       return ErrorStatus::kConflict;
+    case ErrorCode::kPreconditionFailed:
+      return ErrorStatus::kPreconditionFailed;
     case ErrorCode::kUnprocessable:
       return ErrorStatus::kUnprocessableEntity;
+    case ErrorCode::kPreconditionRequired:
+      return ErrorStatus::kPreconditionRequired;
     case ErrorCode::kTooManyRequests:
       return ErrorStatus::kTooManyRequests;
     case ErrorCode::kUnavailable:
@@ -101,12 +105,16 @@ StatusName NameOf(ErrorStatus status) {
       return {"request_timeout", "Request Timeout"};
     case ErrorStatus::kConflict:
       return {"conflict", "Conflict"};
+    case ErrorStatus::kPreconditionFailed:
+      return {"precondition_failed", "Precondition Failed"};
     case ErrorStatus::kPayloadTooLarge:
       return {"request_entity_too_large", "Request Entity Too Large"};
     case ErrorStatus::kExpectationFailed:
       return {"expectation_failed", "Expectation Failed"};
     case ErrorStatus::kUnprocessableEntity:
       return {"unprocessable_entity", "Unprocessable Entity"};
+    case ErrorStatus::kPreconditionRequired:
+      return {"precondition_required", "Precondition Required"};
     case ErrorStatus::kTooManyRequests:
       return {"too_many_requests", "Too Many Requests"};
     case ErrorStatus::kHeaderFieldsTooLarge:

@@ -76,9 +76,11 @@ enum class ErrorStatus : unsigned {
   kMethodNotAllowed = 405,  // The path exists, the method does not.
   kRequestTimeout = 408,    // The client did not send its request in time.
   kConflict = 409,
+  kPreconditionFailed = 412,
   kPayloadTooLarge = 413,    // The body exceeds its limit.
   kExpectationFailed = 417,  // An Expect header that is not 100-continue.
   kUnprocessableEntity = 422,
+  kPreconditionRequired = 428,
   kTooManyRequests = 429,
   kHeaderFieldsTooLarge = 431,  // The request line and headers exceed their limit.
   kInternalServerError = 500,

@@ -20,6 +20,8 @@ namespace json = boost::json;
 // Component names have no spaces (OpenAPI 3.1, section 4.8.7.1).
 constexpr std::string_view kSecurityScheme = "JWT-Authorization";
 constexpr std::string_view kRequestId = "X-Request-ID";
+constexpr std::string_view kETag = "ETag";
+constexpr std::string_view kExampleTag = R"("7-d02b860d4cab7794")";
 
 // In the order in which they are listed.
 using Errors = std::set<ErrorStatus>;
@@ -52,6 +54,20 @@ json::object PathParameter(std::string_view name) {
                                   {"examples", {3}}}}};
 }
 
+// Returns whether a request for the object is answered with 304 if its client has it already.
+bool AnswersIfNoneMatch(const Route& route) {
+  return route.is_tagged && route.method == Method::kGet;
+}
+
+json::object ConditionParameter(std::string_view name, std::string_view description,
+                                bool is_required) {
+  return {{"name", name},
+          {"in", "header"},
+          {"description", description},
+          {"required", is_required},
+          {"schema", json::object{{"type", "string"}, {"examples", {kExampleTag}}}}};
+}
+
 // Describes which token an operation requires. It is optional for an operation that needs no token
 // but can reject one.
 json::array DescribeSecurity(const Route& route) {
@@ -76,6 +92,10 @@ Errors ErrorsOf(const Route& route) {
     errors.insert({ErrorStatus::kBadRequest, ErrorStatus::kUnprocessableEntity});
   }
   if (route.body) errors.insert(ErrorStatus::kPayloadTooLarge);
+  if (route.if_match != Route::Condition::kNone) errors.insert(ErrorStatus::kPreconditionFailed);
+  if (route.if_match == Route::Condition::kRequired) {
+    errors.insert(ErrorStatus::kPreconditionRequired);
+  }
   return errors;
 }
 
@@ -84,11 +104,18 @@ std::string_view ComponentName(ErrorStatus status) { return NameOf(status).code;
 
 json::object DescribeAnswers(const Route& route, const schema::Components& components) {
   json::object headers{{kRequestId, Reference("headers", kRequestId)}};
-  json::object success{{"description", ReasonPhrase(route.success)}, {"headers", headers}};
-  if (route.answer) {
-    success["content"] = JsonContent(*route.answer, MakeExample(*route.answer, components));
+  if (route.is_tagged) headers[kETag] = Reference("headers", kETag);
+  json::object answers;
+  for (const unsigned status : route.successes) {
+    json::object success{{"description", ReasonPhrase(status)}, {"headers", headers}};
+    if (route.answer) {
+      success["content"] = JsonContent(*route.answer, MakeExample(*route.answer, components));
+    }
+    answers[std::to_string(status)] = std::move(success);
   }
-  json::object answers{{std::to_string(route.success), std::move(success)}};
+  if (AnswersIfNoneMatch(route)) {
+    answers["304"] = {{"description", "The client has this state already."}, {"headers", headers}};
+  }
   for (const ErrorStatus status : ErrorsOf(route)) {
     answers[std::to_string(std::to_underlying(status))] =
         Reference("responses", ComponentName(status));
@@ -105,6 +132,15 @@ json::object DescribeOperation(const Route& route, const schema::Components& com
   json::array parameters = route.query_parameters;
   for (const std::string_view name : ParameterNames(route.pattern)) {
     parameters.push_back(PathParameter(name));
+  }
+  if (route.if_match != Route::Condition::kNone) {
+    parameters.push_back(ConditionParameter(
+        "If-Match", "The object is changed only if one of these entity tags is its present one.",
+        route.if_match == Route::Condition::kRequired));
+  }
+  if (AnswersIfNoneMatch(route)) {
+    parameters.push_back(ConditionParameter(
+        "If-None-Match", "The entity tag of the state that the client has.", false));
   }
   if (!parameters.empty()) described["parameters"] = std::move(parameters);
   if (route.body) {
@@ -132,10 +168,14 @@ std::string_view Explain(ErrorStatus status) {
       return "The path does not have the request's method; `Allow` names the methods that it has.";
     case ErrorStatus::kConflict:
       return "The request would violate a rule in the present state.";
+    case ErrorStatus::kPreconditionFailed:
+      return "The object is in another state than `If-Match` names; nothing was changed.";
     case ErrorStatus::kPayloadTooLarge:
       return "The body is too large.";
     case ErrorStatus::kUnprocessableEntity:
       return "Fields of the request are invalid; `fields` names all of them.";
+    case ErrorStatus::kPreconditionRequired:
+      return "`If-Match` is missing.";
     case ErrorStatus::kTooManyRequests:
       return "Too many attempts; wait for the time in `Retry-After`.";
     case ErrorStatus::kHeaderFieldsTooLarge:
@@ -150,7 +190,8 @@ std::string_view Explain(ErrorStatus status) {
 }
 
 bool HasFields(ErrorStatus status) {
-  return status == ErrorStatus::kBadRequest || status == ErrorStatus::kUnprocessableEntity;
+  return status == ErrorStatus::kBadRequest || status == ErrorStatus::kConflict ||
+         status == ErrorStatus::kUnprocessableEntity;
 }
 
 // Returns the schema of the API's error object.
@@ -231,6 +272,9 @@ json::object DescribeHeader(std::string_view name) {
                   {{"type", "integer"}, {"minimum", 1}}, 1);
   }
   if (name == "Allow") return Header("The methods that the path has.", text, "GET, HEAD, OPTIONS");
+  if (name == kETag) {
+    return Header("The entity tag of the object's state.", text, json::string(kExampleTag));
+  }
   return Header("The authentication scheme.", text, "Bearer");
 }
 
@@ -239,6 +283,7 @@ json::object DescribeComponents(const RouteTable& table) {
   json::object headers{{kRequestId, DescribeHeader(kRequestId)}};
   for (const Route& route : table.routes()) {
     if (!route.is_documented) continue;
+    if (route.is_tagged) headers[kETag] = DescribeHeader(kETag);
     for (const ErrorStatus status : ErrorsOf(route)) {
       responses[ComponentName(status)] = DescribeError(status);
       for (const std::string_view name : HeadersOf(status)) headers[name] = DescribeHeader(name);

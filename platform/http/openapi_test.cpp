@@ -45,6 +45,10 @@ struct CookOnly {
 
 Task<Result<Page<Pot>>> ListPots(ListQuery) { co_return Page<Pot>(); }
 Task<Result<Created<Pot>>> MakePot(Pot pot) { co_return Created<Pot>{std::move(pot)}; }
+Task<Result<Tagged<Pot>>> ShowPot(AfterId) { co_return Tagged<Pot>(); }
+Task<Result<CreatedOrFound<Pot>>> SellPot(AfterId, RequiredIfMatch) {
+  co_return CreatedOrFound<Pot>();
+}
 Task<Result<void>> BreakPot(AfterId) { co_return Result<void>(); }
 
 json::object Document() {
@@ -56,6 +60,8 @@ json::object Document() {
             .summary = "Make a pot",
             .errors = {ErrorCode::kUnauthenticated, ErrorCode::kTooManyRequests}});
   pots.Add(Method::kDelete, "/{old_pot_id}/", CookOnly(), BreakPot, {.id = "breakPot"});
+  pots.Add(Method::kGet, "/{pot_id}/", Anyone(), ShowPot, {.id = "showPot"});
+  pots.Add(Method::kPost, "/{pot_id}/", CookOnly(), SellPot, {.id = "sellPot"});
   routes.AddRaw(Method::kGet, "/hidden",
                 [](Kitchen&, const Request&) -> Task<Response> { co_return Response(); });
   return json::parse(MakeOpenApi(routes.table(), {.title = "Kitchen", .description = "Of pots."}))
@@ -82,7 +88,7 @@ TEST(OpenApi, DescribesTheApiAsAWhole) {
   EXPECT_EQ(At("/info/title"), R"("Kitchen")");
   EXPECT_EQ(At("/servers"), R"([{"url":"/"}])");
   EXPECT_EQ(At("/tags"), R"([{"name":"pots","description":"Round"}])");
-  EXPECT_THAT(Keys("/paths"), ElementsAre("/pots/", "/pots/{old_pot_id}/"));
+  EXPECT_THAT(Keys("/paths"), ElementsAre("/pots/", "/pots/{old_pot_id}/", "/pots/{pot_id}/"));
   EXPECT_THAT(Keys("/paths/~1pots~1"), ElementsAre("get", "post"));
 }
 
@@ -115,6 +121,23 @@ TEST(OpenApi, ListsTheErrorsThatCanHappen) {
               ElementsAre("201", "400", "401", "405", "413", "422", "429", "431", "500", "503"));
   EXPECT_THAT(Keys("/paths/~1pots~1{old_pot_id}~1/delete/responses"),
               ElementsAre("204", "401", "404", "405", "431", "500", "503"));
+}
+
+TEST(OpenApi, DescribesConditions) {
+  const std::string get = "/paths/~1pots~1{pot_id}~1/get";
+  const std::string post = "/paths/~1pots~1{pot_id}~1/post";
+  EXPECT_EQ(At(get + "/parameters/1/name"), R"("If-None-Match")");
+  EXPECT_EQ(At(get + "/parameters/1/required"), "false");
+  EXPECT_EQ(At(post + "/parameters/1/name"), R"("If-Match")");
+  EXPECT_EQ(At(post + "/parameters/1/required"), "true");
+  EXPECT_THAT(Keys(get + "/responses"),
+              ElementsAre("200", "304", "404", "405", "431", "500", "503"));
+  EXPECT_THAT(Keys(post + "/responses"),
+              ElementsAre("200", "201", "401", "404", "405", "412", "428", "431", "500", "503"));
+  EXPECT_THAT(Keys(get + "/responses/304/headers"), ElementsAre("ETag", "X-Request-ID"));
+  EXPECT_EQ(At(get + "/responses/304/content"), "");
+  EXPECT_THAT(Keys(get + "/responses/200/headers"), ElementsAre("ETag", "X-Request-ID"));
+  EXPECT_THAT(Keys(post + "/responses/201/headers"), ElementsAre("X-Request-ID"));
 }
 
 TEST(OpenApi, DescribesEachErrorOnce) {

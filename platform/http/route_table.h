@@ -46,7 +46,11 @@ struct Route {
   AccessDescription access;
   std::optional<boost::json::object> body;  // Schema of the request's body.
   boost::json::array query_parameters;      // Parameter objects.
-  unsigned success = 200;
+  enum class Condition { kNone, kOptional, kRequired };
+  Condition if_match = Condition::kNone;
+  // The statuses of success. All have the same answer.
+  std::vector<unsigned> successes = {200};
+  bool is_tagged = false;  // Whether the answer has an ETag.
   std::optional<boost::json::object> answer;  // Schema of the answer; none for 204.
   bool is_documented = true;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
 #include <concepts>
@@ -14,7 +15,9 @@
 #include <vector>
 
 #include "platform/base/result.h"
+#include "platform/base/tagged.h"
 #include "platform/base/task.h"
+#include "platform/http/condition.h"
 #include "platform/http/message.h"
 #include "platform/http/route_table.h"
 #include "platform/schema/describe.h"
@@ -25,10 +28,16 @@
 namespace platform::http {
 
 // The results of handlers. A plain T becomes 200 and {"data": T}; a schema::Page becomes 200 and
-// {"data": [T…], "next": …}; void becomes 204.
+// {"data": [T…], "next": …}; void becomes 204. A Tagged<T> is a T whose tag becomes the ETag; a GET
+// that answers one is a 304 if the client has that state already (If-None-Match).
 template <class T>
 struct Created {  // 201 and {"data": T}.
   T value;
+};
+template <class T>
+struct CreatedOrFound {  // 201 or 200, and {"data": T}.
+  T value;
+  bool is_created = true;
 };
 struct EmptyObject {};  // 200 and {}.
 
@@ -94,7 +103,8 @@ class Router {
 //   Task<Result<Answer>> CreateItem(App& app, CartId cart, NewItem item);
 //
 // Each argument is chosen by its type: the app, the access rule's grant, the path's ids (each a
-// ValueType of an int32), the request itself, or one described struct. The struct is parsed from
+// ValueType of an int32), the request itself, its IfMatch or RequiredIfMatch, or one described struct.
+// The struct is parsed from
 // the body of a POST, PUT or PATCH, and otherwise from the query string. The ids of the access rule
 // come first in the path, followed by the ids that only the handler takes. No two ids have the same
 // type. An endpoint that reads a body rejects a query string, because its client expects it to be
@@ -168,6 +178,10 @@ decltype(auto) Pick(App& app, const Request& request, const PathIds& ids, Grant&
     return (app);
   } else if constexpr (std::same_as<Type, Request>) {
     return (request);
+  } else if constexpr (std::same_as<Type, IfMatch>) {
+    return IfMatch{ReadIfMatch(request)};
+  } else if constexpr (std::same_as<Type, RequiredIfMatch>) {
+    return RequiredIfMatch{ReadIfMatch(request).value()};
   } else if constexpr (std::same_as<Type, Grant>) {
     return (grant);
   } else if constexpr (std::same_as<Type, Input>) {
@@ -193,6 +207,13 @@ struct RuleCall<Rule, Task<Result<Grant>> (Rule::*)(Args...) const> {
   }
 };
 
+template <class... Args>
+constexpr Route::Condition ConditionOf() {
+  if ((std::same_as<std::decay_t<Args>, RequiredIfMatch> || ...)) return Route::Condition::kRequired;
+  if ((std::same_as<std::decay_t<Args>, IfMatch> || ...)) return Route::Condition::kOptional;
+  return Route::Condition::kNone;
+}
+
 template <class T>
 struct DescribedInput : std::type_identity<T> {};
 template <class T>
@@ -204,14 +225,15 @@ inline schema::Source SourceOf(Method method) {
              : schema::Source::kQuery;
 }
 
-// The form of an answer on the wire and in the documentation.
+// The form of an answer on the wire and in the documentation. Write sets the response's body, and its
+// status if that is not the first of kStatuses.
 template <class T>
 struct Rendering {
-  static constexpr unsigned kStatus = 200;
-  static void Write(const T& value, std::string& out) {
-    out = R"({"data":)";
-    schema::Write(value, out);
-    out += '}';
+  static constexpr std::array kStatuses{200U};
+  static void Write(const T& value, Response& response) {
+    response.body = R"({"data":)";
+    schema::Write(value, response.body);
+    response.body += '}';
   }
   static std::optional<boost::json::object> Describe(schema::Components& components) {
     return Envelope(schema::Describe<T>(components));
@@ -225,26 +247,41 @@ struct Rendering {
 };
 
 template <class T>
-struct Rendering<Created<T>> {
-  static constexpr unsigned kStatus = 201;
-  static void Write(const Created<T>& created, std::string& out) {
-    Rendering<T>::Write(created.value, out);
+struct Rendering<Tagged<T>> : Rendering<T> {
+  static constexpr bool kIsTagged = true;
+  static void Write(const Tagged<T>& tagged, Response& response) {
+    Rendering<T>::Write(tagged.value, response);
+    response.headers.emplace_back("ETag", tagged.tag);
   }
-  static std::optional<boost::json::object> Describe(schema::Components& components) {
-    return Rendering<T>::Describe(components);
+};
+
+template <class T>
+struct Rendering<Created<T>> : Rendering<T> {
+  static constexpr std::array kStatuses{201U};
+  static void Write(const Created<T>& created, Response& response) {
+    Rendering<T>::Write(created.value, response);
+  }
+};
+
+template <class T>
+struct Rendering<CreatedOrFound<T>> : Rendering<T> {
+  static constexpr std::array kStatuses{201U, 200U};
+  static void Write(const CreatedOrFound<T>& answer, Response& response) {
+    Rendering<T>::Write(answer.value, response);
+    if (!answer.is_created) response.status = 200;
   }
 };
 
 template <>
 struct Rendering<void> {
-  static constexpr unsigned kStatus = 204;
+  static constexpr std::array kStatuses{204U};
   static std::optional<boost::json::object> Describe(schema::Components&) { return std::nullopt; }
 };
 
 template <>
 struct Rendering<EmptyObject> {
-  static constexpr unsigned kStatus = 200;
-  static void Write(EmptyObject, std::string& out) { out = "{}"; }
+  static constexpr std::array kStatuses{200U};
+  static void Write(EmptyObject, Response& response) { response.body = "{}"; }
   static std::optional<boost::json::object> Describe(schema::Components&) {
     return boost::json::object{
         {"type", "object"}, {"properties", boost::json::object()}, {"additionalProperties", false}};
@@ -253,8 +290,9 @@ struct Rendering<EmptyObject> {
 
 template <class T>
 struct Rendering<schema::Page<T>> {
-  static constexpr unsigned kStatus = 200;
-  static void Write(const schema::Page<T>& page, std::string& out) {
+  static constexpr std::array kStatuses{200U};
+  static void Write(const schema::Page<T>& page, Response& response) {
+    std::string& out = response.body;
     out = R"({"data":)";
     schema::Write(page.items, out);
     if (page.shows_next) {
@@ -276,6 +314,9 @@ struct Rendering<schema::Page<T>> {
   }
 };
 
+template <class Answer>
+inline constexpr bool kIsTagged = requires { Rendering<Answer>::kIsTagged; };
+
 }  // namespace detail
 
 template <class App>
@@ -291,6 +332,7 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
   using Grant = Access::Grant;
   using Rule = detail::RuleCall<Access>;
   using Input = detail::InputOf<App, Grant, Args...>::type;
+  using Form = detail::Rendering<Answer>;
   constexpr bool kHasInput = !std::same_as<Input, detail::None>;
   using Ids =
       boost::mp11::mp_unique<boost::mp11::mp_append<typename Rule::Ids, detail::IdsOf<Args...>>>;
@@ -302,8 +344,10 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
               .tag = tag_,
               .operation = operation,
               .access = Access::Describe(),
-              .success = detail::Rendering<Answer>::kStatus,
-              .answer = detail::Rendering<Answer>::Describe(table.components())};
+              .if_match = detail::ConditionOf<Args...>(),
+              .successes = {Form::kStatuses.begin(), Form::kStatuses.end()},
+              .is_tagged = detail::kIsTagged<Answer>,
+              .answer = Form::Describe(table.components())};
   if (ParameterNames(route.pattern).size() != boost::mp11::mp_size<Ids>::value) {
     throw std::invalid_argument("the ids of " + route.pattern + " are not those asked for");
   }
@@ -323,6 +367,11 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
       [=](App& app, const Request& request, const PathIds& ids) -> Task<Response> {
         Result<Grant> grant = co_await Rule::Run(access, app, request, ids);
         if (!grant) co_return ToResponse(grant.error());
+        if constexpr (detail::ConditionOf<Args...>() == Route::Condition::kRequired) {
+          if (!request.Header("If-Match")) {
+            co_return ToResponse(ErrorStatus::kPreconditionRequired);
+          }
+        }
         if constexpr (kHasInput) {
           if (detail::SourceOf(method) == schema::Source::kBody && !request.query.empty()) {
             co_return AnswerToQuery();
@@ -341,10 +390,15 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
         const Result<Answer> answer =
             co_await handler(detail::Pick<Args, Ids>(app, request, ids, *grant, input)...);
         if (!answer) co_return ToResponse(answer.error());
-        Response response{.status = detail::Rendering<Answer>::kStatus};
-        if constexpr (!std::is_void_v<Answer>) {
-          detail::Rendering<Answer>::Write(*answer, response.body);
+        Response response{.status = Form::kStatuses.front()};
+        if constexpr (requires { answer->tag; }) {
+          if (method == Method::kGet && IsKnownToClient(request, answer->tag)) {
+            response.status = 304;
+            response.headers.emplace_back("ETag", answer->tag);
+            co_return response;
+          }
         }
+        if constexpr (!std::is_void_v<Answer>) Form::Write(*answer, response);
         co_return response;
       });
 }

@@ -93,6 +93,21 @@ Task<Result<Page<Book>>> ListBooks(Filter filter) {
       .items = {{1, filter.title.value_or("any")}}, .next = 5, .shows_next = filter.title != "old"};
 }
 
+Task<Result<Tagged<Book>>> ShowBook(ShelfId shelf) {
+  co_return Tagged<Book>{{.id = shelf.value(), .title = "Emma"}, R"("4-emma")"};
+}
+
+Task<Result<Created<Tagged<Book>>>> ReplaceBook(App& app, ShelfId shelf, IfMatch expected) {
+  app.steps.push_back(expected.tags ? "if " + std::to_string(expected.tags->size()) : "any");
+  co_return Created{Tagged<Book>{{.id = shelf.value(), .title = "Emma"}, R"("5-emma")"}};
+}
+
+Task<Result<CreatedOrFound<Book>>> SellBook(App& app, ShelfId shelf, RequiredIfMatch expected) {
+  app.steps.push_back(expected.tags.at(0));
+  co_return CreatedOrFound<Book>{{.id = shelf.value(), .title = "Sold"},
+                                 expected.tags.at(0) == R"("new")"};
+}
+
 Task<Result<EmptyObject>> BurnBooks() { co_return EmptyObject(); }
 
 Task<Result<void>> RemoveBooks() { co_return Result<void>(); }
@@ -114,6 +129,10 @@ Router<App> Routes() {
   books.Add(Method::kDelete, "/", Anyone(), RemoveBooks, {});
   books.Add(Method::kPut, "/", Anyone(), Break, {});
   books.Add(Method::kPost, "/", Anyone(), BurnBooks, {});
+  auto shop = routes.Group("/shop", {.name = "shop", .description = "Of glass"});
+  shop.Add(Method::kGet, "/{shelf_id}/", Anyone(), ShowBook, {});
+  shop.Add(Method::kPut, "/{shelf_id}/", Anyone(), ReplaceBook, {});
+  shop.Add(Method::kPost, "/{shelf_id}/", Anyone(), SellBook, {});
   routes.AddRaw(Method::kGet, "/raw", [](App&, const Request& request) -> Task<Response> {
     if (request.query == "break") throw std::runtime_error("secret");
     co_return Response{.status = 418, .body = "tea", .content_type = "text/plain"};
@@ -240,6 +259,38 @@ TEST_F(RouterTest, AnswersAnEmptyObject) {
   EXPECT_EQ(response.body, "{}");
 }
 
+TEST_F(RouterTest, ATagBecomesAnETag) {
+  const auto ask = [&](Method method, std::vector<HeaderField> headers) {
+    return Ask({.method = method, .path = "/shop/7/", .headers = headers});
+  };
+  for (const Method method : {Method::kGet, Method::kHead}) {
+    const Response whole = ask(method, {});
+    EXPECT_EQ(whole.status, 200U);
+    EXPECT_THAT(whole.headers, ElementsAre(Pair("ETag", R"("4-emma")")));
+    EXPECT_EQ(whole.body, R"({"data":{"id":7,"title":"Emma"}})");
+    const Response known = ask(method, {{"If-None-Match", R"("x", "4-emma")"}});
+    EXPECT_EQ(known.status, 304U);
+    EXPECT_THAT(known.headers, ElementsAre(Pair("ETag", R"("4-emma")")));
+    EXPECT_EQ(known.body, "");
+    EXPECT_EQ(ask(method, {{"If-None-Match", R"("3-emma")"}}).status, 200U);
+  }
+  const Response created = ask(Method::kPut, {{"If-None-Match", R"("5-emma")"}});
+  EXPECT_EQ(created.status, 201U);
+  EXPECT_THAT(created.headers, ElementsAre(Pair("ETag", R"("5-emma")")));
+}
+
+TEST_F(RouterTest, GivesAHandlerTheCondition) {
+  const auto ask = [&](Method method, std::vector<HeaderField> headers) {
+    return Ask({.method = method, .path = "/shop/7/", .headers = headers}).status;
+  };
+  EXPECT_EQ(ask(Method::kPut, {}), 201U);
+  EXPECT_EQ(ask(Method::kPut, {{"If-Match", R"("a", "b")"}}), 201U);
+  EXPECT_EQ(ask(Method::kPost, {}), 428U);
+  EXPECT_EQ(ask(Method::kPost, {{"If-Match", R"("new")"}}), 201U);
+  EXPECT_EQ(ask(Method::kPost, {{"If-Match", R"("old")"}}), 200U);
+  EXPECT_THAT(app_.steps, ElementsAre("any", "if 2", R"("new")", R"("old")"));
+}
+
 TEST_F(RouterTest, LeavesNextOutIfAPageSaysSo) {
   EXPECT_EQ(Ask({.path = "/books/", .query = "title=old"}).body,
             R"({"data":[{"id":1,"title":"old"}]})");
@@ -304,11 +355,11 @@ TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
 
 TEST_F(RouterTest, DescribesWhatItRoutes) {
   const std::vector<Route>& routes = routes_.table().routes();
-  ASSERT_EQ(routes.size(), 9U);
+  ASSERT_EQ(routes.size(), 12U);
   EXPECT_EQ(routes[0].pattern, "/shelves/{shelf_id}/");
   EXPECT_EQ(routes[0].tag, "shelves");
   EXPECT_EQ(routes[0].operation.id, "addBook");
-  EXPECT_EQ(routes[0].success, 201U);
+  EXPECT_EQ(routes[0].successes, (std::vector{201U}));
   EXPECT_TRUE(routes[0].access.needs_token);
   EXPECT_TRUE(routes[0].body);
   EXPECT_EQ(routes[2].body, routes[0].body);
@@ -318,7 +369,13 @@ TEST_F(RouterTest, DescribesWhatItRoutes) {
   EXPECT_FALSE(routes[5].answer);
   EXPECT_TRUE(routes[6].is_documented);
   EXPECT_EQ(routes[7].answer->at("type").as_string(), "object");
-  EXPECT_FALSE(routes[8].is_documented);
+  EXPECT_TRUE(routes[8].is_tagged);
+  EXPECT_EQ(routes[8].if_match, Route::Condition::kNone);
+  EXPECT_TRUE(routes[9].is_tagged);
+  EXPECT_EQ(routes[9].if_match, Route::Condition::kOptional);
+  EXPECT_EQ(routes[10].if_match, Route::Condition::kRequired);
+  EXPECT_EQ(routes[10].successes, (std::vector{201U, 200U}));
+  EXPECT_FALSE(routes[11].is_documented);
 }
 
 }  // namespace

@@ -24,7 +24,10 @@ struct QueryError {
   std::string_view statement;  // Its name, if the server refused it.
   std::string sqlstate;        // Five characters (PostgreSQL, appendix A); empty unless kRejected.
   std::string constraint;      // The violated constraint's name, if the server named one.
-  std::string message;         // For the log only.
+  // The rest of a message that the server's functions raise for the caller. Never for the log,
+  // because the server's own details contain the values of rows.
+  std::string detail;
+  std::string message;  // For the log only.
 
   bool Violates(std::string_view constraint_name) const { return constraint == constraint_name; }
 };

@@ -107,10 +107,10 @@ std::string LastError(const pg_conn* connection) {
 }
 
 QueryError ErrorOf(const pg_result* result, bool& fatal) {
-  // The detail is left out, because it may contain a row's values.
   QueryError error{.kind = QueryError::Kind::kRejected,
                    .sqlstate = Field(result, PG_DIAG_SQLSTATE),
                    .constraint = Field(result, PG_DIAG_CONSTRAINT_NAME),
+                   .detail = Field(result, PG_DIAG_MESSAGE_DETAIL),
                    .message = Field(result, PG_DIAG_MESSAGE_PRIMARY)};
   const std::string severity = Field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
   // An error without a SQLSTATE is libpq's: a lost connection or a protocol error.

@@ -88,22 +88,40 @@ Timestamp Codec<Timestamp>::Decode(std::string_view bytes) {
   return Timestamp(std::chrono::microseconds(value));
 }
 
+namespace {
+
+// Appends the beginning of an array of so many elements.
+void AppendArrayHeader(std::size_t size, unsigned element_oid, std::string& out) {
+  Append<std::int32_t>(size == 0 ? 0 : 1, out);
+  Append<std::int32_t>(0, out);
+  Append(element_oid, out);
+  if (size == 0) {
+    return;
+  }
+  Append(static_cast<std::int32_t>(size), out);
+  Append<std::int32_t>(1, out);
+}
+
+}  // namespace
+
 // The binary form of an array consists of the number of dimensions, a flag for NULLs, the element
 // type, size and lower bound of each dimension, and the length and bytes of each element.
 void Codec<std::vector<std::int32_t>>::Encode(std::span<const std::int32_t> values,
                                               std::string& out) {
   out.reserve(out.size() + 20 + 8 * values.size());
-  Append<std::int32_t>(values.empty() ? 0 : 1, out);
-  Append<std::int32_t>(0, out);
-  Append<std::int32_t>(Codec<std::int32_t>::kOid, out);
-  if (values.empty()) {
-    return;
-  }
-  Append(static_cast<std::int32_t>(values.size()), out);
-  Append<std::int32_t>(1, out);
+  AppendArrayHeader(values.size(), Codec<std::int32_t>::kOid, out);
   for (const std::int32_t value : values) {
     Append<std::int32_t>(sizeof value, out);
     Append(value, out);
+  }
+}
+
+void Codec<std::vector<std::string>>::Encode(std::span<const std::string> values,
+                                             std::string& out) {
+  AppendArrayHeader(values.size(), Codec<std::string>::kOid, out);
+  for (const std::string& value : values) {
+    Append(static_cast<std::int32_t>(value.size()), out);
+    out += value;
   }
 }
 

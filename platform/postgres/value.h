@@ -21,8 +21,9 @@ using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 //   static void Encode(const T& value, std::string& out);  // Appends the binary form.
 //   static T Decode(std::string_view bytes);  // Throws std::runtime_error if it is malformed.
 //
-// Supported types are bool, int16_t, int32_t, int64_t, std::string (text, varchar), Timestamp and
-// std::vector<int32_t>. A domain type is supported if it declares
+// Supported types are bool, int16_t, int32_t, int64_t, std::string (text, varchar), Timestamp,
+// std::vector<int32_t> and, as a parameter, std::vector<std::string>. A domain type is supported if
+// it declares
 //
 //   using Base = <one of these types>;
 //   const Base& value() const;        // For a parameter.
@@ -93,6 +94,13 @@ struct Codec<std::vector<std::int32_t>> {
   static constexpr unsigned kOid = 1007;
   static void Encode(std::span<const std::int32_t> values, std::string& out);
   static std::vector<std::int32_t> Decode(std::string_view bytes);
+};
+
+// text[], of one dimension and without NULLs. For parameters only.
+template <>
+struct Codec<std::vector<std::string>> {
+  static constexpr unsigned kOid = 1009;
+  static void Encode(std::span<const std::string> values, std::string& out);
 };
 
 // A domain type that names its base type.

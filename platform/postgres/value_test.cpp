@@ -48,6 +48,13 @@ TEST(ValueTest, ArraysRoundTrip) {
   }
 }
 
+TEST(ValueTest, ArraysOfTextHaveTheirBinaryForm) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(Encoded(std::vector<std::string>{}), "\0\0\0\0\0\0\0\0\0\0\0\x19"sv);
+  EXPECT_EQ(Encoded(std::vector<std::string>{"a", ""}),
+            "\0\0\0\1\0\0\0\0\0\0\0\x19\0\0\0\2\0\0\0\1\0\0\0\1a\0\0\0\0"sv);
+}
+
 TEST(ValueTest, MalformedValuesAreRefused) {
   EXPECT_THROW(Codec<bool>::Decode(""), std::runtime_error);
   EXPECT_THROW(Codec<std::int32_t>::Decode("123"), std::runtime_error);

@@ -51,6 +51,10 @@ boost::json::object Describe(Components& components) {
     return schema;
   } else if constexpr (kIsOptional<T>) {
     return Describe<typename T::value_type>(components);
+  } else if constexpr (kIsList<T>) {
+    boost::json::object schema = Describe<decltype(T::items)>(components);
+    schema["maxItems"] = T::kMax;
+    return schema;
   } else if constexpr (kIsVector<T>) {
     return {{"type", "array"}, {"items", Describe<typename T::value_type>(components)}};
   } else {

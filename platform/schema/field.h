@@ -5,6 +5,7 @@
 #include <boost/json/value.hpp>
 #include <boost/mp11/algorithm.hpp>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <limits>
@@ -89,5 +90,17 @@ template <class T>
 inline constexpr bool kIsVector = false;
 template <class T>
 inline constexpr bool kIsVector<std::vector<T>> = true;
+
+// A member of a body: an array of at most `Max` objects.
+template <class T, std::size_t Max>
+struct List {
+  static constexpr std::size_t kMax = Max;
+  std::vector<T> items;
+};
+
+template <class T>
+inline constexpr bool kIsList = false;
+template <class T, std::size_t Max>
+inline constexpr bool kIsList<List<T, Max>> = true;
 
 }  // namespace platform::schema

@@ -39,6 +39,16 @@ class SearchTerm : public ValueType<SearchTerm, std::string, MaxLength<256>> {
 };
 
 // The query string of a list.
+struct PageQuery {
+  std::optional<PageLimit> limit;
+  std::optional<AfterId> after;
+
+  std::int32_t Limit() const { return limit ? limit->value() : kMaxPageLimit; }
+  std::int32_t After() const { return after ? after->value() : 0; }
+};
+BOOST_DESCRIBE_STRUCT(PageQuery, (), (limit, after))
+
+// The query string of a list that can be searched.
 struct ListQuery {
   std::optional<SearchTerm> search;
   std::optional<PageLimit> limit;

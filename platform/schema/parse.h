@@ -32,6 +32,40 @@ Parsed<T> ParseField(const boost::json::value& json, Source source) {
   return ParseValue<T>(json);
 }
 
+template <IsObject T>
+Result<T> ParseObject(const boost::json::object& object, Source source);
+
+// Reads an array of objects. The errors of an object's members are named like "items.0.quantity".
+template <class T, std::size_t Max>
+void ParseList(std::string_view name, const boost::json::value& json, List<T, Max>& list,
+               FieldErrors& errors) {
+  const boost::json::array* array = json.if_array();
+  if (array == nullptr) {
+    errors[std::string(name)] = {"Not a valid list."};
+    return;
+  }
+  if (array->size() > Max) {
+    errors[std::string(name)] = {"Longer than maximum length " + std::to_string(Max) + "."};
+    return;
+  }
+  list.items.reserve(array->size());
+  for (const boost::json::value& element : *array) {
+    const std::string path = std::string(name) + "." + std::to_string(&element - array->data());
+    if (!element.is_object()) {
+      errors[path] = {"Invalid input type."};
+      continue;
+    }
+    Result<T> parsed = ParseObject<T>(element.get_object(), Source::kBody);
+    if (parsed) {
+      list.items.push_back(*std::move(parsed));
+      continue;
+    }
+    for (auto& [field, messages] : parsed.error().fields) {
+      errors[path + "." + field] = std::move(messages);
+    }
+  }
+}
+
 // Reads the members of T from `object`. An optional member may be missing, but not null. A failure
 // is a 422 that reports every bad field with its messages. If T has
 //
@@ -56,17 +90,22 @@ Result<T> ParseObject(const boost::json::object& object, Source source) {
       errors[name] = {"Field may not be null."};
       return;
     }
-    const auto assign = [&](auto value) {
-      if (value) {
-        target = *std::move(value);
-      } else {
-        errors[name] = {std::string(value.error())};
-      }
-    };
-    if constexpr (kIsOptional<Target>) {
-      assign(ParseField<typename Target::value_type>(*json, source));
+    if constexpr (kIsList<Target>) {
+      ParseList(name, *json, target, errors);
+      return;
     } else {
-      assign(ParseField<Target>(*json, source));
+      const auto assign = [&](auto value) {
+        if (value) {
+          target = *std::move(value);
+        } else {
+          errors[name] = {std::string(value.error())};
+        }
+      };
+      if constexpr (kIsOptional<Target>) {
+        assign(ParseField<typename Target::value_type>(*json, source));
+      } else {
+        assign(ParseField<Target>(*json, source));
+      }
     }
   });
   if (!kIgnoresUnknownMembers<T> && source == Source::kBody && known < object.size()) {

@@ -52,6 +52,11 @@ struct Review {
 };
 BOOST_DESCRIBE_STRUCT(Review, (), (title, stars, anonymous, key))
 
+struct Shelf {
+  List<Review, 3> reviews;
+};
+BOOST_DESCRIBE_STRUCT(Shelf, (), (reviews))
+
 struct Row {
   std::string label;
   std::string body;
@@ -207,6 +212,34 @@ TEST(ParseQuery, TakesWhatClientsDoNotEncode) {
             ErrorCode::kInvalidArgument);
 }
 
+TEST(ParseList, ReadsObjects) {
+  const auto parsed = Parse<Shelf>(
+      R"({"reviews": [{"title": "a", "stars": 1}, {"title": "b", "stars": 2}]})", Source::kBody);
+  ASSERT_TRUE(parsed);
+  ASSERT_EQ(parsed->reviews.items.size(), 2U);
+  EXPECT_EQ(parsed->reviews.items[1].title, "b");
+  EXPECT_TRUE(Parse<Shelf>(R"({"reviews": []})", Source::kBody)->reviews.items.empty());
+}
+
+TEST(ParseList, NamesEveryBadMember) {
+  const auto errors = [](std::string_view body) {
+    return Parse<Shelf>(body, Source::kBody).error().fields;
+  };
+  EXPECT_THAT(errors("{}"),
+              ElementsAre(Pair("reviews", ElementsAre("Missing data for required field."))));
+  EXPECT_THAT(errors(R"({"reviews": null})"),
+              ElementsAre(Pair("reviews", ElementsAre("Field may not be null."))));
+  EXPECT_THAT(errors(R"({"reviews": {}})"),
+              ElementsAre(Pair("reviews", ElementsAre("Not a valid list."))));
+  EXPECT_THAT(errors(R"({"reviews": [1, 2, 3, 4]})"),
+              ElementsAre(Pair("reviews", ElementsAre("Longer than maximum length 3."))));
+  EXPECT_THAT(errors(R"({"reviews": [{"title": "a", "stars": 1}, 7, {"stars": 9, "x": 1}]})"),
+              ElementsAre(Pair("reviews.1", ElementsAre("Invalid input type.")),
+                          Pair("reviews.2.stars", ElementsAre("Must be from 1 to 5.")),
+                          Pair("reviews.2.title", ElementsAre("Missing data for required field.")),
+                          Pair("reviews.2.x", ElementsAre("Unknown field."))));
+}
+
 TEST(ParseQuery, ReadsAViewThatEndsNowhere) {
   const std::string_view query("title=a&stars=3000");
   EXPECT_EQ(Parse<Review>(query.substr(0, query.size() - 3), Source::kQuery)->stars.value(), 3);
@@ -222,6 +255,13 @@ TEST(ParseQuery, TellsEveryBadParameter) {
                           Pair("title", ElementsAre("Not a valid string."))));
   EXPECT_EQ(Parse<Review>("title=%zz&stars=1", Source::kQuery).error().code,
             ErrorCode::kInvalidArgument);
+}
+
+TEST(Describe, SaysHowLongAListMayBe) {
+  Components components;
+  Describe<Shelf>(components);
+  EXPECT_EQ(boost::json::serialize(Property(components.at("Shelf").as_object(), "reviews")),
+            R"({"type":"array","items":{"$ref":"#/components/schemas/Review"},"maxItems":3})");
 }
 
 TEST(Describe, SaysWhatParseEnforces) {

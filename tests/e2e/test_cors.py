@@ -53,7 +53,8 @@ def test_a_preflight_tells_what_the_route_allows(clients, target, origin):
     said = cors(answer)
     assert said.pop("access-control-allow-origin") == origin
     assert set(said.pop("access-control-allow-methods").split(", ")) == methods
-    assert {"authorization", "content-type", "x-request-id", "traceparent"} == set(
+    assert {"authorization", "content-type", "if-match", "if-none-match", "x-request-id",
+            "traceparent"} == set(
         said.pop("access-control-allow-headers").lower().split(", "))
     assert int(said.pop("access-control-max-age")) > 0
     assert said == {}
@@ -76,7 +77,7 @@ def test_every_answer_can_be_read_by_a_page(clients, service, method, path, toke
     said = cors(answer)
     assert said.pop("access-control-allow-origin") == SHOP
     exposed = set(said.pop("access-control-expose-headers").split(", "))
-    assert {"X-Request-ID", "Retry-After"} <= exposed
+    assert {"ETag", "X-Request-ID", "Retry-After"} <= exposed
     assert said == {}
 
 

@@ -71,7 +71,8 @@ def check(response: httpx.Response) -> Answer:
         response.request.url, response.status_code, response.headers)
     assert response.headers.get("X-Request-ID"), response.headers
     documents.check(response)
-    bodiless = response.status_code == 204 or response.request.method in ("HEAD", "OPTIONS")
+    bodiless = (response.status_code in (204, 304)
+                or response.request.method in ("HEAD", "OPTIONS"))
     if bodiless and response.status_code < 400 or response.request.method == "HEAD":
         assert response.content == b"", response.content
         return Answer(response)
@@ -94,7 +95,7 @@ def _check_error(answer: Answer) -> None:
     assert error["code"] == _NAMES.get(status, status.phrase.lower().replace(" ", "_")), answer
     if error["message"] == VALIDATION:
         assert set(error) == {"code", "message", "fields"}, answer
-        assert answer.status in (400, 422), answer
+        assert answer.status in (400, 409, 422), answer
         assert error["fields"], answer
         for messages in error["fields"].values():
             assert messages and all(isinstance(message, str) for message in messages), answer
@@ -157,6 +158,9 @@ class Client:
     def post(self, path: str, token: str | None = None, body=NOTHING, **options) -> Answer:
         return self.call("POST", path, token, body, **options)
 
+    def put(self, path: str, token: str | None = None, body=NOTHING, **options) -> Answer:
+        return self.call("PUT", path, token, body, **options)
+
     def patch(self, path: str, token: str | None = None, body=NOTHING, **options) -> Answer:
         return self.call("PATCH", path, token, body, **options)
 
@@ -164,19 +168,23 @@ class Client:
         return self.call("DELETE", path, token, **options)
 
 
-def at_once(url: str, requests: list[tuple]) -> list[Answer]:
+def at_once(url: str, requests: list[tuple], headers: list[dict] | dict | None = None
+            ) -> list[Answer]:
     """Sends all requests (the arguments of `Client.call`) at the same moment, each on a connection
-    of its own that is already open; the answers in the requests' order."""
+    of its own that is already open; the answers in the requests' order. `headers` are those of all
+    requests, or a list with those of each."""
     barrier = Barrier(len(requests))
+    if not isinstance(headers, list):
+        headers = [headers] * len(requests)
 
-    def send(arguments: tuple) -> Answer:
+    def send(arguments: tuple, own_headers: dict | None) -> Answer:
         client = Client(url)
         try:
             client.call("GET", "/api/v1/nothing/")  # Opens the connection.
             barrier.wait(timeout=30)
-            return client.call(*arguments)
+            return client.call(*arguments, headers=own_headers)
         finally:
             client.close()
 
     with ThreadPoolExecutor(len(requests)) as threads:
-        return list(threads.map(send, requests))
+        return list(threads.map(send, requests, headers))
