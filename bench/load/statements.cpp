@@ -11,6 +11,7 @@
 #include "platform/postgres/session.h"
 #include "platform/postgres/statement.h"
 #include "services/cart/src/store/cart_store.h"
+#include "services/cart/src/store/checkout_store.h"
 #include "services/cart/src/store/product_store.h"
 #include "services/customers/src/store/user_store.h"
 
@@ -33,6 +34,7 @@ json::object ToJson(const std::vector<postgres::StatementText>& statements) {
 
 int main() {
   const json::object stores{{"cart", ToJson(cart::CartStore::Statements())},
+                            {"checkouts", ToJson(cart::CheckoutStore::Statements())},
                             {"customers", ToJson(customers::UserStore::Statements())},
                             {"products", ToJson(cart::ProductStore::Statements())}};
   std::cout << json::serialize(json::object{

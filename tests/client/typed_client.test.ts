@@ -147,3 +147,68 @@ test('a user buys', async () => {
   });
   assert.equal(removed.response.status, 204);
 });
+
+test('a guest becomes a customer and checks out', async () => {
+  const headers = await logIn(USER);
+  const path = { user_id: USER_ID };
+  const product = { ...path, product_id: 2 };
+  const put = await cart.PUT('/api/v1/cart/{user_id}/products/{product_id}/', {
+    params: { path: product },
+    body: { quantity: 1 },
+    headers,
+  });
+  assert.equal(put.data?.data.cart_items.find(({ product_id }) => product_id === 2)?.quantity, 1);
+  const added = await cart.POST('/api/v1/cart/{user_id}/products/{product_id}/add/', {
+    params: { path: product },
+    body: {},
+    headers,
+  });
+  assert.equal(added.data?.data.cart_items.find(({ product_id }) => product_id === 2)?.quantity, 2);
+
+  const merged = await cart.POST('/api/v1/cart/{user_id}/merge/', {
+    params: { path },
+    body: {
+      items: [
+        { product_id: 1, quantity: 3 },
+        { product_id: 999999, quantity: 1 },
+      ],
+    },
+    headers,
+  });
+  assert.ok(merged.data);
+  assert.deepEqual(merged.data.data.skipped, [999999]);
+  const tag = merged.response.headers.get('ETag');
+  assert.ok(tag);
+
+  const stale = await cart.DELETE('/api/v1/cart/{user_id}/', {
+    params: { path, header: { 'If-Match': '"another state"' } },
+    headers,
+  });
+  assert.equal(stale.error?.error.code, 'precondition_failed');
+
+  const checkOut = () =>
+    cart.POST('/api/v1/cart/{user_id}/checkout/', {
+      params: { path, header: { 'If-Match': tag } },
+      headers,
+    });
+  const first = await checkOut();
+  assert.equal(first.response.status, 201);
+  assert.ok(first.data);
+  assert.equal(first.data.data.total_price, merged.data.data.cart.total_price);
+  const again = await checkOut();
+  assert.equal(again.response.status, 200);
+  assert.deepEqual(again.data, first.data);
+
+  const shown = await cart.GET('/api/v1/checkouts/{checkout_id}/', {
+    params: { path: { checkout_id: first.data.data.id } },
+    headers,
+  });
+  assert.deepEqual(shown.data, first.data);
+  const own = await cart.GET('/api/v1/cart/{user_id}/checkouts/', { params: { path }, headers });
+  assert.deepEqual(own.data?.data, [first.data.data]);
+  const feed = await cart.GET('/api/v1/checkouts/list/', {
+    params: { query: { after: 0 } },
+    headers: await logIn('admin1@email.com'),
+  });
+  assert.deepEqual(feed.data?.data, [first.data.data]);
+});

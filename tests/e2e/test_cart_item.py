@@ -61,7 +61,8 @@ def test_quantities(cart, carts, quantity):
     [item] = carts.add(owner, 1, quantity)["cart_items"]
     assert item["quantity"] == quantity
     answer = cart.patch(item_path(item["id"]), owner.token, {"quantity": 6 - quantity})
-    assert answer.ok()["cart_items"] == [{**item, "quantity": 6 - quantity}]
+    assert answer.ok()["cart_items"] == [
+        {**item, "quantity": 6 - quantity, "line_total": answer.data["total_price"]}]
 
 
 @pytest.mark.parametrize("quantity", [2, 5])
@@ -133,7 +134,8 @@ def test_patch_answers_the_cart(cart, carts):
     lines = carts.add(owner, 2, 1)["cart_items"]
     answer = cart.patch(item_path(lines[1]["id"]), owner.token, {"quantity": 4})
     assert answer.ok() == {"user_id": owner.id, "total_price": "1349.95",
-                           "cart_items": [lines[0], {**lines[1], "quantity": 4}]}
+                           "cart_items": [lines[0], {**lines[1], "quantity": 4,
+                                                     "line_total": "1199.96"}]}
 
 
 def test_patch_by_an_admin_answers_the_items_cart(cart, carts, accounts):
@@ -162,7 +164,7 @@ def test_an_item_that_was_fetched_can_be_sent_back(cart, carts):
     [item] = carts.add(owner, 1, 1)["cart_items"]
     sent = {**item, "quantity": 3, "cart_id": 1, "product_id": 2, "price": "0.01", "": None}
     answer = cart.patch(item_path(item["id"]), owner.token, sent).ok()
-    assert answer["cart_items"] == [{**item, "quantity": 3}]
+    assert answer["cart_items"] == [{**item, "quantity": 3, "line_total": "449.97"}]
     cart.delete(item_path(item["id"]), owner.token).ok(204)
     [again] = cart.post(create_path(owner), owner.token, sent).ok(201)["cart_items"]
     assert (again["cart_id"], again["product_id"], again["quantity"]) == (owner.id, 2, 3)

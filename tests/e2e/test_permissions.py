@@ -7,6 +7,7 @@ import re
 import pytest
 
 from microcart.testing.accounts import PASSWORD, fresh_email
+from microcart.testing.carts import Item
 from microcart.testing.client import FORBIDDEN, Client
 from microcart.testing.metrics import Scrape
 
@@ -55,6 +56,14 @@ ROWS = {
     ("cart", "GET", "/api/v1/products/{product_id}/"): (ANYONE, 200, None),
     ("cart", "GET", "/api/v1/cart/{user_id}/"): (OWNER, 200, None),
     ("cart", "DELETE", "/api/v1/cart/{user_id}/"): (OWNER, 204, None),
+    ("cart", "PUT", "/api/v1/cart/{user_id}/products/{product_id}/"): (
+        OWNER, 200, lambda _: {"quantity": 5}),
+    ("cart", "POST", "/api/v1/cart/{user_id}/products/{product_id}/add/"): (OWNER, 200, None),
+    ("cart", "POST", "/api/v1/cart/{user_id}/merge/"): (OWNER, 200, lambda _: {"items": []}),
+    ("cart", "POST", "/api/v1/cart/{user_id}/checkout/"): (OWNER, 201, None),
+    ("cart", "GET", "/api/v1/cart/{user_id}/checkouts/"): (OWNER, 200, None),
+    ("cart", "GET", "/api/v1/checkouts/list/"): (NOBODY, 200, None),
+    ("cart", "GET", "/api/v1/checkouts/{checkout_id}/"): (OWNER, 200, None),
     ("cart", "POST", "/api/v1/cart-item/{cart_id}/create"): (
         OWNER, 201, lambda _: {"product_id": 2, "quantity": 1}),
     ("cart", "PATCH", "/api/v1/cart-item/{item_id}/"): (OWNER, 200, lambda _: {"quantity": 5}),
@@ -125,11 +134,12 @@ def test_what_is_open_to_all(request, people, service, role):
 
 
 class Owner:
-    """A new account with a cart that holds an item, a session, and a recovery code."""
+    """A new account with a cart that holds an item, a checkout, a session, and a recovery code."""
 
     def __init__(self, customers, carts, accounts, admin):
-        self.item = carts.item()
-        account = self.item.owner
+        account = carts.item().owner
+        self.checkout_id = carts.check_out(account).ok(201)["id"]
+        self.item = Item(account, carts.add(account)["cart_items"][0]["id"])
         self.id, self.email = account.id, account.email
         self.token = accounts.login(account.email)
         path = f"/api/v1/users/{self.id}"
@@ -145,7 +155,8 @@ def call(customers, cart, carts, accounts, people, admin):
     def things(owner) -> list:
         return [customers.get(f"/api/v1/users/{owner.id}/", admin).body,
                 customers.get(f"/api/v1/users/{owner.id}/sessions/", admin).body,
-                cart.get(f"/api/v1/cart/{owner.id}/", admin).body]
+                cart.get(f"/api/v1/cart/{owner.id}/", admin).body,
+                cart.get(f"/api/v1/cart/{owner.id}/checkouts/", admin).body]
 
     def token_of(role: str, endpoint) -> str | None:
         if role in ("anonymous", "deleted") or "logout" not in endpoint[2]:
@@ -162,8 +173,8 @@ def call(customers, cart, carts, accounts, people, admin):
         answer = {"customers": customers, "cart": cart}[service].call(
             method,
             path.format(user_id=owner.id, session_id=owner.session_id, cart_id=owner.id,
-                        item_id=owner.item.id, product_id=1),
-            token, **body)
+                        item_id=owner.item.id, product_id=1, checkout_id=owner.checkout_id),
+            token, headers={"If-Match": "*"}, **body)
         return answer, things(owner) == before
 
     return send

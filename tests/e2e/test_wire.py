@@ -32,7 +32,11 @@ UNKNOWN = {
         "/api/v1/cart/1",
         "/api/v1/cart/x/", "/api/v1/cart/-1/", "/api/v1/cart//", "/api/v1/cart-item/1",
         "/api/v1/cart-item/1/create/", "/api/v1/cart-item/x/create", "/api/v1/cart-item//create",
-        "/api/v1/cart-item/x/", "/api/v1/users/1/",
+        "/api/v1/cart-item/x/", "/api/v1/users/1/", "/api/v1/cart/1/products/1",
+        "/api/v1/cart/1/products/x/", "/api/v1/cart/1/products/", "/api/v1/cart/1/products/1/add",
+        "/api/v1/cart/1/merge", "/api/v1/cart/1/checkout", "/api/v1/cart/1/checkouts",
+        "/api/v1/checkouts/", "/api/v1/checkouts/list", "/api/v1/checkouts/x/",
+        "/api/v1/checkouts/1",
     ],
 }
 
@@ -167,6 +171,9 @@ BODIES = {
                  {"new_password": "in a query", "confirm_new_password": "in a query"}),
     "add": ("cart", "POST", "/api/v1/cart-item/3/create", {"product_id": 4, "quantity": 1}),
     "quantity": ("cart", "PATCH", "/api/v1/cart-item/3/", {"quantity": 1}),
+    "put": ("cart", "PUT", "/api/v1/cart/3/products/4/", {"quantity": 1}),
+    "add to": ("cart", "POST", "/api/v1/cart/3/products/4/add/", {"quantity": 1}),
+    "merge": ("cart", "POST", "/api/v1/cart/3/merge/", {"items": []}),
 }
 
 

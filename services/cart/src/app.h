@@ -8,6 +8,7 @@
 #include "platform/service/health.h"
 #include "services/cart/src/config.h"
 #include "services/cart/src/store/cart_store.h"
+#include "services/cart/src/store/checkout_store.h"
 #include "services/cart/src/store/product_store.h"
 #include "services/customers/client/token_validator.h"
 
@@ -31,6 +32,7 @@ struct App {
   platform::postgres::Client database;
   customers::client::TokenValidator validator;
   CartStore carts{database};
+  CheckoutStore checkouts{database};
   ProductStore products{database};
 };
 

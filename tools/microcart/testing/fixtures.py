@@ -13,7 +13,7 @@ from microcart.services import SERVICES, ServiceSpec, build_directory  # noqa: E
 from microcart.testing import auth_rpc, tokens  # noqa: E402
 from microcart.testing.accounts import (  # noqa: E402
     ACCOUNTS_OF_THE_REFERENCE, Accounts, People)
-from microcart.testing.carts import Carts  # noqa: E402
+from microcart.testing.carts import Carts, Products  # noqa: E402
 from microcart.testing.client import Client  # noqa: E402
 from microcart.testing.cluster import Cluster  # noqa: E402
 from microcart.testing.external import ExternalService, is_external, skip_if_external  # noqa: E402
@@ -161,6 +161,11 @@ def accounts(customers) -> Accounts:
 @pytest.fixture(scope="module")
 def carts(cart, accounts) -> Carts:
     return Carts(cart, accounts)
+
+
+@pytest.fixture(scope="module")
+def products(cluster, cart_database) -> Products:
+    return Products(cluster, cart_database)
 
 
 @pytest.fixture(scope="module")

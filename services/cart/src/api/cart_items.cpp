@@ -9,23 +9,30 @@ namespace {
 using customers::client::OwnerOrAdmin;
 using platform::ErrorCode;
 using platform::Result;
+using platform::Tagged;
 using platform::Task;
 using platform::http::Created;
+using platform::http::IfMatch;
 using platform::http::Method;
 
 Task<Result<CartId>> FindCart(App& app, CartId cart) { return app.carts.Find(cart); }
 Task<Result<CartId>> FindCartOf(App& app, CartItemId item) { return app.carts.FindCartOf(item); }
 
-Task<Result<Created<Cart>>> CreateItem(App& app, CartId cart, NewItem item) {
-  ASSIGN_OR_CO_RETURN(Cart filled, co_await app.carts.AddItem(cart, item));
+Task<Result<Created<Tagged<Cart>>>> CreateItem(App& app, CartId cart, NewItem item,
+                                               IfMatch condition) {
+  ASSIGN_OR_CO_RETURN(Tagged<Cart> filled,
+                      co_await app.carts.AddItem(cart, item, std::move(condition.tags)));
   co_return Created{std::move(filled)};
 }
 
-Task<Result<Cart>> ChangeItem(App& app, CartItemId item, ItemChange change) {
-  return app.carts.ChangeItem(item, change);
+Task<Result<Tagged<Cart>>> ChangeItem(App& app, CartItemId item, ItemChange change,
+                                      IfMatch condition) {
+  return app.carts.ChangeItem(item, change, std::move(condition.tags));
 }
 
-Task<Result<void>> RemoveItem(App& app, CartItemId item) { return app.carts.RemoveItem(item); }
+Task<Result<void>> RemoveItem(App& app, CartItemId item, IfMatch condition) {
+  return app.carts.RemoveItem(item, std::move(condition.tags));
+}
 
 }  // namespace
 

@@ -19,6 +19,7 @@ Routes MakeRoutes() {
   AddProductRoutes(routes);
   AddCartRoutes(routes);
   AddCartItemRoutes(routes);
+  AddCheckoutRoutes(routes);
   platform::service::AddHealthRoutes(routes);
   platform::service::AddDocumentationRoutes(routes, kDescription);
   return routes;

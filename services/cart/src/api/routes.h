@@ -13,6 +13,7 @@ using Routes = platform::http::Router<App>;
 void AddProductRoutes(Routes& routes);
 void AddCartRoutes(Routes& routes);
 void AddCartItemRoutes(Routes& routes);
+void AddCheckoutRoutes(Routes& routes);
 
 // Returns all routes, with documentation and health.
 Routes MakeRoutes();

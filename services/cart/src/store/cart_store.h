@@ -1,8 +1,11 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "platform/base/result.h"
+#include "platform/base/tagged.h"
 #include "platform/base/task.h"
 #include "platform/postgres/client.h"
 #include "services/cart/src/domain/cart.h"
@@ -18,28 +21,49 @@ class CartStore {
 
   explicit CartStore(platform::postgres::Client& client) : client_(client) {}
 
-  // Returns kNotFound if the cart does not exist.
+  // The entity tags of which a cart must have one, or "*" for any, before it is written to.
+  // Otherwise kPreconditionFailed is returned and nothing is changed. Nothing stands for no
+  // condition.
+  using ExpectedTags = std::optional<std::vector<std::string>>;
+
+  // Returns kNotFound if the cart does not exist. A deleted user's cart does not exist for any of
+  // these functions.
   Reply<CartId> Find(CartId cart);
   // Creates an empty cart, with two more statements, if the cart does not exist.
-  Reply<Cart> FindOrCreate(CartId cart);
+  Reply<platform::Tagged<Cart>> FindOrCreate(CartId cart);
+  // Returns an empty cart, without creating it, if the cart does not exist.
+  Reply<platform::Tagged<Cart>> ReadOrEmpty(CartId cart);
   // Removes all items. Returns kNotFound if the cart does not exist.
-  Reply<void> Clear(CartId cart);
+  Reply<void> Clear(CartId cart, ExpectedTags expected);
 
   // Returns the cart of an item, or kNotFound if the item does not exist.
   Reply<CartId> FindCartOf(CartItemId item);
   // Returns the cart with the new item. Returns kInvalidArgument if the product is in the cart
-  // already or does not exist, and kNotFound if the cart does not exist.
-  Reply<Cart> AddItem(CartId cart, NewItem item);
+  // already or cannot be bought, and kNotFound if the cart does not exist.
+  Reply<platform::Tagged<Cart>> AddItem(CartId cart, NewItem item, ExpectedTags expected);
   // Returns the item's cart, or kNotFound if the item does not exist.
-  Reply<Cart> ChangeItem(CartItemId item, ItemChange change);
+  Reply<platform::Tagged<Cart>> ChangeItem(CartItemId item, ItemChange change,
+                                           ExpectedTags expected);
   // Returns kNotFound if the item does not exist.
-  Reply<void> RemoveItem(CartItemId item);
+  Reply<void> RemoveItem(CartItemId item, ExpectedTags expected);
+
+  // The following functions create a cart that does not exist.
+
+  // Sets the quantity of a product. Returns kInvalidArgument if the product cannot be bought.
+  Reply<platform::Tagged<Cart>> PutProduct(CartId cart, ProductId product, QuantityOrNone quantity,
+                                           ExpectedTags expected);
+  // Adds to the quantity of a product. Returns kInvalidArgument if the product cannot be bought, or
+  // the quantity would be too large.
+  Reply<platform::Tagged<Cart>> AddProduct(CartId cart, ProductId product, Quantity quantity,
+                                           ExpectedTags expected);
+  // Merges a guest's cart: the larger quantity of each product counts.
+  Reply<platform::Tagged<MergedCart>> Merge(CartId cart, GuestCart guest, ExpectedTags expected);
 
   // Returns all statements that the store executes.
   static std::vector<platform::postgres::StatementText> Statements();
 
  private:
-  Reply<Cart> Read(CartId cart);
+  Reply<platform::Tagged<Cart>> Read(CartId cart);
 
   platform::postgres::Client& client_;
 };
