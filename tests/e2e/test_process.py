@@ -47,6 +47,7 @@ WRONG_CUSTOMERS = {
     "PASSWORD_MIN_LENGTH": "6",
     "JWT_SECRET": "marked-but-short",
 }
+WRONG_CART = {**WRONG, "CART_EXPIRY_DAYS": "-1"}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def fails(binary, environment: dict[str, str], *arguments: str) -> str:
 
 # Configuration
 
-@pytest.mark.parametrize("service, wrong", [("customers", WRONG_CUSTOMERS), ("cart", WRONG)],
+@pytest.mark.parametrize("service, wrong", [("customers", WRONG_CUSTOMERS), ("cart", WRONG_CART)],
                          ids=["customers", "cart"])
 def test_all_mistakes_are_told_at_once(binaries, environments, service, wrong):
     said = fails(binaries[service], {**environments[service], **wrong})

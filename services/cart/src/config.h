@@ -15,6 +15,8 @@ struct Config {
   platform::service::Settings service;
   platform::postgres::Settings database;
   customers::client::TokenValidatorOptions customers;
+  // Days after which the items of a cart that nobody writes to are removed; 0 keeps them.
+  std::int32_t cart_expiry_days = 0;
   // Leaves `next` out of lists, as the reference does.
   bool legacy_api = false;
 };

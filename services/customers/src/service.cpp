@@ -18,13 +18,13 @@
 #include "platform/grpc/server.h"
 #include "platform/service/database.h"
 #include "platform/service/rest_service.h"
+#include "platform/service/sweep.h"
 #include "services/customers/src/api/routes.h"
 #include "services/customers/src/app.h"
 #include "services/customers/src/domain/password.h"
 #include "services/customers/src/rpc/token_validation.h"
 #include "services/customers/src/rpc/user_auth.h"
 #include "services/customers/src/rpc/user_deletions.h"
-#include "services/customers/src/sweep.h"
 
 namespace customers {
 
@@ -41,6 +41,9 @@ constexpr std::size_t kHashQueuePerThread = 64;
 // Replicas of the previous version do not support sessions, and connect as "customers". While one
 // of them is connected, a login begins no session; see V009__keep_sessions.up.sql.
 constexpr const char* kApplicationName = "customers with sessions";
+
+// The pause after all expired sessions have been removed.
+constexpr std::chrono::minutes kSweepRest{1};
 
 std::shared_ptr<platform::security::HashPool> MakeHashPool(platform::security::HashForm form) {
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
@@ -72,7 +75,10 @@ void Serve(const Config& config) {
                               platform::service::MakeClientOptions(kApplicationName));
                         });
 
-  boost::asio::co_spawn(rest.executor(0), SweepForEver(rest.app(0).sessions),
+  boost::asio::co_spawn(rest.executor(0),
+                        platform::service::SweepForEver(
+                            "expired sessions", kSweepRest,
+                            [&sessions = rest.app(0).sessions] { return sessions.Sweep(); }),
                         boost::asio::detached);
 
   const std::vector<ValidationWorker> validation_workers = MakeValidationWorkers(rest);

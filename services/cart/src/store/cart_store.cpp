@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "platform/log/log.h"
+
 namespace cart {
 namespace {
 
@@ -143,6 +145,17 @@ SELECT (line).user_id, (line).total_price, (line).etag, (line).id, (line).create
 FROM merge_products($1, $2, $3, $4)
 ORDER BY (line).id)"};
 
+constexpr std::int32_t kExpiryBatch = 1000;
+
+struct ExpiredRow {
+  std::optional<CartId> last_cart;
+  std::int32_t emptied = 0;
+};
+BOOST_DESCRIBE_STRUCT(ExpiredRow, (), (last_cart, emptied))
+
+constexpr Statement<ExpiredRow, CartId, std::int32_t, std::int32_t> kExpire{
+    "expire_carts", Lane::kWrite, "SELECT last_cart, emptied FROM expire_carts($1, $2, $3)"};
+
 // `rows` must not be empty.
 template <class Row>
 Tagged<Cart> ToCart(std::vector<Row> rows) {
@@ -270,9 +283,18 @@ CartStore::Reply<Tagged<MergedCart>> CartStore::Merge(CartId cart, GuestCart gue
   co_return merged;
 }
 
+CartStore::Reply<std::optional<CartId>> CartStore::Expire(CartId after, std::int32_t days) {
+  ASSIGN_OR_CO_RETURN(const ExpiredRow expired,
+                      OrNotFound(co_await client_.QueryOne(kExpire, after, kExpiryBatch, days)));
+  if (expired.emptied > 0) {
+    platform::log::Info("old carts emptied", {{"carts", expired.emptied}});
+  }
+  co_return expired.last_cart;
+}
+
 std::vector<StatementText> CartStore::Statements() {
   return TextsOf(kFind, kRead, kReadOrEmpty, kCreate, kClear, kFindCartOf, kAddItem, kChangeItem,
-                 kRemoveItem, kPutProduct, kAddProduct, kMerge);
+                 kRemoveItem, kPutProduct, kAddProduct, kMerge, kExpire);
 }
 
 }  // namespace cart

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,11 @@ class CartStore {
                                            ExpectedTags expected);
   // Merges a guest's cart: the larger quantity of each product counts.
   Reply<platform::Tagged<MergedCart>> Merge(CartId cart, GuestCart guest, ExpectedTags expected);
+
+  // Looks at the next 1,000 carts after one, and removes the items of those that nobody has written
+  // to for so many days. It waits for no lock, and does nothing while another replica is at work.
+  // Returns the last of these carts, or nothing if there are no more.
+  Reply<std::optional<CartId>> Expire(CartId after, std::int32_t days);
 
   // Returns all statements that the store executes.
   static std::vector<platform::postgres::StatementText> Statements();

@@ -60,6 +60,8 @@ DELETE FROM sessions
 USING expired
 WHERE sessions.user_id = expired.user_id AND sessions.id = expired.id)"};
 
+constexpr std::int32_t kSweepBatch = 500;
+
 SessionId OrNone(std::optional<SessionId> session) { return session.value_or(SessionId()); }
 
 }  // namespace
@@ -90,8 +92,10 @@ SessionStore::Reply<void> SessionStore::RevokeTokensWithoutSession(UserId user) 
   co_return OrNotFound(co_await client_.Execute(kRevokeTokensWithoutSession, user));
 }
 
-SessionStore::Reply<std::size_t> SessionStore::Sweep() {
-  co_return Logged(co_await client_.Execute(kSweep, kSweepBatch));
+SessionStore::Reply<bool> SessionStore::Sweep() {
+  ASSIGN_OR_CO_RETURN(const std::size_t removed,
+                      Logged(co_await client_.Execute(kSweep, kSweepBatch)));
+  co_return removed == kSweepBatch;
 }
 
 }  // namespace customers

@@ -60,10 +60,9 @@ class SessionStore {
   // Revokes the user's tokens without a session.
   Reply<void> RevokeTokensWithoutSession(UserId user);
 
-  // Removes at most kSweepBatch expired sessions, or none if another replica is removing some. It
-  // waits for no lock. Returns the number of removed sessions.
-  Reply<std::size_t> Sweep();
-  static constexpr std::int32_t kSweepBatch = 500;
+  // Removes at most 500 expired sessions, or none if another replica is removing some. It waits for
+  // no lock. Returns whether there may be more.
+  Reply<bool> Sweep();
 
  private:
   platform::postgres::Client& client_;
