@@ -179,6 +179,7 @@ def test_validations_at_a_rate(tmp_path, echo, way):
 @pytest.mark.parametrize("store, source", [
     ("customers", "services/customers/src/store/user_store.cpp"),
     ("cart", "services/cart/src/store/cart_store.cpp"),
+    ("checkouts", "services/cart/src/store/checkout_store.cpp"),
     ("products", "services/cart/src/store/product_store.cpp")])
 def test_all_statements_are_printed(store, source):
     text = (ROOT / source).read_text()

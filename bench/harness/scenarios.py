@@ -11,6 +11,8 @@ from harness.statements import statement
 from microcart.wrk import Request
 
 PAGE = 20
+# Of one product, one after the other; the last one removes it.
+PUT_QUANTITIES = (3, 4, 0)
 # Each occurs in a tenth of the products' names.
 SEARCH_TERMS = ("chair", "table", "lamp", "shelf", "basket", "kettle", "blanket", "mirror", "clock",
                 "vase")
@@ -99,26 +101,57 @@ def writes_load(stage: Stage) -> HttpLoad:
                         f'{{"product_id":{product},"quantity":3}}'),
                 Request("PATCH", "/api/v1/cart-item/{id}/", token, '{"quantity":4}'),
                 Request("DELETE", "/api/v1/cart-item/{id}/", token))
-    loaded = stage.size.carts * stage.size.items
     return HttpLoad("cart", [chain(user) for user in token_users(stage)],
-                    restore=f"DELETE FROM cartitems WHERE id > {loaded}; VACUUM cartitems;")
+                    restore=_without_additions(stage))
+
+
+def put_load(stage: Stage) -> HttpLoad:
+    """Puts a product into a cart, changes its quantity and takes it out again by PUT."""
+    def chain(user: int) -> tuple[Request, ...]:
+        product = stage.size.products - user % SPARE_PRODUCTS
+        return tuple(Request("PUT", f"/api/v1/cart/{user}/products/{product}/",
+                             stage.tokens[user - 1], f'{{"quantity":{quantity}}}')
+                     for quantity in PUT_QUANTITIES)
+    return HttpLoad("cart", [chain(user) for user in token_users(stage)],
+                    restore=_without_additions(stage))
+
+
+def _without_additions(stage: Stage) -> str:
+    """The statements that remove what a round that was cut off has left behind."""
+    loaded = stage.size.carts * stage.size.items
+    return f"DELETE FROM cartitems WHERE id > {loaded}; VACUUM cartitems, carts;"
+
+
+def _cart_of_a_client(stage: Stage) -> str:
+    """The lines of a script that choose a cart of the client's own, and a spare product."""
+    last = stage.size.carts // PGBENCH_CLIENTS - 1
+    first_spare = stage.size.products - SPARE_PRODUCTS + 1
+    return f"""\
+\\set cart :client_id + {PGBENCH_CLIENTS} * random(0, {last}) + 1
+\\set product random({first_spare}, {stage.size.products})
+"""
+
+
+def put_yardstick(stage: Stage) -> PgBench:
+    put = statement("cart", "put_product")
+    script = _cart_of_a_client(stage) + "".join(
+        f"{put.with_arguments(':cart', ':product', str(quantity), 'NULL')};\n"
+        for quantity in PUT_QUANTITIES)
+    return PgBench("cart", [script], put, requests_per_transaction=len(PUT_QUANTITIES))
 
 
 def writes_yardstick(stage: Stage) -> PgBench:
     def sql(name: str, *arguments: str) -> str:
         return statement("cart", name).with_arguments(*arguments)
-    # Each client has its own carts. \aset keeps the last row, which is the added item's.
-    last = stage.size.carts // PGBENCH_CLIENTS - 1
-    first_spare = stage.size.products - SPARE_PRODUCTS + 1
+    # \aset keeps the last row, which is the added item's.
     script = f"""\
-\\set cart :client_id + {PGBENCH_CLIENTS} * random(0, {last}) + 1
-\\set product random({first_spare}, {stage.size.products})
+{_cart_of_a_client(stage)}\
 {sql("find_cart", ":cart")};
-{sql("add_item", ":cart", ":product", "3")} \\aset item_
+{sql("add_item", ":cart", ":product", "3", "NULL")} \\aset item_
 {sql("find_cart_of_item", ":item_id")};
-{sql("change_item", ":item_id", "4")};
+{sql("change_item", ":item_id", "4", "NULL")};
 {sql("find_cart_of_item", ":item_id")};
-{sql("remove_item", ":item_id")};
+{sql("remove_item", ":item_id", "NULL")};
 """
     return PgBench("cart", [script], statement("cart", "add_item"), requests_per_transaction=3)
 
@@ -144,6 +177,7 @@ SCENARIOS = (
     Scenario("search", "Product search", lambda stage: search_load(),
              lambda stage: search_yardstick(), None),
     Scenario("writes", "Add, change, remove an item", writes_load, writes_yardstick, 0.6),
+    Scenario("put", "Put a product, change and remove it", put_load, put_yardstick),
     Scenario("login", "Login", login_load, lambda stage: PasswordHashes(), hashes=True),
     Scenario("health", "No database: /healthz",
              lambda stage: HttpLoad("cart", [(Request("GET", "/healthz"),)]),
