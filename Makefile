@@ -55,6 +55,11 @@ tsan: packages-instrument build-tsan ## Run the tests of platform and services u
 	@TSAN_OPTIONS="ignore_noninstrumented_modules=1 suppressions=$(CURDIR)/cmake/sanitizers/tsan.supp" \
 		$(CTEST) --test-dir build/tsan --label-regex 'unit|postgres'
 
+.PHONY: sbom
+sbom: packages-run build/release/build.ninja ## Write the list of components (CycloneDX) to build/sbom.cdx.json
+	@cmake --build build/release --parallel $(JOBS) --target customers cart
+	@scripts/sbom >build/sbom.cdx.json
+
 .PHONY: fuzz
 fuzz: packages-instrument ## Fuzz each target for FUZZ_SECONDS (60) under ASan and UBSan
 	@cmake --preset fuzz >/dev/null

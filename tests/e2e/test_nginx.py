@@ -247,8 +247,14 @@ def assert_limited(nginx, host: str, path: str, rate: float, burst: int) -> None
 def test_passwords_of_one_client_are_limited_more_strictly(fresh):
     nginx, _ = fresh
     assert_limited(nginx, CUSTOMERS, "/api/v1/auth/login/", rate=1, burst=10)
-    assert nginx.call("GET", CUSTOMERS, "/api/v1/users/create/").status_code == 429
+    assert nginx.call("GET", CUSTOMERS, "/api/v1/auth/recover/").status_code == 429
     assert nginx.call("GET", CUSTOMERS, "/api/v1/users/3/change-password/").status_code == 429
+    assert nginx.call("GET", CUSTOMERS, "/api/v1/users/3/").status_code == 200
+
+
+def test_registrations_of_one_client_are_limited_most_strictly(fresh):
+    nginx, _ = fresh
+    assert_limited(nginx, CUSTOMERS, "/api/v1/users/create/", rate=6 / 60, burst=10)
     assert nginx.call("GET", CUSTOMERS, "/api/v1/users/3/").status_code == 200
 
 
