@@ -222,6 +222,8 @@ def test_a_back_up_is_restored_into_new_volumes(store):
     token = store.token("nonadmin4@email.com")
     before = store.cart(4, token)
     store.run("backup")
+    for name in ("secrets.tar", *(f"{service}.dump" for service in SERVICES)):
+        assert (store.deployment.root / name).stat().st_mode & 0o777 == 0o600
     store.down()
     store.run("restore")
     # The restore ends all sessions.
