@@ -20,7 +20,7 @@ class Operation:
 
     began: int
     ended: int | None
-    request: Any
+    request: Hashable
     answer: Any = None
     is_read: bool = False
 
@@ -117,7 +117,12 @@ def _next(done: int, history: list[Operation]) -> list[tuple[int, Operation]]:
 def _successors(configuration: _Configuration, history: list[Operation],
                 step: Step) -> list[_Configuration]:
     successors = []
+    unknown = set()
     for index, operation in _next(configuration.done, history):
+        if operation.ended is None:
+            if operation.request in unknown:
+                continue  # An equal request, which began earlier, might as well be the one.
+            unknown.add(operation.request)
         states = list(step(configuration.state, operation.request, operation.answer))
         made = [_Configuration(configuration.done | 1 << index, state, configuration, operation)
                 for state in states
