@@ -160,7 +160,7 @@ test('a guest becomes a customer and checks out', async () => {
   assert.equal(put.data?.data.cart_items.find(({ product_id }) => product_id === 2)?.quantity, 1);
   const added = await cart.POST('/api/v1/cart/{user_id}/products/{product_id}/add/', {
     params: { path: product },
-    body: {},
+    body: { quantity: 1 },
     headers,
   });
   assert.equal(added.data?.data.cart_items.find(({ product_id }) => product_id === 2)?.quantity, 2);
