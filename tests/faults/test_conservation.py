@@ -68,11 +68,11 @@ CREATE TRIGGER book AFTER UPDATE OF stock ON products
 
 # The function of the statement that takes units out of a cart → where they went.
 REASONS = {"change_item": "removed", "remove_item": "removed", "put_product": "removed",
-           "clear_cart": "removed", "check_out": "checked out"}
+           "clear_cart": "removed", "check_out": "checked out", "expire_carts": "expired"}
 
 
 KINDS = ["create", "change", "remove", "clear", "put", "put", "add", "add", "add", "merge",
-         "checkout", "checkout", "restock"]
+         "checkout", "checkout", "restock", "expire"]
 
 
 @dataclasses.dataclass
@@ -183,11 +183,17 @@ class Store(RuleBasedStateMachine):
                 case "checkout":
                     await self._check_out(pool, cart, token)
                 case "restock":
-                    # An error means that PostgreSQL restarts.
-                    with contextlib.suppress(psycopg.Error):
-                        await asyncio.to_thread(
-                            self.shop.query, "UPDATE products SET stock = stock + %s WHERE id = %s",
-                            units, product)
+                    await self._execute("UPDATE products SET stock = stock + %s WHERE id = %s",
+                                        units, product)
+                case "expire":
+                    await self._execute("UPDATE carts SET touched = now() - interval '2 days' "
+                                        "WHERE user_id = %s", owner)
+                    await self._execute("SELECT expire_carts(%s, 1000, 1)", owner - 1)
+
+    async def _execute(self, statement: str, *arguments) -> None:
+        # An error means that PostgreSQL restarts.
+        with contextlib.suppress(psycopg.Error):
+            await asyncio.to_thread(self.shop.query, statement, *arguments)
 
     async def _check_out(self, pool: Pool, cart: str, token: str) -> None:
         reply = await self._exchange(pool, request("GET", f"{cart}/", token))
