@@ -32,6 +32,11 @@ USER_TERMS = {"one row": RARE, "an eighth of the rows": ("Ada", "Grace", "Alan",
 EXPLAINED = {"one row": RARE[0], "a tenth of the rows": "lamp", "the newest tenth": "novelty",
              "all rows": "wood", "no row": "zzyzx", "no row, of common parts": "lampchairs",
              "two letters, all rows": "of", "two letters, no row": "zq", "one letter, no row": "%"}
+# Orders of a list, with their statements; and a filter that a third of the products pass.
+SORTS = {"id": "list_products_by_id", "price": "list_products_by_price",
+         "-price": "list_products_by_price_down", "name": "list_products_by_name",
+         "-name": "list_products_by_name_down"}
+PRICES = ("50.00", "120.00")
 
 
 def users_load(stage: Stage, query: str) -> HttpLoad:
@@ -72,25 +77,47 @@ def loads(stage: Stage, rows: int) -> dict[str, HttpLoad | PgBench]:
     return found
 
 
+def plan(stage: Stage, sort: str, term: str | None, prices: tuple[str, str] | None = None,
+         scope: str = "false") -> tuple[float, str]:
+    """Returns the time of a list of products in ms and its scans, planned as for the service."""
+    pattern = "NULL" if term is None else "'%" + term.replace("%", r"\%") + "%'"
+    short_term = f"'{term}'" if term and len(term) < 3 else "NULL"
+    arguments = list(scenarios.product_search(pattern, short_term))
+    arguments[0] = scope
+    if prices:
+        arguments[3:5] = [f"'{price}'" for price in prices]
+    explain = statement("products", SORTS[sort]).with_arguments(*arguments)
+    explained = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};",
+                                      stage.session_environment("cart")))[0]
+    scans, nodes = [], [explained["Plan"]]
+    while nodes:
+        node = nodes.pop(0)
+        nodes += node.get("Plans", [])
+        if "Index Name" in node or node["Node Type"] == "Seq Scan":
+            scans.append(node.get("Index Name", "Seq Scan"))
+    return explained["Execution Time"], ", ".join(dict.fromkeys(scans))
+
+
 def plans(stage: Stage, rows: int) -> Table:
-    """Returns PostgreSQL's plan for a product search, planned in the same way as the service's."""
+    """Returns the plans of searches for products in the order of ids."""
     table = []
     for name, term in EXPLAINED.items():
-        arguments = ["'%" + term.replace("%", r"\%") + "%'", "0", str(PAGE)]
-        if len(term) < 3:
-            explain = statement("products", "search_products_short").with_arguments(
-                f"'{term}'", *arguments)
-        else:
-            explain = statement("products", "search_products").with_arguments(*arguments)
-        plan = json.loads(stage.psql("cart", f"EXPLAIN (ANALYZE, FORMAT JSON) {explain};",
-                                     stage.session_environment("cart")))[0]
-        node, nodes = plan["Plan"], []
-        while node:
-            nodes.append(node["Node Type"] + (f" on {node['Index Name']}" if "Index Name" in node
-                                              else ""))
-            node = (node.get("Plans") or [None])[0]
-        table.append([f"{rows:,}", f"{name}: {term}", " ← ".join(nodes),
-                      number(plan["Execution Time"])])
+        milliseconds, scans = plan(stage, "id", term)
+        table.append([f"{rows:,}", f"{name}: {term}", scans, number(milliseconds)])
+    return table
+
+
+def sorted_lists(stage: Stage) -> Table:
+    """Returns times and plans of lists in every order, with and without a search and prices."""
+    table = [["search for", "prices", *SORTS]]
+    for name, term in {"–": None, **EXPLAINED}.items():
+        for prices in (None, PRICES):
+            cells = []
+            for sort in SORTS:
+                active, scans = plan(stage, sort, term, prices)
+                both, _ = plan(stage, sort, term, prices, "true")
+                cells.append(f"{number(active)} / {number(both)} {scans}")
+            table.append([f"{name}: {term}" if term else name, "–".join(prices or ("any",)), *cells])
     return table
 
 
@@ -110,7 +137,7 @@ def by_rows(stage: Stage, pace: Pace,
             progress: Progress) -> tuple[list[tuple[str, Table]], dict[str, list[dict]]]:
     """Returns tables, and the rates of each load in the order of ROWS."""
     rates: dict[str, list[dict[str, float]]] = {}
-    explained = [["rows", "search for", "plan", "ms"]]
+    explained = [["rows", "search for", "index", "ms"]]
     for rows in ROWS:
         progress.step(f"loading {rows:,} products and users", LOAD_SECONDS[rows])
         stage.stop_services()
@@ -120,6 +147,7 @@ def by_rows(stage: Stage, pace: Pace,
         for name, load in loads(stage, rows).items():
             progress.step(f"{rows:,} rows: {name}", pace.warm_up + pace.rounds * pace.seconds)
             rates.setdefault(name, []).append(median_rate(stage, load, pace))
+    lists = sorted_lists(stage)
     table = [["requests/s", *(f"{rows:,} rows" for rows in ROWS),
               f"time at {ROWS[-1]:,} / {ROWS[0]:,}", f"≤ {BUDGET}"]]
     for name, each in rates.items():
@@ -127,7 +155,8 @@ def by_rows(stage: Stage, pace: Pace,
         slower = each[0]["median"] / each[-1]["median"] if each[-1]["median"] else math.inf
         table.append([name, *(with_spread(rate) for rate in each), number(slower),
                       verdict(slower <= BUDGET)])
-    return [("Rows", table), ("Plans of a product search", explained)], rates
+    return [("Rows", table), ("Searches for products in the order of ids", explained),
+            (f"Lists of products at {ROWS[-1]:,} rows: those on sale / all, ms", lists)], rates
 
 
 def by_items(stage: Stage, pace: Pace, progress: Progress) -> list[tuple[str, Table]]:

@@ -83,11 +83,16 @@ def search_load(terms: tuple[str, ...] = SEARCH_TERMS) -> HttpLoad:
         for term in terms])
 
 
+def product_search(pattern: str, short_term: str = "NULL") -> tuple[str, ...]:
+    """Returns the arguments of a search for products on sale: no prices, no position."""
+    return ("false", pattern, short_term, "NULL", "NULL", "NULL", "NULL", str(PAGE))
+
+
 def search_yardstick(terms: tuple[str, ...] = SEARCH_TERMS) -> PgBench:
     # Each term has a script, because pgbench's variables are numbers, except on the command line.
-    search = statement("products", "search_products")
+    search = statement("products", "list_products_by_id")
     return PgBench(
-        "cart", [f"{search.with_arguments(f':term{number}', '0', str(PAGE))};\n"
+        "cart", [f"{search.with_arguments(*product_search(f':term{number}'))};\n"
                  for number in range(len(terms))],
         search, {f"term{number}": f"%{term}%" for number, term in enumerate(terms)})
 

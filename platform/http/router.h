@@ -288,10 +288,10 @@ struct Rendering<EmptyObject> {
   }
 };
 
-template <class T>
-struct Rendering<schema::Page<T>> {
+template <class T, class Next>
+struct Rendering<schema::Page<T, Next>> {
   static constexpr std::array kStatuses{200U};
-  static void Write(const schema::Page<T>& page, Response& response) {
+  static void Write(const schema::Page<T, Next>& page, Response& response) {
     std::string& out = response.body;
     out = R"({"data":)";
     schema::Write(page.items, out);
@@ -304,11 +304,11 @@ struct Rendering<schema::Page<T>> {
   static std::optional<boost::json::object> Describe(schema::Components& components) {
     boost::json::object envelope =
         Rendering<T>::Envelope(schema::Describe<std::vector<T>>(components));
-    envelope["properties"].as_object()["next"] = {
-        {"type", {"integer", "null"}},
-        {"format", "int32"},
-        {"description",
-         "The `after` of the next page; null on the last page. Left out with LEGACY_API=true."}};
+    boost::json::object next = schema::Describe<Next>(components);
+    schema::AllowNull(next);
+    next["description"] =
+        "The `after` of the next page; null on the last page. Left out with LEGACY_API=true.";
+    envelope["properties"].as_object()["next"] = std::move(next);
     envelope["required"].as_array().emplace_back("next");
     return envelope;
   }

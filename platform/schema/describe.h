@@ -2,10 +2,12 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/mp11/algorithm.hpp>
 #include <boost/type_index.hpp>
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "platform/schema/field.h"
 #include "platform/schema/write.h"
@@ -20,6 +22,12 @@ boost::json::object Reference(std::string_view name);
 
 // Returns the schema of a member, so that a struct's Describe can extend it.
 boost::json::object& Property(boost::json::object& schema, std::string_view name);
+
+// Adds null to the types of a schema, which must not be a reference.
+void AllowNull(boost::json::object& schema);
+
+// Describes a member of an answer that is always there, and may be null.
+void RequireNullable(boost::json::object& schema, std::string_view name);
 
 // Returns the type's name without its namespaces.
 template <class T>
@@ -49,6 +57,17 @@ boost::json::object Describe(Components& components) {
     T::DescribeBounds(schema);
     T::Describe(schema);
     return schema;
+  } else if constexpr (kIsNullable<T>) {
+    boost::json::object schema = Describe<typename T::value_type>(components);
+    AllowNull(schema);
+    return schema;
+  } else if constexpr (kIsVariant<T>) {
+    boost::json::array types;
+    boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, T>>(
+        [&]<class Held>(std::type_identity<Held>) {
+          types.push_back(Describe<Held>(components).at("type"));
+        });
+    return {{"type", std::move(types)}};
   } else if constexpr (kIsOptional<T>) {
     return Describe<typename T::value_type>(components);
   } else if constexpr (kIsList<T>) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "platform/schema/value_type.h"
@@ -75,6 +76,9 @@ Parsed<T> ParseValue(const boost::json::value& json) {
       return CheckInteger<T>(ParseInteger(json));
     } else {
       Parsed<std::string> text = ParseText(json);
+      if constexpr (requires { T::kNoText; }) {
+        if (!text) return std::unexpected(T::kNoText);
+      }
       if (!text) return std::unexpected(text.error());
       return T::Parse(*std::move(text));
     }
@@ -85,6 +89,17 @@ template <class T>
 inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+// A member that may be null as well as missing, which differ.
+template <class T>
+inline constexpr bool kIsNullable = false;
+template <class T>
+inline constexpr bool kIsNullable<std::optional<std::optional<T>>> = true;
+
+template <class... Ts>
+inline constexpr bool kIsVariant = false;
+template <class... Ts>
+inline constexpr bool kIsVariant<std::variant<Ts...>> = true;
 
 template <class T>
 inline constexpr bool kIsVector = false;

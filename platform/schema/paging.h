@@ -60,12 +60,12 @@ struct ListQuery {
 };
 BOOST_DESCRIBE_STRUCT(ListQuery, (), (search, limit, after))
 
-// A page of a list.
-template <class T>
+// A page of a list. `Next` is the type of the places between pages.
+template <class T, class Next = std::int32_t>
 struct Page {
   std::vector<T> items;
-  std::optional<std::int32_t> next;  // The `after` of the next page; nothing on the last one.
-  bool shows_next = true;            // False leaves `next` out of the answer.
+  std::optional<Next> next;  // The `after` of the next page; nothing on the last one.
+  bool shows_next = true;    // False leaves `next` out of the answer.
 };
 
 // Makes a page from rows in the order of their ids. One row more than `limit` must have been

@@ -66,8 +66,9 @@ void ParseList(std::string_view name, const boost::json::value& json, List<T, Ma
   }
 }
 
-// Reads the members of T from `object`. An optional member may be missing, but not null. A failure
-// is a 422 that reports every bad field with its messages. If T has
+// Reads the members of T from `object`. An optional member may be missing, but not null; a
+// std::optional<std::optional<M>> may be null too, and then holds an empty std::optional<M>. A
+// failure is a 422 that reports every bad field with its messages. If T has
 //
 //   void Check(FieldErrors& errors) const;
 //
@@ -87,6 +88,10 @@ Result<T> ParseObject(const boost::json::object& object, Source source) {
     }
     ++known;
     if (json->is_null()) {
+      if constexpr (kIsNullable<Target>) {
+        target.emplace();
+        return;
+      }
       errors[name] = {"Field may not be null."};
       return;
     }
@@ -101,7 +106,9 @@ Result<T> ParseObject(const boost::json::object& object, Source source) {
           errors[name] = {std::string(value.error())};
         }
       };
-      if constexpr (kIsOptional<Target>) {
+      if constexpr (kIsNullable<Target>) {
+        assign(ParseField<typename Target::value_type::value_type>(*json, source));
+      } else if constexpr (kIsOptional<Target>) {
         assign(ParseField<typename Target::value_type>(*json, source));
       } else {
         assign(ParseField<Target>(*json, source));

@@ -19,4 +19,12 @@ bool IsText(std::string_view bytes) {
 
 std::size_t CountCharacters(std::string_view text) { return u8_mbsnlen(Bytes(text), text.size()); }
 
+std::string_view FirstCharacters(std::string_view text, std::size_t count) {
+  std::size_t end = 0;
+  for (; end < text.size() && count > 0; --count) {
+    end += static_cast<std::size_t>(u8_mblen(Bytes(text) + end, text.size() - end));
+  }
+  return text.substr(0, end);
+}
+
 }  // namespace platform::schema

@@ -12,4 +12,7 @@ bool IsText(std::string_view bytes);
 // Returns the number of characters (code points, like Python's len) of a well-formed UTF-8 text.
 std::size_t CountCharacters(std::string_view text);
 
+// Returns the beginning of a well-formed UTF-8 text, `count` characters or fewer.
+std::string_view FirstCharacters(std::string_view text, std::size_t count);
+
 }  // namespace platform::schema

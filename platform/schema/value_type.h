@@ -20,6 +20,10 @@ namespace platform::schema {
 //
 //   static std::optional<std::string_view> Check(const Base& value);
 //   static void Describe(boost::json::object& schema);
+//
+// A type of texts may declare its own message for a JSON value that is no text:
+//
+//   static constexpr std::string_view kNoText = "Not a valid price.";
 template <class Derived, class BaseType, class... Bounds>
 class ValueType {
  public:

@@ -33,6 +33,8 @@ void Write(const T& value, std::string& out) {
     Write(value.value(), out);
   } else if constexpr (kIsOptional<T>) {
     value ? Write(*value, out) : void(out += "null");
+  } else if constexpr (kIsVariant<T>) {
+    std::visit([&out](const auto& held) { Write(held, out); }, value);
   } else if constexpr (kIsVector<T>) {
     out += '[';
     bool first = true;

@@ -15,6 +15,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "platform/security/base64.h"
+
 namespace platform::security {
 namespace {
 
@@ -22,19 +24,6 @@ namespace json = boost::json;
 
 using JwtPointer = std::unique_ptr<jwt_t, decltype(&jwt_free)>;
 using Refused = std::unexpected<std::string>;
-
-// Decodes unpadded base64url strictly. Returns nothing for any other text.
-std::optional<std::string> DecodeBase64Url(std::string_view text) {
-  std::string bytes(text.size(), '\0');
-  std::size_t length = 0;
-  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
-                        text.size(), nullptr, &length, nullptr,
-                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
-    return std::nullopt;
-  }
-  bytes.resize(length);
-  return bytes;
-}
 
 // Returns nothing if the text is not a JSON object.
 std::optional<json::object> ParseObject(std::string_view text) {

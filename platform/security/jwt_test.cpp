@@ -8,6 +8,8 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "platform/security/base64.h"
+
 namespace platform::security {
 namespace {
 
@@ -23,15 +25,6 @@ constexpr std::string_view kHeader = R"({"alg":"HS256","typ":"JWT"})";
 constexpr std::string_view kPayload =
     R"({"id":7,"email":"a@example.com","is_admin":true,"exp":1800000001,"ver":3})";
 
-std::string Base64Url(std::string_view bytes) {
-  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-  std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
-  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                    bytes.size(), kVariant);
-  text.pop_back();
-  return text;
-}
-
 // Returns "<input>.<signature>", with a signature that is made without the library under test.
 std::string WithSignature(const std::string& input, const std::string& secret = kSecret) {
   crypto_auth_hmacsha256_state state;
@@ -41,12 +34,12 @@ std::string WithSignature(const std::string& input, const std::string& secret = 
   crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(input.data()),
                                 input.size());
   crypto_auth_hmacsha256_final(&state, mac.data());
-  return input + "." + Base64Url({reinterpret_cast<const char*>(mac.data()), mac.size()});
+  return input + "." + EncodeBase64Url({reinterpret_cast<const char*>(mac.data()), mac.size()});
 }
 
 std::string Token(std::string_view header, std::string_view payload,
                   const std::string& secret = kSecret) {
-  return WithSignature(Base64Url(header) + "." + Base64Url(payload), secret);
+  return WithSignature(EncodeBase64Url(header) + "." + EncodeBase64Url(payload), secret);
 }
 
 TokenCodec Codec() { return TokenCodec({Secret(kSecret)}); }
@@ -72,7 +65,7 @@ TEST(TokenCodec, SignsNoSessionThatATokenDoesNotHave) {
   const std::string token = Codec().Sign({.id = 7, .exp = 1'800'000'001, .version = 3});
   const std::string payload = token.substr(token.find('.') + 1);
   EXPECT_TRUE(payload.starts_with(
-      Base64Url(R"({"email":"","exp":1800000001,"id":7,"is_admin":false,"ver":3})")))
+      EncodeBase64Url(R"({"email":"","exp":1800000001,"id":7,"is_admin":false,"ver":3})")))
       << payload;
 }
 
@@ -88,7 +81,8 @@ TEST(TokenCodec, ASessionIsAPositiveInt32) {
 TEST(TokenCodec, SignsAsTheStandardSays) {
   const std::string token = Codec().Sign({.id = 7, .email = "a@b.cc", .exp = 1});
   EXPECT_EQ(WithSignature(token.substr(0, token.rfind('.'))), token);
-  EXPECT_THAT(token, testing::StartsWith(Base64Url(R"({"alg":"HS256","typ":"JWT"})").substr(0, 4)));
+  EXPECT_THAT(token,
+              testing::StartsWith(EncodeBase64Url(R"({"alg":"HS256","typ":"JWT"})").substr(0, 4)));
 }
 
 TEST(TokenCodec, AcceptsTokensOfTheReference) {
@@ -174,15 +168,18 @@ INSTANTIATE_TEST_SUITE_P(
         TokenCase{"four_segments", Token(kHeader, kPayload) + ".abcd", "Invalid payload padding"},
         TokenCase{"too_long", Token(kHeader, kPayload) + std::string(8192, 'A'),
                   "Token is too long"},
-        TokenCase{"header_not_base64", "*." + Base64Url(kPayload) + ".abcd",
+        TokenCase{"header_not_base64", "*." + EncodeBase64Url(kPayload) + ".abcd",
                   "Invalid header padding"},
         TokenCase{"header_of_one_digit", "a.b.c", "Invalid header padding"},
-        TokenCase{"header_not_json", WithSignature(Base64Url("{") + "." + Base64Url(kPayload)),
+        TokenCase{"header_not_json",
+                  WithSignature(EncodeBase64Url("{") + "." + EncodeBase64Url(kPayload)),
                   kBadHeader},
         TokenCase{"header_not_object", Token(R"("HS256")", kPayload), kBadHeader},
         TokenCase{"header_nested_deeply", Token(std::string(2000, '['), kPayload), kBadHeader},
-        TokenCase{"payload_not_base64", Base64Url(kHeader) + ".*.abcd", "Invalid payload padding"},
-        TokenCase{"signature_not_base64", Base64Url(kHeader) + "." + Base64Url(kPayload) + ".*",
+        TokenCase{"payload_not_base64", EncodeBase64Url(kHeader) + ".*.abcd",
+                  "Invalid payload padding"},
+        TokenCase{"signature_not_base64",
+                  EncodeBase64Url(kHeader) + "." + EncodeBase64Url(kPayload) + ".*",
                   "Invalid crypto padding"},
         TokenCase{"signature_padded", Token(kHeader, kPayload) + "=", "Invalid crypto padding"}),
     LabelOf);
@@ -191,7 +188,8 @@ INSTANTIATE_TEST_SUITE_P(
     Algorithm, BadToken,
     testing::Values(
         TokenCase{"none",
-                  Base64Url(R"({"alg":"none","typ":"JWT"})") + "." + Base64Url(kPayload) + ".",
+                  EncodeBase64Url(R"({"alg":"none","typ":"JWT"})") + "." +
+                      EncodeBase64Url(kPayload) + ".",
                   kBadAlgorithm},
         TokenCase{"none_signed", Token(R"({"alg":"none"})", kPayload), kBadAlgorithm},
         TokenCase{"none_in_other_case", Token(R"({"alg":"NoNe"})", kPayload), kBadAlgorithm},
@@ -220,7 +218,7 @@ INSTANTIATE_TEST_SUITE_P(
     Signature, BadToken,
     testing::Values(
         TokenCase{"other_secret", Token(kHeader, kPayload, kOtherSecret), kBadSignature},
-        TokenCase{"no_signature", Base64Url(kHeader) + "." + Base64Url(kPayload) + ".",
+        TokenCase{"no_signature", EncodeBase64Url(kHeader) + "." + EncodeBase64Url(kPayload) + ".",
                   kBadSignature},
         // libjwt also reads the payload; one that it cannot read counts as not signed.
         TokenCase{"payload_not_json", Token(kHeader, "{"), kBadSignature},

@@ -112,6 +112,40 @@ test('an administrator helps a user who has lost the password', async () => {
   await logIn(USER);
 });
 
+test('an administrator adds a product and takes it off sale', async () => {
+  const headers = await logIn('admin1@email.com');
+  const { data: created } = await cart.POST('/api/v1/products/create/', {
+    body: { name: 'Desk lamp', price: '24.90', sku: 'CLIENT-1', stock: 3 },
+    headers,
+  });
+  assert.ok(created);
+  const product: CartComponents['schemas']['Product'] = created.data;
+  const params = { path: { product_id: product.id } };
+  const { data: changed } = await cart.PATCH('/api/v1/products/{product_id}/', {
+    params,
+    body: { sku: null, stock: null },
+    headers,
+  });
+  assert.deepEqual(changed?.data, { ...product, sku: null, stock: null });
+
+  const { data: sorted } = await cart.GET('/api/v1/products/list/', {
+    params: { query: { sort: '-price', min_price: '20', limit: 1 } },
+  });
+  assert.equal(typeof sorted?.next, 'string');
+  assert.ok(sorted?.next);
+  const { data: rest } = await cart.GET('/api/v1/products/list/', {
+    params: { query: { sort: '-price', min_price: '20', after: String(sorted.next) } },
+  });
+  assert.ok(rest?.data.some(({ id }) => id === product.id));
+
+  const removed = await cart.DELETE('/api/v1/products/{product_id}/', { params, headers });
+  assert.equal(removed.response.status, 204);
+  const { data: all } = await cart.GET('/api/v1/products/all/', { headers });
+  assert.equal(all?.data.find(({ id }) => id === product.id)?.is_active, false);
+  const one = await cart.GET('/api/v1/products/{product_id}/', { params });
+  assert.equal(one.data?.data.is_active, false);
+});
+
 test('a user buys', async () => {
   const headers = await logIn(USER);
   const { data: products } = await cart.GET('/api/v1/products/list/', {

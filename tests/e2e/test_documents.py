@@ -10,7 +10,7 @@ from microcart.testing import documents
 LIST = "/api/v1/products/list/"
 CART = "/api/v1/cart/3/"
 PRODUCT = {"id": 1, "created": "2026-11-22T23:00:27.304648+00:00", "name": "a", "description": "",
-           "price": "9.99"}
+           "price": "9.99", "sku": None, "image_url": None, "stock": None, "is_active": True}
 PAGE = {"data": [PRODUCT], "next": None}
 ERROR = {"error": {"code": "service_unavailable", "message": "503: Service Unavailable"}}
 NOT_ALLOWED = {"error": {"code": "method_not_allowed", "message": "405: Method Not Allowed"}}

@@ -84,6 +84,13 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
     cart.delete(cart_path, token).ok(204)
     cart.get(f"/api/v1/products/list/?search={wrong}").ok()
     cart.get("/api/v1/products/1/").ok()
+    administrator = toured.token(tokens.bearer(1))
+    cart.get(f"/api/v1/products/all/?search={wrong}&sort=name", administrator).ok()
+    product = cart.post("/api/v1/products/create/", administrator,
+                        {"name": wrong, "price": "1", "sku": "toured"}).ok(201)["id"]
+    cart.patch(f"/api/v1/products/{product}/", administrator, {"description": wrong}).ok()
+    cart.patch(f"/api/v1/products/{product}/", administrator, {"price": wrong})
+    cart.delete(f"/api/v1/products/{product}/", administrator).ok(204)
     for client in (customers, cart):
         client.get(f"/api/v1/nothing/{email}/?password={wrong}", token, headers={
             "Cookie": f"session={wrong}", "Origin": f"https://{wrong}.example",

@@ -53,7 +53,12 @@ ROWS = {
         ANYONE, 200, lambda owner: {"code": owner.code, "new_password": NEW_PASSWORD,
                                     "confirm_new_password": NEW_PASSWORD}),
     ("cart", "GET", "/api/v1/products/list/"): (ANYONE, 200, None),
+    ("cart", "GET", "/api/v1/products/all/"): (NOBODY, 200, None),
+    ("cart", "POST", "/api/v1/products/create/"): (
+        NOBODY, 201, lambda _: {"name": "New", "price": "1"}),
     ("cart", "GET", "/api/v1/products/{product_id}/"): (ANYONE, 200, None),
+    ("cart", "PATCH", "/api/v1/products/{product_id}/"): (NOBODY, 200, lambda _: {"price": "1"}),
+    ("cart", "DELETE", "/api/v1/products/{product_id}/"): (NOBODY, 204, None),
     ("cart", "GET", "/api/v1/cart/{user_id}/"): (OWNER, 200, None),
     ("cart", "DELETE", "/api/v1/cart/{user_id}/"): (OWNER, 204, None),
     ("cart", "PUT", "/api/v1/cart/{user_id}/products/{product_id}/"): (
@@ -134,9 +139,10 @@ def test_what_is_open_to_all(request, people, service, role):
 
 
 class Owner:
-    """A new account with a cart that holds an item, a checkout, a session, and a recovery code."""
+    """A new account with a cart that holds an item, a checkout, a session, and a recovery code; and a
+    product."""
 
-    def __init__(self, customers, carts, accounts, admin):
+    def __init__(self, customers, cart, carts, accounts, admin):
         account = carts.item().owner
         self.checkout_id = carts.check_out(account).ok(201)["id"]
         self.item = Item(account, carts.add(account)["cart_items"][0]["id"])
@@ -145,6 +151,8 @@ class Owner:
         path = f"/api/v1/users/{self.id}"
         [session] = customers.get(f"{path}/sessions/", admin).ok()
         self.session_id = session["id"]
+        self.product_id = cart.post("/api/v1/products/create/", admin,
+                                    {"name": "Product", "price": "2"}).ok(201)["id"]
         self.code = customers.post(f"{path}/recovery/", admin).ok(201)["code"]
 
 
@@ -156,7 +164,8 @@ def call(customers, cart, carts, accounts, people, admin):
         return [customers.get(f"/api/v1/users/{owner.id}/", admin).body,
                 customers.get(f"/api/v1/users/{owner.id}/sessions/", admin).body,
                 cart.get(f"/api/v1/cart/{owner.id}/", admin).body,
-                cart.get(f"/api/v1/cart/{owner.id}/checkouts/", admin).body]
+                cart.get(f"/api/v1/cart/{owner.id}/checkouts/", admin).body,
+                cart.get(f"/api/v1/products/{owner.product_id}/").body]
 
     def token_of(role: str, endpoint) -> str | None:
         if role in ("anonymous", "deleted") or "logout" not in endpoint[2]:
@@ -166,14 +175,15 @@ def call(customers, cart, carts, accounts, people, admin):
 
     def send(endpoint, role: str, make_body):
         service, method, path = endpoint
-        owner = Owner(customers, carts, accounts, admin)
+        owner = Owner(customers, cart, carts, accounts, admin)
         token = owner.token if role == "owner" else token_of(role, endpoint)
         before = things(owner)
         body = {} if make_body is None else {"body": make_body(owner)}
         answer = {"customers": customers, "cart": cart}[service].call(
             method,
             path.format(user_id=owner.id, session_id=owner.session_id, cart_id=owner.id,
-                        item_id=owner.item.id, product_id=1, checkout_id=owner.checkout_id),
+                        item_id=owner.item.id, product_id=owner.product_id,
+                        checkout_id=owner.checkout_id),
             token, headers={"If-Match": "*"}, **body)
         return answer, things(owner) == before
 

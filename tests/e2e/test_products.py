@@ -78,7 +78,8 @@ def test_all_by_id(cart):
     assert [product["id"] for product in answer.ok()] == list(range(1, 11))
     assert answer.body["next"] is None
     for product in answer.data:
-        assert set(product) == {"id", "created", "name", "description", "price"}
+        assert set(product) == {"id", "created", "name", "description", "price", "sku", "image_url",
+                                "stock", "is_active"}
         assert TIMESTAMP.fullmatch(product["created"])
         assert MONEY.fullmatch(product["price"])
 

@@ -174,6 +174,8 @@ BODIES = {
     "put": ("cart", "PUT", "/api/v1/cart/3/products/4/", {"quantity": 1}),
     "add to": ("cart", "POST", "/api/v1/cart/3/products/4/add/", {"quantity": 1}),
     "merge": ("cart", "POST", "/api/v1/cart/3/merge/", {"items": []}),
+    "new product": ("cart", "POST", "/api/v1/products/create/", {"name": "Queried", "price": "1"}),
+    "product": ("cart", "PATCH", "/api/v1/products/1/", {"name": "Queried"}),
 }
 
 

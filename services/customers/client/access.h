@@ -34,6 +34,26 @@ struct Admin {
   }
 };
 
+// Permits administrators, if the object that the path names exists.
+template <class App, class Id>
+struct AdminOf {
+  using Grant = Caller;
+
+  // Returns an error, such as kNotFound, if the object does not exist.
+  platform::Task<platform::Result<void>> (*find)(App& app, Id id);
+
+  static platform::http::AccessDescription Describe() { return DescribeAccess(); }
+
+  platform::Task<platform::Result<Caller>> operator()(App& app,
+                                                      const platform::http::Request& request,
+                                                      Id id) const {
+    ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app.validator, request));
+    CO_RETURN_IF_ERROR(co_await find(app, id));
+    if (!caller.is_admin) co_return std::unexpected(platform::Error::PermissionDenied());
+    co_return caller;
+  }
+};
+
 // Permits administrators and the owner of the object that the path names.
 template <class App, class Id, class OwnerId>
 struct OwnerOrAdmin {

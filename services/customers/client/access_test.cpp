@@ -64,6 +64,11 @@ Task<Result<Id>> FindOwner(App& app, Id thing) {
   co_return Id(thing.value() / 10);
 }
 
+Task<Result<void>> FindThing(App& app, Id thing) {
+  CO_RETURN_IF_ERROR(co_await FindOwner(app, thing));
+  co_return Result<void>();
+}
+
 class AccessTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -129,12 +134,24 @@ TEST_F(AccessTest, ExistenceComesBeforePermission) {
   }
 }
 
+TEST_F(AccessTest, AdminOfLetsAdministratorsInIfTheObjectExists) {
+  const AdminOf rule{FindThing};
+  EXPECT_EQ(Call(rule, "admin", Id(30)).value_or(Caller{}).id, 9);
+  ExpectDenied(Call(rule, "user", Id(30)), kNotPermitted);
+  for (const char* token : {"user", "admin"}) {
+    const auto caller = Call(rule, token, Id(7));
+    ASSERT_FALSE(caller);
+    EXPECT_EQ(caller.error().code, ErrorCode::kNotFound);
+  }
+}
+
 TEST_F(AccessTest, AuthenticationComesFirst) {
   const OwnerOrAdmin rule{FindOwner};
   ExpectDenied(Call(rule, std::nullopt, Id(7)), "Invalid authorization header");
   ExpectDenied(Call(rule, "", Id(7)), "Invalid authorization header");
   ExpectDenied(Call(rule, "other", Id(7)), "Token is revoked");
   ExpectDenied(Call(Admin<App>(), "other"), "Token is revoked");
+  ExpectDenied(Call(AdminOf{FindThing}, "other", Id(7)), "Token is revoked");
   EXPECT_EQ(app_->searches, 0);
   EXPECT_FALSE(notes_.user_id);
 }

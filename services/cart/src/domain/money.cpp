@@ -23,7 +23,7 @@ std::expected<Money, std::string_view> Money::Parse(std::string_view text) {
   const std::string_view cents = has_point ? text.substr(point + 1) : "0";
   const bool is_good = IsDigits(units) && units.size() <= kMaxUnitDigits && IsDigits(cents) &&
                        cents.size() <= kCentDigits;
-  if (!is_good) return std::unexpected("Not a valid price.");
+  if (!is_good) return std::unexpected(kNoText);
 
   // Each amount has exactly one spelling.
   units.remove_prefix(std::min(units.find_first_not_of('0'), units.size() - 1));

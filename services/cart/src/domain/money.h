@@ -14,6 +14,7 @@ namespace cart {
 // range. PostgreSQL does the arithmetic and rounds to two places.
 class Money : public platform::schema::ValueType<Money, std::string> {
  public:
+  static constexpr std::string_view kNoText = "Not a valid price.";
   // Accepts up to ten digits, and up to two more after a decimal point; "5" becomes "5.00".
   static std::expected<Money, std::string_view> Parse(std::string_view text);
   static void Describe(boost::json::object& schema);
