@@ -73,7 +73,8 @@ void TakeRows(const PGresult* result, SqlResult& into) {
 void Connection::Close::operator()(pg_conn* connection) const { PQfinish(connection); }
 
 std::expected<Connection, Connection::OpenError> Connection::Open(
-    const postgres::Settings& settings, std::chrono::seconds timeout, const Warn& warn) {
+    const postgres::Settings& settings, std::chrono::seconds timeout, const Warn& warn,
+    const std::string& application_name) {
   std::string hosts;
   std::string ports;
   for (const postgres::Server& server : settings.servers) {
@@ -103,7 +104,7 @@ std::expected<Connection, Connection::OpenError> Connection::Open(
                           seconds.c_str(),
                           "UTF8",
                           "-c statement_timeout=0 -c client_min_messages=warning",
-                          "microcart-migrate",
+                          application_name.c_str(),
                           "read-write",
                           static_cast<const char*>(nullptr)};
 
@@ -168,6 +169,55 @@ std::expected<SqlResult, SqlError> Connection::Run(const std::string& sql,
     return std::unexpected(*std::move(error));
   }
   return answer;
+}
+
+std::expected<void, SqlError> Connection::CopyIn(
+    const std::string& sql, const std::function<std::optional<std::string_view>()>& next) {
+  PGconn* const connection = connection_.get();
+  const ResultPtr begun{PQexec(connection, sql.c_str())};
+  if (PQresultStatus(begun.get()) != PGRES_COPY_IN) {
+    return std::unexpected(ToError(connection, begun.get(), sql));
+  }
+  bool is_sent = true;
+  while (const auto chunk = next()) {
+    is_sent = PQputCopyData(connection, chunk->data(), static_cast<int>(chunk->size())) == 1;
+    if (!is_sent) break;
+  }
+  is_sent = is_sent && PQputCopyEnd(connection, nullptr) == 1;
+  std::optional<SqlError> error;
+  if (!is_sent) error = SqlError{.message = Trimmed(PQerrorMessage(connection))};
+  while (const ResultPtr result{PQgetResult(connection)}) {
+    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
+      error = ToError(connection, result.get(), sql);
+      if (PQresultStatus(result.get()) == PGRES_COPY_IN) break;  // The connection is lost.
+    }
+  }
+  if (error) return std::unexpected(*std::move(error));
+  return {};
+}
+
+std::expected<void, SqlError> Connection::CopyOut(
+    const std::string& sql, const std::function<void(std::string_view)>& take) {
+  PGconn* const connection = connection_.get();
+  const ResultPtr begun{PQexec(connection, sql.c_str())};
+  if (PQresultStatus(begun.get()) != PGRES_COPY_OUT) {
+    return std::unexpected(ToError(connection, begun.get(), sql));
+  }
+  char* row = nullptr;
+  int size = 0;
+  while ((size = PQgetCopyData(connection, &row, 0)) > 0) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> owner(row, PQfreemem);
+    take({row, static_cast<std::size_t>(size)});
+  }
+  std::optional<SqlError> error;
+  while (const ResultPtr result{PQgetResult(connection)}) {
+    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
+      error = ToError(connection, result.get(), sql);
+      if (PQresultStatus(result.get()) == PGRES_COPY_OUT) break;  // The connection is lost.
+    }
+  }
+  if (error) return std::unexpected(*std::move(error));
+  return {};
 }
 
 bool Connection::in_transaction() const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,8 @@ struct SqlResult {
   std::size_t inserted = 0;  // Rows inserted by all INSERT statements.
 };
 
-// A blocking connection for the short life of a migration run. Statements run to their end, however
-// long they take. `warn` receives the server's notices and warnings.
+// A blocking connection for a command of an operator, such as a migration run. Statements run to
+// their end, however long they take. `warn` receives the server's notices and warnings.
 class Connection {
  public:
   using Warn = std::function<void(std::string_view)>;
@@ -44,13 +45,21 @@ class Connection {
   };
 
   // Gives up after `timeout`.
-  static std::expected<Connection, OpenError> Open(const postgres::Settings& settings,
-                                                   std::chrono::seconds timeout, const Warn& warn);
+  static std::expected<Connection, OpenError> Open(
+      const postgres::Settings& settings, std::chrono::seconds timeout, const Warn& warn,
+      const std::string& application_name = "microcart-migrate");
 
   // Runs `sql`: a script of any number of statements, or one statement in which $1, $2, … stand for
   // `parameters`. Stops at the first error.
   std::expected<SqlResult, SqlError> Run(const std::string& sql,
                                          std::initializer_list<std::string> parameters = {});
+
+  // Runs a `COPY … FROM STDIN` with the chunks that `next` returns, until it returns nothing.
+  std::expected<void, SqlError> CopyIn(
+      const std::string& sql, const std::function<std::optional<std::string_view>()>& next);
+  // Runs a `COPY … TO STDOUT`, and calls `take` with each row.
+  std::expected<void, SqlError> CopyOut(const std::string& sql,
+                                        const std::function<void(std::string_view)>& take);
 
   // Returns whether the connection is inside a transaction that has not failed.
   bool in_transaction() const;

@@ -108,6 +108,11 @@ exec {shlex.join(self._compose_command)} "$@"
         """Runs a command in a service's running container."""
         return self.container("exec", "--interactive", self.find(service), *command, stdin=stdin)
 
+    def program(self, service: str) -> str:
+        """Returns a shell command that runs the service's binary in its container."""
+        return shlex.join([*self._container_command, "exec", "--interactive", self.find(service),
+                           f"/usr/bin/{service}"])
+
     def logs(self, service: str) -> str:
         done = subprocess.run([*self._container_command, "logs", self.find(service)], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)

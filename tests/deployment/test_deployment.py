@@ -95,6 +95,7 @@ def test_end_to_end_tests(store, tests):
     environment = os.environ | {
         "PYTHONDONTWRITEBYTECODE": "1",
         "MICROCART_JWT_SECRET": store.read_secret("customers/jwt_secret"),
+        "MICROCART_CART_PROGRAM": store.deployment.program("cart"),
         **{f"MICROCART_{SERVICES[name].variable('URL')}": url for name, url in store.urls.items()}}
     done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-r", "fE", *tests],
                           cwd=ROOT / "tests/e2e", env=environment, text=True,

@@ -164,7 +164,7 @@ def test_help(binaries, service):
     done = run(binaries[service], "--help")
     assert done.returncode == 0
     commands = ["serve", "migrate", "openapi", "healthcheck", "version"]
-    commands += ["create-admin"] if service == "customers" else []
+    commands += ["create-admin"] if service == "customers" else ["products"]
     assert [command for command in commands if command not in done.stdout] == []
     assert "example" in done.stdout.lower()
     for command in commands:

@@ -1,6 +1,7 @@
 #include "platform/service/program.h"
 #include "services/cart/migrations/migrations.h"
 #include "services/cart/src/api/routes.h"
+#include "services/cart/src/catalogue/commands.h"
 #include "services/cart/src/config.h"
 #include "services/cart/src/service.h"
 
@@ -15,5 +16,6 @@ int main(int argc, char** argv) {
           .describe_configuration = cart::ReadConfig,
           .serve = platform::service::ServeConfigured<cart::ReadConfig, cart::Serve>,
           .openapi = cart::OpenApiDocument,
+          .add_commands = cart::AddProductsCommand,
       });
 }

@@ -1,7 +1,8 @@
 """A running deployment, which is tested instead of services that the tests start.
 
 MICROCART_<SERVICE>_URL is the URL of each service, MICROCART_JWT_SECRET is the secret of the tokens,
-and it has the demo data. Tests that need a database or a process of their own are skipped.
+MICROCART_CART_PROGRAM is a shell command that runs the cart service's binary with its database, and
+it has the demo data. Tests that need a database or a process of their own are skipped.
 """
 
 import os
@@ -11,6 +12,7 @@ import pytest
 
 from microcart.services import SERVICES
 
+CART_PROGRAM = os.environ.get("MICROCART_CART_PROGRAM")
 JWT_SECRET = os.environ.get("MICROCART_JWT_SECRET")
 
 _URLS = {name: os.environ.get(f"MICROCART_{spec.variable('URL')}")
