@@ -24,5 +24,16 @@ TEST(CountCharacters, CountsCodePointsNotBytes) {
   EXPECT_EQ(CountCharacters("😀😀"), 2U);
 }
 
+TEST(ToNfc, ComposesCharacters) {
+  EXPECT_EQ(ToNfc(""), "");
+  EXPECT_EQ(ToNfc("plain"), "plain");
+  EXPECT_EQ(ToNfc("Zoe\u0308"), "Zo\u00eb");
+  EXPECT_EQ(ToNfc("Zo\u00eb"), "Zo\u00eb");
+  EXPECT_EQ(ToNfc("e\u0302\u0323"), "\u1ec7");                       // The marks in another order.
+  EXPECT_EQ(ToNfc("\U0001d160"), "\U0001d158\U0001d165\U0001d16e");  // Three times as long.
+  EXPECT_EQ(ToNfc("\uff5a\ufb01"), "\uff5a\ufb01");                  // Compatible characters stay.
+  EXPECT_EQ(ToNfc("e\u0308\xff"), "e\u0308\xff");                    // Not UTF-8.
+}
+
 }  // namespace
 }  // namespace platform::schema

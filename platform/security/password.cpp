@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "platform/schema/text.h"
 #include "platform/security/sodium.h"
 
 namespace platform::security {
@@ -96,20 +97,25 @@ Verification VerifyAtOnce(const std::string& hash, std::string_view password, Ha
   return {};
 }
 
+// A password in NFC, which is wiped after use.
+class NormalizedPassword {
+ public:
+  explicit NormalizedPassword(std::string_view password) : text_(schema::ToNfc(password)) {}
+  ~NormalizedPassword() { Wipe(text_); }
+  NormalizedPassword(const NormalizedPassword&) = delete;
+  NormalizedPassword& operator=(const NormalizedPassword&) = delete;
+
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
 // Made from 32 random bytes that were thrown away, like DummyHash().
 constexpr const char* kDummySha256Crypt =
     "$5$rounds=535000$fML7XHOKV3l83RPK$SRuK3MCBUkycawaCROjcsgPWHDHrr54uedugcGpnDAD";
 
-}  // namespace
-
-std::string HashPassword(std::string_view password, HashForm form) {
-  if (FormFor(password, form) == HashForm::kArgon2id) return MakeArgon2id(password);
-  std::string hash = Sha256Crypt(password, MakeSha256CryptSetting());
-  if (hash.empty()) throw std::bad_alloc();
-  return hash;
-}
-
-Verification VerifyPassword(const std::string& hash, std::string_view password, RefusalTime refusal,
+Verification VerifySpelling(const std::string& hash, std::string_view password, RefusalTime refusal,
                             HashForm form) {
   // Argon2id always comes first, because the order affects the time too.
   const bool as_both = refusal == RefusalTime::kOfBothKinds;
@@ -118,6 +124,27 @@ Verification VerifyPassword(const std::string& hash, std::string_view password, 
   if (as_both && !verified.matches && !IsSha256Crypt(hash)) {
     MatchesSha256Crypt(kDummySha256Crypt, password);
   }
+  return verified;
+}
+
+}  // namespace
+
+std::string HashPassword(std::string_view password, HashForm form) {
+  if (FormFor(password, form) == HashForm::kArgon2id) {
+    return MakeArgon2id(NormalizedPassword(password).text());
+  }
+  std::string hash = Sha256Crypt(password, MakeSha256CryptSetting());
+  if (hash.empty()) throw std::bad_alloc();
+  return hash;
+}
+
+Verification VerifyPassword(const std::string& hash, std::string_view password, RefusalTime refusal,
+                            HashForm form) {
+  const NormalizedPassword normalized(password);
+  Verification verified = VerifySpelling(hash, normalized.text(), refusal, form);
+  if (verified.matches || normalized.text() == password) return verified;
+  verified = VerifySpelling(hash, password, refusal, form);
+  if (verified.matches && form == HashForm::kArgon2id) verified.needs_rehash = true;
   return verified;
 }
 

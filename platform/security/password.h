@@ -15,7 +15,7 @@ enum class HashForm {
 
 struct Verification {
   bool matches = false;
-  bool needs_rehash = false;  // Matches, but HashPassword() would make another kind of hash.
+  bool needs_rehash = false;  // Matches, but HashPassword() would make a different hash.
 
   bool operator==(const Verification&) const = default;
 };
@@ -26,14 +26,18 @@ enum class RefusalTime {
   kOfBothKinds,  // The time of an argon2id and a "$5$" hash together, for any hash.
 };
 
-// Returns a new salted hash. Throws std::bad_alloc if memory is short. crypt refuses a password of
+// Returns a new salted hash. An argon2id hash is of the password's NFC, so that it does not matter
+// how a keyboard composes the characters; the reference hashes what was typed, and so does the
+// "$5$" form. Throws std::bad_alloc if memory is short. crypt refuses a password of
 // 512 bytes or more, or with a NUL, so such a password gets an argon2id hash in either form.
 std::string HashPassword(std::string_view password, HashForm form = HashForm::kArgon2id);
 
-// Returns whether `hash` was made from `password`. A hash of an unknown kind, malformed or empty,
-// matches nothing. A "$5$" hash matches no password that crypt refuses, and it takes as long to
-// reject such a password as a short one. `form` decides which matching hashes need a new one. The
-// time of kOfBothKinds assumes that "$5$" hashes have 535,000 rounds.
+// Returns whether `hash` was made from `password`, in NFC or as it was typed, as hashes of the
+// reference and older ones of ours are. If the two differ, a refusal takes twice the time. A hash
+// of an unknown kind, malformed or empty, matches nothing. A "$5$" hash matches no password that
+// crypt refuses, and it takes as long to reject such a password as a short one. `form` decides
+// which matching hashes need a new one. The time of kOfBothKinds assumes that "$5$" hashes have
+// 535,000 rounds.
 Verification VerifyPassword(const std::string& hash, std::string_view password,
                             RefusalTime refusal = RefusalTime::kOfItsHash,
                             HashForm form = HashForm::kArgon2id);

@@ -47,6 +47,38 @@ TEST(VerifyPassword, AsksForNewHashesWhereTheCostDiffers) {
   EXPECT_EQ(VerifyPassword(cheap.data(), "testPass124"), kDiffers);
 }
 
+constexpr std::string_view kComposed = "Zo\u00eb's \u0439\u1ec7 \uac01";
+constexpr std::string_view kDecomposed = "Zoe\u0308's \u0438\u0306e\u0302\u0323 \u1100\u1161\u11a8";
+
+TEST(HashPassword, IsOfTheNfc) {
+  for (const std::string_view password : {kComposed, kDecomposed}) {
+    const std::string hash = HashPassword(password);
+    EXPECT_EQ(VerifyPassword(hash, kComposed), kMatches);
+    EXPECT_EQ(VerifyPassword(hash, kDecomposed), kMatches);
+    EXPECT_EQ(VerifyPassword(hash, "Zoe's"), kDiffers);
+  }
+}
+
+TEST(VerifyPassword, AcceptsAnOlderHashOfWhatWasTyped) {
+  std::array<char, crypto_pwhash_STRBYTES> older{};
+  ASSERT_EQ(crypto_pwhash_str_alg(older.data(), kDecomposed.data(), kDecomposed.size(), 2,
+                                  std::size_t{19456} * 1024, crypto_pwhash_ALG_ARGON2ID13),
+            0);
+  for (const RefusalTime refusal : {RefusalTime::kOfItsHash, RefusalTime::kOfBothKinds}) {
+    EXPECT_EQ(VerifyPassword(older.data(), kDecomposed, refusal), kMatchesOutdated);
+    EXPECT_EQ(VerifyPassword(older.data(), std::string(kDecomposed) + "x", refusal), kDiffers);
+  }
+}
+
+TEST(VerifyPassword, TheReferencesFormIsOfWhatWasTyped) {
+  const std::string hash = HashPassword(kDecomposed, HashForm::kSha256Crypt);
+  crypt_data work{};
+  EXPECT_EQ(hash, crypt_r(std::string(kDecomposed).c_str(), hash.c_str(), &work));
+  EXPECT_EQ(VerifyPassword(hash, kDecomposed), kMatchesOutdated);
+  EXPECT_EQ(VerifyPassword(hash, kDecomposed, RefusalTime::kOfItsHash, HashForm::kSha256Crypt),
+            kMatches);
+}
+
 // A hash from a database of the Python services.
 class ReferenceHash : public testing::TestWithParam<const char*> {};
 

@@ -222,15 +222,21 @@ def test_change_of_secrets(store, settings):
 def test_a_back_up_is_restored_into_new_volumes(store):
     token = store.token("nonadmin4@email.com")
     before = store.cart(4, token)
+    secret = store.read_secret("customers/jwt_secret")
     store.run("backup")
     for name in ("secrets.tar", *(f"{service}.dump" for service in SERVICES)):
         assert (store.deployment.root / name).stat().st_mode & 0o777 == 0o600
     store.down()
     store.run("restore")
-    # The restore ends all sessions.
+    # The restore ends all sessions, and no earlier token is signed with the present secret.
+    assert store.read_secret("customers/jwt_secret") != secret
     answer = store.request("cart", "GET", "/api/v1/cart/4/", token=token)
     assert answer.status == 403, answer
     assert store.cart(4, store.token("nonadmin4@email.com")) == before
+    # No id of the time after the back-up is given out again.
+    created = store.request("customers", "POST", "/api/v1/users/create/", {
+        "email": "later@example.com", "password": "a password of my own"})
+    assert created.json()["data"]["id"] > 1_000_000
 
 
 def test_up_from_nothing_without_demo_data(store):

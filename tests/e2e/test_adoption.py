@@ -121,6 +121,25 @@ def test_an_email_that_only_the_reference_takes_for_one(customers, cluster, cust
         "email": f"new.{email}", "password": PASSWORD}).ok(201)
 
 
+def test_an_email_that_cannot_be_seen_stays_usable(customers, cluster, customers_database):
+    """The reference accepted invisible characters. Its owner logs in and keeps it; nobody else gets
+    such an email."""
+    email = "zo\u200be@example.net"
+    [(user,)] = cluster.query(customers_database, """
+        INSERT INTO users (email, first_name, last_name, password, is_admin)
+        SELECT %s, '', '', password, false FROM users WHERE id = 1 RETURNING id""", email)
+    token = customers.post("/api/v1/auth/login/",
+                           body={"email": email, "password": PASSWORD}).ok()["token"]
+    changed = customers.patch(f"/api/v1/users/{user}/", token,
+                              {"email": email, "first_name": "Zoe"}).ok()
+    assert (changed["email"], changed["first_name"]) == (email, "Zoe")
+    customers.post("/api/v1/users/create/", body={
+        "email": f"new.{email}", "password": PASSWORD}).invalid(
+            {"email": ["Not a valid email address."]})
+    customers.post("/api/v1/users/create/", body={
+        "email": "zoe@example.net", "password": PASSWORD}).ok(201)
+
+
 @pytest.mark.parametrize("size", [512, 1024])
 def test_a_password_that_is_too_long_for_its_hash_is_a_wrong_one(customers, size):
     customers.post("/api/v1/auth/login/", body={

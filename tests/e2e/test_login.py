@@ -121,6 +121,39 @@ def test_no_body_counts_as_empty_object(customers, content):
         {"email": [bodies.REQUIRED], "password": [bodies.REQUIRED]})
 
 
+OLDER_HASH_OF_DECOMPOSED = (
+    "$5$rounds=535000$0123456789abcdef$PmlfsxAi7A6EnlL2UM6EnVw.S0IwqFe50dF.TMDc5a5")
+COMPOSED, DECOMPOSED = "Zo\u00eb's \u0439\u1ec7", "Zoe\u0308's \u0438\u0306e\u0302\u0323"
+
+
+@pytest.mark.parametrize("chosen", [COMPOSED, DECOMPOSED], ids=["composed", "decomposed"])
+def test_a_password_in_either_form(customers, accounts, chosen):
+    """Keyboards and systems differ in the code points that they send for one character."""
+    account = accounts.create(password=chosen)
+    for password in (COMPOSED, DECOMPOSED):
+        accounts.login(account.email, password)
+    customers.post(LOGIN, body={"email": account.email, "password": "Zoe's \u0438e"}).invalid(
+        WRONG_PAIR, 400)
+    other, repeated = (DECOMPOSED, COMPOSED) if chosen == COMPOSED else (COMPOSED, DECOMPOSED)
+    customers.patch(f"/api/v1/users/{account.id}/change-password/", account.token, {
+        "current_password": other, "new_password": "\u00fc" + other,
+        "confirm_new_password": "u\u0308" + repeated}).ok()
+    accounts.login(account.email, "u\u0308" + chosen)
+
+
+def test_an_older_hash_of_what_was_typed(cluster, customers_database, accounts):
+    """Accepted, and replaced by a hash that matches either form."""
+    account = accounts.create()
+    cluster.query(customers_database, "UPDATE users SET password = %s WHERE id = %s",
+                  OLDER_HASH_OF_DECOMPOSED, account.id)
+    accounts.login(account.email, DECOMPOSED)
+    [(stored,)] = cluster.query(customers_database, "SELECT password FROM users WHERE id = %s",
+                                account.id)
+    assert stored.startswith("$argon2id$")
+    for password in (COMPOSED, DECOMPOSED):
+        accounts.login(account.email, password)
+
+
 def test_escapes_are_understood(customers, account):
     escaped = json.dumps({"email": account.email, "password": account.password}).encode()
     assert b"\\u" in escaped

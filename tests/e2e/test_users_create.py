@@ -87,6 +87,24 @@ def test_taken_email_in_any_case(customers, spell):
     customers.post(CREATE, body={**sent, "email": spell(sent["email"])}).invalid(TAKEN, 400)
 
 
+@pytest.mark.parametrize("one, other", bodies.SPELLINGS.values(), ids=bodies.SPELLINGS)
+def test_one_account_for_all_spellings_of_an_email(customers, accounts, admin, one, other):
+    """The stored spelling is kept. The owner may change it to another one, but nobody else may."""
+    user = customers.post(CREATE, body=body(email=one)).ok(201)
+    assert user["email"] == one
+    for spelling in (one, other):
+        customers.post(CREATE, body=body(email=spelling)).invalid(TAKEN, 400)
+        login = {"email": spelling, "password": PASSWORD}
+        assert customers.post("/api/v1/auth/login/", body=login).ok()["user"] == user
+    stranger = accounts.create()
+    customers.patch(f"/api/v1/users/{stranger.id}/", stranger.token, {"email": other}).invalid(
+        TAKEN, 400)
+    changed = customers.patch(f"/api/v1/users/{user['id']}/", admin, {"email": other}).ok()
+    assert changed == {**user, "email": other}
+    customers.post(CREATE, body=body(email=one)).invalid(TAKEN, 400)
+    customers.delete(f"/api/v1/users/{user['id']}/", admin).ok(204)
+
+
 @pytest.mark.parametrize("email", bodies.VALID_EMAILS.values(), ids=bodies.VALID_EMAILS)
 def test_valid_email(customers, email):
     assert customers.post(CREATE, body=body(email=email)).ok(201)["email"] == email

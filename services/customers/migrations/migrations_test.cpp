@@ -2,14 +2,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <idn2.h>
 #include <sodium.h>
+#include <unistr.h>
 
+#include <array>
+#include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "platform/migrations/testing/test_database.h"
+#include "services/customers/src/domain/email.h"
 
 namespace customers {
 namespace {
@@ -153,6 +159,127 @@ TEST_F(CustomersMigrationsTest, OneAccountPerEmailWhateverItsCase) {
   MigrateUp();
   Register("Mixed@Example.com");
   EXPECT_THROW(Register("mixed@example.com"), std::runtime_error);
+}
+
+// Groups of spellings of one email.
+constexpr const char* kSpellings = R"(
+SELECT * FROM (VALUES
+    ('case', 'Mixed@Example.com', 'mixed@EXAMPLE.com'),
+    ('NFC and NFD', U&'zo\00EB@example.com', U&'zoe\0308@example.com'),
+    ('case beyond ASCII', U&'ZO\00CB@example.com', U&'zoe\0308@example.com'),
+    ('wide characters', U&'\FF5A\FF4F\FF45@example.com', 'zoe@example.com'),
+    ('final sigma', 'ΟΔΟΣ@example.com', 'οδος@example.com'),
+    ('quotes', '"zoe"@example.com', 'zoe@example.com'),
+    ('quoted pairs', '"z\oe"@example.com', 'zoe@example.com'),
+    ('quotes within quotes', '"a\"b"@example.com', '"\a\"\b"@example.com'),
+    ('quotes and NFD', U&'"zoe\0308"@example.com', U&'zo\00EB@example.com'),
+    ('punycode', 'a@bücher.example', 'a@xn--bcher-kva.example'),
+    ('punycode in capitals', 'a@BÜCHER.example', 'a@XN--BCHER-KVA.EXAMPLE'),
+    ('a domain in NFD', U&'a@bu\0308cher.example', 'a@xn--bcher-kva.example'),
+    ('all labels', 'a@пример.рф', 'a@xn--e1afmkfd.xn--p1ai'),
+    ('a subdomain', 'a@mail.bücher.example', 'a@mail.xn--bcher-kva.example'),
+    ('an ideographic dot', 'a@日本語。jp', 'a@xn--wgv71a119e.jp'),
+    ('ß in IDNA 2003', 'a@straße.example', 'a@strasse.example'),
+    ('ß in IDNA 2008', 'a@straße.example', 'a@xn--strae-oqa.example')
+) AS pair (what, one, other))";
+
+TEST_F(CustomersMigrationsTest, OneAccountPerEmailInAnySpelling) {
+  MigrateUp();
+  EXPECT_EQ(database_.Run(std::string("SELECT what FROM (") + kSpellings +
+                          ") AS pairs WHERE canonical_email(one) <> canonical_email(other)"),
+            std::vector<std::vector<std::string>>());
+  for (const auto& pair : database_.Run(kSpellings)) {
+    const std::string id = Register(pair.at(1));
+    EXPECT_THROW(Register(pair.at(2)), std::runtime_error) << pair.at(0);
+    database_.Run("DELETE FROM users WHERE id = " + id);
+  }
+}
+
+TEST_F(CustomersMigrationsTest, DifferentEmailsStayDifferent) {
+  MigrateUp();
+  for (const char* email : {"zoe@example.com",
+                            "zoë@example.com",
+                            "zo.e@example.com",
+                            "zoe+x@example.com",
+                            "\"zo e\"@example.com",
+                            "zoe@example.org",
+                            "zoe@xn--example.com",
+                            "zoe@xn--.com",
+                            "zoe@xn--99999999999.com",
+                            "zoe@xn--a-\u00e4.com",
+                            "strasse@example.com",
+                            "straße@example.com",
+                            "zoe@bücher.example",
+                            "zoe@bucher.example",
+                            "zoe",
+                            "",
+                            "@",
+                            "\"",
+                            "\"@example.com",
+                            "\"\"@example.com"}) {
+    EXPECT_NO_THROW(Register(email)) << email;
+  }
+}
+
+// The database's form of an email agrees with libidn2 about every domain that can be registered.
+TEST_F(CustomersMigrationsTest, DomainsAreMappedAsByIdna) {
+  MigrateUp();
+  std::string pairs;
+  int count = 0;
+  for (std::uint32_t character = 0xa0; character < 0x20000; ++character) {
+    // These are all alike: ideographs and Hangul syllables.
+    if ((character >= 0x3400 && character < 0xa000) ||
+        (character >= 0xac00 && character < 0xd800) ||
+        (character >= 0x17000 && character < 0x18d00)) {
+      continue;
+    }
+    std::array<std::uint8_t, 4> bytes{};
+    const int size = u8_uctomb(bytes.data(), character, bytes.size());
+    if (size < 0) continue;  // A surrogate.
+    const std::string label(reinterpret_cast<const char*>(bytes.data()),
+                            static_cast<std::size_t>(size));
+    const std::string domain = "a" + label + "b.example";
+    if (Email::Check("x@" + domain)) continue;
+    for (const int idna : {IDN2_TRANSITIONAL, IDN2_NONTRANSITIONAL}) {
+      char* ascii = nullptr;
+      if (idn2_to_ascii_8z(domain.c_str(), &ascii, IDN2_NFC_INPUT | idna) != IDN2_OK) continue;
+      const std::unique_ptr<char, decltype(&idn2_free)> owner(ascii, idn2_free);
+      pairs.append(pairs.empty() ? "('" : ",('").append(domain).append("','");
+      pairs.append(ascii).append("')");
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 40'000);
+  EXPECT_EQ(database_.Value("SELECT count(*) || coalesce(': ' || string_agg(one, ' '), '')"
+                            " FROM (VALUES " +
+                            pairs +
+                            ") AS pair (one, other)"
+                            " WHERE canonical_email('x@' || one) <>"
+                            " canonical_email('x@' || other)"),
+            "0");
+}
+
+TEST_F(CustomersMigrationsTest, SpellingsOfOneEmailStopItBeforeAnyChange) {
+  ASSERT_TRUE(runner_.To(11));
+  for (const char* email :
+       {"a@bücher.example", "zoe\u0308@example.com", "b@example.com", "zo\u00eb@example.com",
+        "a@xn--bcher-kva.example", "\"zo\u00eb\"@example.com"}) {
+    Register(email);
+  }
+  const std::string before = database_.Dump();
+  const auto done = runner_.Up();
+  ASSERT_FALSE(done);
+  EXPECT_THAT(
+      done.error().message,
+      AllOf(HasSubstr("V012__recognize_spellings_of_emails.up.sql: some accounts have emails "
+                      "that are spellings of one address (SQLSTATE 23505)"),
+            HasSubstr("id 1: a@bücher.example, id 5: a@xn--bcher-kva.example\n"
+                      "id 2: zoe\u0308@example.com, id 4: zo\u00eb@example.com, "
+                      "id 6: \"zo\u00eb\"@example.com\n")));
+  EXPECT_EQ(database_.Dump(), before);
+
+  database_.Run("DELETE FROM users WHERE id > 3");
+  MigrateUp();
 }
 
 TEST_F(CustomersMigrationsTest, SearchesUseTheIndex) {

@@ -84,7 +84,7 @@ VALID_EMAILS = {
     "long top level": "valid@example.technology",
     "punycode label": "valid@xn--bcher-kva.example",
     "punycode top level": "valid@example.xn--p1ai",
-    "unicode domain": "valid@bücher.example",
+    "unicode domain": "valid@müller.example",
     "unicode top level": "valid@почта.рф",
     "label of 63": f"valid@{'a' * 63}.com",
     "upper case": "VALID@EXAMPLE.ORG",
@@ -129,6 +129,38 @@ INVALID_EMAILS = {
     "unclosed address": "a@[127.0.0.1",
     "domain with space": "a@exam ple.com",
     "slash": "a@example.com/x",
+    "control": '"a\x01b"@example.com',
+    "escaped control": '"a\\\x7fb"@example.com',
+    "control beyond ASCII": "a\u0085b@example.com",
+    "space beyond ASCII": "a\u2003b@example.com",
+    "soft hyphen": "a\u00adb@example.com",
+    "zero-width space": "a\u200bb@example.com",
+    "zero-width joiner in the domain": "a@exa\u200dmple.com",
+    "byte order mark": "\ufeffa@example.com",
+    "filler": "a\u3164b@example.com",
+    "variation selector": "a\ufe0fb@example.com",
+    "tag": "a\U000e0061b@example.com",
+    "right-to-left override": "a\u202eb@example.com",
+    "left-to-right isolate": "a@\u2066bücher\u2069.example",
+    "unassigned": "a\u0378b@example.com",
+    "private": "a\ue000b@example.com",
+}
+
+# Two spellings of one email.
+SPELLINGS = {
+    "case": ("Spelling.1@example.com", "sPELLING.1@EXAMPLE.COM"),
+    "NFC and NFD": ("spelling.zo\u00eb@example.com", "spelling.zoe\u0308@example.com"),
+    "NFD and NFC in capitals": ("spelling.o\u0308@example.com", "SPELLING.\u00d6@example.com"),
+    "wide characters": ("spelling.\uff4e@example.com", "spelling.n@example.com"),
+    "quotes": ('"spelling.2"@example.com', "spelling.2@example.com"),
+    "no quotes": ("spelling.3@example.com", '"spelling.3"@example.com'),
+    "quoted pairs": ('"spelling\\.4"@example.com', "spelling.4@example.com"),
+    "punycode": ("spelling@b\u00fccher.example", "spelling@xn--bcher-kva.example"),
+    "unicode": ("spelling@xn--e1afmkfd.example", "spelling@пример.example"),
+    "domain in NFD": ("spelling@xn--mnchen-3ya.example", "spelling@mu\u0308nchen.example"),
+    "domain in capitals": ("spelling@M\u00dcNSTER.example", "spelling@xn--mnster-3ya.example"),
+    "all at once": ('"spelling.Zoe\u0308"@BU\u0308CHER.example',
+                    "Spelling.ZO\u00cb@XN--BCHER-KVA.example"),
 }
 
 # Query strings of a list → the fields of their 422.

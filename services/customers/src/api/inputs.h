@@ -8,6 +8,7 @@
 #include "platform/schema/bounds.h"
 #include "platform/schema/describe.h"
 #include "platform/schema/parse.h"
+#include "platform/schema/text.h"
 #include "services/customers/src/domain/password.h"
 
 // Bodies of requests that have no type in the domain.
@@ -20,7 +21,7 @@ struct LoginRequest {
   static constexpr bool kIgnoresUnknownMembers = true;
   static void Describe(boost::json::object& schema) {
     boost::json::object& email = platform::schema::Property(schema, "email");
-    email["description"] = "Its case does not matter.";
+    email["description"] = "In any spelling: its case does not matter, for example.";
     email["examples"] = boost::json::array{"nonadmin3@email.com"};
   }
 };
@@ -35,7 +36,8 @@ struct PasswordChange {
   static constexpr bool kIgnoresUnknownMembers = true;
 
   void Check(platform::FieldErrors& errors) const {
-    if (new_password.value() != confirm_new_password.value()) {
+    using platform::schema::ToNfc;
+    if (ToNfc(new_password.value()) != ToNfc(confirm_new_password.value())) {
       errors["confirm_new_password"] = {"The two password fields didn't match."};
     }
   }

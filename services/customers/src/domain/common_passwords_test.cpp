@@ -56,6 +56,11 @@ TEST(NewPassword, SaysWhyItIsRefused) {
   EXPECT_EQ(NewPassword::Check("testPass123"), std::nullopt);
 }
 
+TEST(NewPassword, IsMeasuredInNfc) {
+  EXPECT_EQ(NewPassword::Check("e\u0308o\u0308a\u0308u\u0308"), "Shorter than minimum length 7.");
+  EXPECT_EQ(NewPassword::Check("e\u0308o\u0308a\u0308u\u0308-ab"), std::nullopt);
+}
+
 TEST(NewPassword, IsAsLongAsTheStoreDemands) {
   NewPassword::SetMinLength(12);
   EXPECT_EQ(NewPassword::Check("testPass123"), "Shorter than minimum length 12.");

@@ -1,10 +1,13 @@
 #include "services/customers/src/domain/email.h"
 
 #include <idn2.h>
+#include <unictype.h>
+#include <unistr.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdint>
 #include <memory>
 #include <ranges>
 
@@ -17,6 +20,25 @@ constexpr std::size_t kMaxLabelLength = 63;  // RFC 1035 section 2.3.4.
 
 bool IsAlphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 bool IsBeyondAscii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
+
+// Returns whether people can see and compare every character: none is a control, a space beyond
+// ASCII, unassigned, or invisible, such as a zero-width one or one that changes the direction of
+// the text. `text` is well-formed UTF-8.
+bool IsVisible(std::string_view text) {
+  constexpr std::uint32_t kInvisible = UC_CATEGORY_MASK_C | UC_CATEGORY_MASK_Z;
+  ucs4_t character = 0;
+  const auto* next = reinterpret_cast<const std::uint8_t*>(text.data());
+  for (std::size_t left = text.size(); left > 0;) {
+    const int size = u8_mbtouc(&character, next, left);
+    next += size;
+    left -= static_cast<std::size_t>(size);
+    if (character != ' ' && (uc_is_general_category_withtable(character, kInvisible) ||
+                             uc_is_property_default_ignorable_code_point(character))) {
+      return false;
+    }
+  }
+  return true;
+}
 
 bool IsAtom(std::string_view atom) {
   return !atom.empty() && std::ranges::all_of(atom, [](char c) {
@@ -94,7 +116,7 @@ bool IsDomain(const std::string& domain) {
 
 std::optional<std::string_view> Email::Check(const std::string& value) {
   const std::size_t at = value.rfind('@');
-  if (at == std::string::npos || value.size() > kMaxLength) return kComplaint;
+  if (at == std::string::npos || value.size() > kMaxLength || !IsVisible(value)) return kComplaint;
   const std::string_view local = std::string_view(value).substr(0, at);
   const std::string domain = value.substr(at + 1);
   const bool is_good = (IsDotAtom(local) || IsQuotedString(local)) &&

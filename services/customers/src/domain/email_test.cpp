@@ -60,7 +60,27 @@ TEST(Email, RefusesEverythingElse) {
   EXPECT_FALSE(Email::Parse("a@" + std::string(64, 'b') + ".com").has_value());
 }
 
+TEST(Email, RefusesWhatCannotBeSeen) {
+  for (const char* invisible :
+       {"\x01",       "\x7f",      "\t",     "\u0085", "\u00a0",     "\u00ad",     "\u034f",
+        "\u061c",     "\u115f",    "\u180b", "\u180e", "\u2003",     "\u200b",     "\u200c",
+        "\u200d",     "\u200e",    "\u200f", "\u2028", "\u2029",     "\u202a",     "\u202e",
+        "\u2060",     "\u2064",    "\u2066", "\u2069", "\u3000",     "\u3164",     "\ue000",
+        "\ufe0f",     "\ufeff",    "\uffa0", "\uffff", "\U000378ff", "\U000e0001", "\U000e0041",
+        "\U000e0100", "\U0010fffe"}) {
+    const std::string text(invisible);
+    for (const std::string& address :
+         {"zo" + text + "e@example.com", text + "@example.com", "\"zo" + text + "e\"@example.com",
+          "\"zo\\" + text + "e\"@example.com", "zoe@exam" + text + "ple.com",
+          "zoe@ex\u00e4m" + text + "ple.com", "zoe@example.c" + text + "om"}) {
+      EXPECT_EQ(Email::Check(address), "Not a valid email address.") << address;
+    }
+  }
+  EXPECT_TRUE(Email::Parse("\"zo\\ e\"@example.com").has_value());
+}
+
 TEST(Email, KeepsItsSpelling) {
+  EXPECT_EQ(Email::Parse("Zoe\u0308@Example.com")->value(), "Zoe\u0308@Example.com");
   EXPECT_EQ(Email::Parse("Mixed.Case@Example.com")->value(), "Mixed.Case@Example.com");
 }
 

@@ -29,7 +29,10 @@ void NewPassword::SetMinLength(std::size_t length) { TheMinLength() = {length}; 
 
 std::optional<std::string_view> NewPassword::Check(const std::string& value) {
   const MinLength& min_length = TheMinLength();
-  if (platform::schema::CountCharacters(value) < min_length.characters) {
+  using platform::schema::CountCharacters;
+  using platform::schema::ToNfc;
+  // Counted in NFC, because the shortest spelling must be long enough for a login.
+  if (CountCharacters(ToNfc(value)) < min_length.characters) {
     return min_length.complaint;
   }
   if (const auto complaint = ValueType::Check(value)) return complaint;

@@ -26,8 +26,7 @@ void User::Describe(boost::json::object& schema) {
 }
 
 void NewUser::Describe(boost::json::object& schema) {
-  Property(schema, "email")["description"] =
-      "Must not belong to another account, whatever its case.";
+  Property(schema, "email")["description"] = "Must not belong to another account, in any spelling.";
   for (const char* name : {"first_name", "last_name"}) {
     Property(schema, name)["description"] = "Empty if missing.";
   }
@@ -41,8 +40,7 @@ void NewUser::Describe(boost::json::object& schema) {
 
 void UserChange::Describe(boost::json::object& schema) {
   schema["description"] = "Missing fields stay unchanged.";
-  Property(schema, "email")["description"] =
-      "Must not belong to another account, whatever its case.";
+  Property(schema, "email")["description"] = "Must not belong to another account, in any spelling.";
   Property(schema, "is_admin")["description"] = "Changing it requires an administrator's token.";
   schema["examples"] = boost::json::array{{{"first_name", "Penny"}, {"last_name", "Lane"}}};
 }

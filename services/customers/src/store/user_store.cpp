@@ -43,7 +43,7 @@ constexpr Statement<Credentials, std::string> kFindCredentialsByEmail{"find_cred
                                                                       Lane::kKeyRead, R"(
 SELECT id, password, token_version
 FROM users
-WHERE lower(email) = lower($1))"};
+WHERE canonical_email(email) = canonical_email($1))"};
 
 constexpr Statement<Credentials, UserId> kFindCredentials{"find_credentials", Lane::kKeyRead, R"(
 SELECT id, password, token_version
@@ -79,7 +79,7 @@ constexpr Statement<User, Email, std::optional<PersonName>, std::optional<Person
 INSERT INTO users (email, first_name, last_name, password, is_admin, token_version)
 VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5,
         1 + floor(random() * 1000000000)::integer)
-ON CONFLICT (lower(email)) DO NOTHING
+ON CONFLICT (canonical_email(email)) DO NOTHING
 RETURNING id, created, email, first_name, last_name, is_admin)"};
 
 constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
@@ -94,7 +94,9 @@ SET email = coalesce($2, email),
     last_name = coalesce($4, last_name),
     is_admin = coalesce($5, is_admin)
 WHERE id = $1
-    AND NOT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)
+    AND NOT EXISTS (
+        SELECT FROM users WHERE canonical_email(email) = canonical_email($2) AND id <> $1
+    )
     AND (NOT is_admin OR $5 IS NOT FALSE
          OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0)
 RETURNING id, created, email, first_name, last_name, is_admin)"};
@@ -132,7 +134,9 @@ WHERE id = $1
 // demote the last administrator.
 constexpr Statement<bool, UserId, std::optional<Email>> kIsEmailTaken{"is_email_taken",
                                                                       Lane::kKeyRead, R"(
-SELECT EXISTS (SELECT FROM users WHERE lower(email) = lower($2) AND id <> $1)
+SELECT EXISTS (
+    SELECT FROM users WHERE canonical_email(email) = canonical_email($2) AND id <> $1
+)
 FROM users
 WHERE id = $1)"};
 
@@ -149,7 +153,8 @@ Error LastAdministrator() {
 // email is taken, because PostgreSQL logs an email that violates a constraint. Only simultaneous
 // requests for one email reach the constraint.
 Error WriteError(const QueryError& error) {
-  if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email")) {
+  if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email") ||
+      error.Violates("uq__users__canonical_email")) {
     return EmailTaken();
   }
   return Logged(error);

@@ -49,7 +49,8 @@ class UserStore {
                                           std::int32_t session);
   // Returns the existing accounts among the ids, each once, in any order.
   Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
-  // Both return nothing if there is no such account. The case of `email` does not matter.
+  // Both return nothing if there is no such account. Any spelling of the account's email finds it:
+  // canonical_email() of the migrations decides. `email` may be any text.
   Reply<std::optional<Credentials>> FindCredentials(UserId id);
   Reply<std::optional<Credentials>> FindCredentialsByEmail(const std::string& email);
   // Returns whether any account has a "$5$" hash, which is the form of the reference.
@@ -57,7 +58,7 @@ class UserStore {
   // Returns a page of users in the order of their ids.
   Reply<platform::schema::Page<User>> List(platform::schema::ListQuery query);
 
-  // Returns kInvalidArgument for `email` if it is taken, whatever its case.
+  // Returns kInvalidArgument for `email` if it is taken, in any spelling.
   Reply<User> Create(const NewUser& user, const std::string& password_hash);
   // Returns the same errors as Create(), and kConflict if it would demote the last administrator.
   Reply<User> Update(UserId id, const UserChange& change);
