@@ -19,6 +19,7 @@
 #include "platform/http/server_metrics.h"
 #include "platform/log/log.h"
 #include "platform/service/health.h"
+#include "platform/service/id_metrics.h"
 #include "platform/service/metrics_server.h"
 #include "platform/service/settings.h"
 #include "platform/service/workers.h"
@@ -35,6 +36,7 @@ inline void LogListening(std::string_view protocol, std::string_view address, st
 //
 //   Task<std::vector<Dependency>> CheckReadiness();  // On its worker's thread.
 //   void ReportTo(telemetry::Report&) const;         // Its metrics. Any thread.
+//   postgres::Client database;                       // On its worker's thread.
 template <class App>
 class RestService {
  public:
@@ -62,6 +64,8 @@ class RestService {
           [this, &app](const http::Request& request) { return routes_.Dispatch(app, request); },
           settings.http, &http_metrics_.emplace_back(routes_.table())));
     }
+    boost::asio::co_spawn(workers_.executor(0), id_metrics_.Watch(apps_.front()->database),
+                          RethrowOnLoop);
   }
 
   std::size_t worker_count() const { return apps_.size(); }
@@ -80,6 +84,7 @@ class RestService {
     const auto metrics_server = MetricsServer::Start(
         settings_.metrics_address, settings_.metrics_port, name_, [&](telemetry::Report& all) {
           readiness_.ReportTo(all);
+          id_metrics_.ReportTo(all);
           for (const auto& metrics : http_metrics_) metrics.ReportTo(all);
           for (const auto& app : apps_) app->ReportTo(all);
           report(all);
@@ -103,8 +108,8 @@ class RestService {
   }
 
  private:
-  // An exception that ends the readiness checks ends the process, because without them the service
-  // would seem ready for ever.
+  // An exception that ends one of these tasks ends the process. Without the readiness checks, for
+  // example, the service would seem ready for ever.
   static void RethrowOnLoop(const std::exception_ptr& exception) {
     if (exception) std::rethrow_exception(exception);
   }
@@ -115,6 +120,7 @@ class RestService {
   std::deque<http::ServerMetrics> http_metrics_;
   Workers workers_;
   Readiness readiness_;
+  IdMetrics id_metrics_;
   std::vector<std::unique_ptr<App>> apps_;
   std::vector<std::unique_ptr<http::Server>> servers_;
   std::uint16_t port_ = 0;

@@ -315,6 +315,30 @@ def test_nothing_personal_in_them(services, customers, cart, carts):
         assert [value for value in values if re.search(rf"\b{owner.id}\b", value)] == []
 
 
+# Sequences
+
+def test_ids_left(customers_binary, customers_environment, cluster, customers_template,
+                  start_service):
+    database = cluster.create("few_ids", customers_template)
+    cluster.query(database, "SELECT setval('users_id_seq', 2147483647 - 5)")
+    service = start_service(customers_binary, customers_environment(database))
+
+    def left() -> float:
+        return Scrape(service).value("db_sequence_ids_left", sequence="users_id_seq")
+    eventually(lambda: "db_sequence_ids_left" in Scrape(service).text)
+    assert left() == 5
+
+
+def test_every_sequence_of_an_id_is_watched(services, cluster, customers_database, cart_database):
+    for name, database in (("customers", customers_database), ("cart", cart_database)):
+        sequences = {sequence for (sequence,) in
+                     cluster.query(database, "SELECT sequencename FROM pg_sequences")}
+        assert sequences
+        eventually(lambda: "db_sequence_ids_left" in Scrape(services[name]).text)
+        assert {labels["sequence"] for sample, labels, _ in Scrape(services[name]).samples
+                if sample == "db_sequence_ids_left"} == sequences
+
+
 # Alerts, dashboard and documentation
 
 @pytest.fixture(scope="module")
@@ -324,6 +348,8 @@ def driven(services, customers, cart, carts, accounts):
     carts.add(owner)
     accounts.login(owner.email)
     cart.get("/unknown")
+    for service in services.values():
+        eventually(lambda: "db_sequence_ids_left" in Scrape(service).text)
     return {name: Scrape(service) for name, service in services.items()}
 
 

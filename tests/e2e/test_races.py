@@ -52,11 +52,15 @@ def test_registering_one_email(customers, cluster, customers_database, attempt):
     created = [answer for answer in answers if answer.status == 201]
     assert len(created) == 1, statuses(answers)
     for answer in answers:
-        if answer.status != 201:
+        # On a busy machine passwords may wait for too long for their hash, which is a 503.
+        if answer.status not in (201, 503):
             answer.invalid({"email": ["User with this email already exists."]}, 400)
     assert cluster.query(
         customers_database, "SELECT email FROM users WHERE canonical_email(email) = %s",
         email) == [(created[0].data["email"],)]
+    # The others have used up no id.
+    assert cluster.query(customers_database, "SELECT last_value FROM users_id_seq") == [
+        (created[0].data["id"],)]
 
 
 @pytest.mark.parametrize("attempt", range(3))

@@ -87,6 +87,21 @@ def test_taken_email_in_any_case(customers, spell):
     customers.post(CREATE, body={**sent, "email": spell(sent["email"])}).invalid(TAKEN, 400)
 
 
+@pytest.mark.parametrize("refused", [
+    {}, {"email": "ID-BURNER@example.com"}, {"email": '"id-burner"@example.com'}, {"email": "x"},
+    {"password": "short"}, {"password": "password1"}, {"is_admin": True}, {"first_name": ""}],
+    ids=str)
+def test_a_refused_registration_uses_up_no_id(customers, admin, refused):
+    email = "id-burner@example.com"
+    first = customers.post(CREATE, body=body(email=email)).ok(201)["id"]
+    for _ in range(3):
+        answer = customers.post(CREATE, body={**body(email=email), **refused})
+        assert answer.status in (400, 403, 422)
+    next_one = customers.post(CREATE, body=body()).ok(201)["id"]
+    customers.delete(f"/api/v1/users/{first}/", admin).ok(204)
+    assert next_one == first + 1
+
+
 @pytest.mark.parametrize("one, other", bodies.SPELLINGS.values(), ids=bodies.SPELLINGS)
 def test_one_account_for_all_spellings_of_an_email(customers, accounts, admin, one, other):
     """The stored spelling is kept. The owner may change it to another one, but nobody else may."""

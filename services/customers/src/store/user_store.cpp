@@ -70,17 +70,11 @@ ORDER BY id
 LIMIT $3 + 1)",
                                                                            Planning::kEachCall};
 
-// The version is random, so that a token of an account that had the same id before a back-up was
-// restored is not valid for this one. It is never 0, the version of tokens without `ver`, and may
-// be incremented a billion times.
 constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
                     bool>
     kCreate{"create_user", Lane::kWrite, R"(
-INSERT INTO users (email, first_name, last_name, password, is_admin, token_version)
-VALUES ($1, coalesce($2, ''), coalesce($3, ''), $4, $5,
-        1 + floor(random() * 1000000000)::integer)
-ON CONFLICT (canonical_email(email)) DO NOTHING
-RETURNING id, created, email, first_name, last_name, is_admin)"};
+SELECT id, created, email, first_name, last_name, is_admin
+FROM create_user($1, coalesce($2, ''), coalesce($3, ''), $4, $5))"};
 
 constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
                     std::optional<PersonName>, std::optional<bool>>
@@ -149,9 +143,8 @@ Error LastAdministrator() {
           .reason = "The last administrator can be neither demoted nor deleted"};
 }
 
-// Returns the error of a statement that sets an email. The statement itself checks whether the
-// email is taken, because PostgreSQL logs an email that violates a constraint. Only simultaneous
-// requests for one email reach the constraint.
+// Returns the error of a statement that sets an email. The version before may use the email at the
+// same moment, and then another constraint than ours is violated.
 Error WriteError(const QueryError& error) {
   if (error.Violates("uq__users__email") || error.Violates("uq__users__lower_email") ||
       error.Violates("uq__users__canonical_email")) {
