@@ -74,7 +74,7 @@ std::expected<std::uint16_t, std::string> Server::Start(
   }
   hand_over_ = builder.experimental().AddExternalConnectionAcceptor(
       ::grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      internal::MakeServerCredentials(options_.tls));
+      internal::MakeServerCredentials(options_.tls, options_.client_names));
   for (::grpc::Service* service : services) {
     builder.RegisterService(service);
   }

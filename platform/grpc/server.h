@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "platform/grpc/tls.h"
 
@@ -28,6 +29,9 @@ struct ServerOptions {
   std::string address = "127.0.0.1";  // An IP address.
   std::uint16_t port = 0;             // 0 takes any free port.
   TlsFiles tls;
+  // Clients whose certificate has another name are refused during the handshake. If this is empty,
+  // every client of the authority is served.
+  std::vector<std::string> client_names;
   // A larger message, in either direction, ends its call with RESOURCE_EXHAUSTED.
   std::size_t max_message_bytes = std::size_t{1} << 20;
   // Maximum number of open calls on one connection; a client holds further ones back.
@@ -40,7 +44,8 @@ struct ServerOptions {
   std::size_t max_connections_per_client = 256;
 };
 
-// A gRPC server that answers only clients whose certificate our authority signed. It serves the
+// A gRPC server that answers only clients whose certificate our authority signed, see also
+// `client_names`. It serves the
 // standard health service (grpc.health.v1.Health) beside the given ones. It runs on gRPC's own few
 // threads, so services must use the callback API and never block.
 //

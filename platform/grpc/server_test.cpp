@@ -26,6 +26,7 @@ namespace {
 
 using ::grpc::StatusCode;
 using testing::CallEcho;
+using testing::CertificateSpec;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
@@ -43,6 +44,8 @@ bool Eventually(const std::function<bool()>& condition, std::chrono::seconds lim
 
 class ServerTest : public ::testing::Test {
  protected:
+  explicit ServerTest(ServerOptions options = {}) : server_(WithFiles(std::move(options))) {}
+
   void SetUp() override { StartServer(); }
 
   void StartServer() {
@@ -57,6 +60,11 @@ class ServerTest : public ::testing::Test {
     return MakeChannel({.host = host, .port = port_, .tls = directory.files()});
   }
 
+  ServerOptions WithFiles(ServerOptions options) const {
+    options.tls = server_files_.files();
+    return options;
+  }
+
   std::string Target() const { return "localhost:" + std::to_string(port_); }
 
   testing::EchoServer echo_;
@@ -65,7 +73,7 @@ class ServerTest : public ::testing::Test {
   testing::TlsDirectory server_files_{authority_.certificate(),
                                       authority_.Issue({.common_name = "first"})};
   testing::TlsDirectory client_files_{authority_.certificate(), authority_.Issue()};
-  Server server_{{.tls = server_files_.files()}};
+  Server server_;
   std::uint16_t port_ = 0;
 };
 
@@ -109,6 +117,34 @@ TEST_F(ServerTest, IgnoresAClientWithoutTls) {
   const auto channel = ::grpc::CreateChannel(Target(), ::grpc::InsecureChannelCredentials());
   EXPECT_EQ(CallEcho(channel).error_code(), StatusCode::UNAVAILABLE);
 }
+
+class ClientNamesTest : public ServerTest,
+                        public ::testing::WithParamInterface<std::tuple<CertificateSpec, bool>> {
+ protected:
+  ClientNamesTest() : ServerTest(ServerOptions{.client_names = {"cart", "orders"}}) {}
+};
+
+TEST_P(ClientNamesTest, OnlyListedNamesAreAnswered) {
+  const auto& [certificate, is_answered] = GetParam();
+  const testing::TlsDirectory files(authority_.certificate(), authority_.Issue(certificate));
+  const StatusCode expected = is_answered ? StatusCode::OK : StatusCode::UNAVAILABLE;
+  EXPECT_EQ(CallEcho(Connect(files)).error_code(), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Names, ClientNamesTest,
+    ::testing::Values(
+        std::tuple(CertificateSpec{.alternative_names = "DNS:cart"}, true),
+        std::tuple(CertificateSpec{.alternative_names = "DNS:elsewhere,DNS:orders"}, true),
+        std::tuple(CertificateSpec{.common_name = "cart", .alternative_names = "IP:10.0.0.1"},
+                   true),
+        // A common name is ignored if there are DNS names.
+        std::tuple(CertificateSpec{.common_name = "cart", .alternative_names = "DNS:else"}, false),
+        std::tuple(CertificateSpec{.common_name = "car", .alternative_names = "IP:10.0.0.1"},
+                   false),
+        std::tuple(CertificateSpec{.alternative_names = "DNS:cart.elsewhere.test"}, false),
+        std::tuple(CertificateSpec{.alternative_names = "DNS:*"}, false),
+        std::tuple(CertificateSpec{.alternative_names = "DNS:Cart"}, false)));
 
 // --- Servers that are believed ------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from microcart.waiting import eventually
 
 HANDSHAKE_TIME = 2  # platform/grpc/server.h
 SLACK = 3
-BAD_CLIENTS = ("another authority", "self-signed", "expired", "not valid yet", "a server's")
+BAD_CLIENTS = ("another authority", "self-signed", "expired", "not valid yet", "a server's",
+               "another name")
 BAD_SERVERS = (*BAD_CLIENTS[:4], "a client's", "another name")
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # And empty SETTINGS.
 
@@ -45,6 +46,16 @@ def test_bad_client_gets_no_answer(auth_messages, certificates, customers_servic
     with UserAuth(auth_messages, customers_service.grpc_port, certificates.cart.ca, peer) as bad:
         for header in (tokens.bearer(3), "Bearer x"):
             assert bad.refusal(header)[0] == grpc.StatusCode.UNAVAILABLE
+
+
+def test_further_clients_are_served_by_name(
+        auth_messages, certificates, customers_binary, customers_environment, customers_database,
+        start_service):
+    service = start_service(customers_binary, customers_environment(
+        customers_database, GRPC_CLIENTS="cart, orders"))
+    for peer in (certificates.cart, certificates.bad_clients["another name"]):
+        with UserAuth(auth_messages, service.grpc_port, certificates.cart.ca, peer) as auth:
+            assert auth.validate(tokens.bearer(3)).user_id == 3
 
 
 def test_plain_text_grpc_gets_no_answer(auth_messages, customers_service):

@@ -46,6 +46,7 @@ WRONG_CUSTOMERS = {
     "JWT_EXPIRATION_DELTA_DAYS": "x",
     "PASSWORD_MIN_LENGTH": "6",
     "JWT_SECRET": "marked-but-short",
+    "GRPC_CLIENTS": "cart,,orders",
 }
 WRONG_CART = {**WRONG, "CART_EXPIRY_DAYS": "-1"}
 

@@ -1,5 +1,7 @@
 #include "services/customers/src/config.h"
 
+#include <boost/algorithm/string.hpp>
+
 #include "services/customers/src/domain/password.h"
 
 namespace customers {
@@ -12,6 +14,21 @@ constexpr int kMaxLifetimeDays = 3650;
 constexpr int kMaxFailures = 1'000'000;
 constexpr int kMaxPasswordMinLength = 128;
 constexpr int kMaxWindowSeconds = 24 * 60 * 60;
+
+std::vector<std::string> ReadGrpcClients(platform::config::Environment& environment) {
+  const std::string text = environment.String(
+      "GRPC_CLIENTS", "cart", "names in the certificates of the gRPC clients to serve");
+  std::vector<std::string> names;
+  boost::split(names, text, boost::is_any_of(","));
+  for (std::string& name : names) {
+    boost::trim(name);
+    if (name.empty()) {
+      environment.AddMistake("GRPC_CLIENTS",
+                             "has an empty name; it should be names such as cart,orders");
+    }
+  }
+  return names;
+}
 
 }  // namespace
 
@@ -31,6 +48,7 @@ Config ReadConfig(platform::config::Environment& environment) {
                                            "address that the gRPC server listens on");
   config.grpc_port =
       environment.ListenPort("GRPC_PORT", kDefaultGrpcPort, "port of the gRPC server");
+  config.grpc_clients = ReadGrpcClients(environment);
   config.jwt_secret =
       environment.SecretOrFile("JWT_SECRET", kMinSecretBytes, "key that signs and verifies tokens");
   config.previous_jwt_secret = environment.OptionalSecretOrFile(

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 namespace customers {
 namespace {
@@ -19,6 +21,7 @@ TEST(Config, HasDefaults) {
   EXPECT_EQ(config.token_lifetime, std::chrono::days(14));
   EXPECT_EQ(config.grpc_address, "127.0.0.1");
   EXPECT_EQ(config.grpc_port, 50051);
+  EXPECT_EQ(config.grpc_clients, std::vector<std::string>{"cart"});
   EXPECT_FALSE(config.legacy_api);
   EXPECT_EQ(config.hash_form, platform::security::HashForm::kArgon2id);
 }
@@ -26,6 +29,11 @@ TEST(Config, HasDefaults) {
 TEST(Config, ReadsTheFormOfHashes) {
   platform::config::Environment environment({{"REPLACE_REFERENCE_HASHES", "false"}});
   EXPECT_EQ(ReadConfig(environment).hash_form, platform::security::HashForm::kSha256Crypt);
+}
+
+TEST(Config, ReadsTheNamesOfGrpcClients) {
+  platform::config::Environment environment({{"GRPC_CLIENTS", "cart, orders"}});
+  EXPECT_EQ(ReadConfig(environment).grpc_clients, (std::vector<std::string>{"cart", "orders"}));
 }
 
 TEST(Config, ReadsTheThrottlesLimits) {

@@ -86,8 +86,10 @@ void Serve(const Config& config) {
   TokenValidationService token_validation(validation_workers);
   UserDeletionsService user_deletions(
       rest.executor(0), [&](std::int64_t after) { return rest.app(0).deletions.ReadAfter(after); });
-  platform::grpc::Server rpc_server(
-      {.address = config.grpc_address, .port = config.grpc_port, .tls = config.tls});
+  platform::grpc::Server rpc_server({.address = config.grpc_address,
+                                     .port = config.grpc_port,
+                                     .tls = config.tls,
+                                     .client_names = config.grpc_clients});
   grpc::Service* const services[] = {user_auth.get(), &token_validation.service(),
                                      &user_deletions.service()};
   const auto grpc_port = rpc_server.Start(services);

@@ -29,13 +29,15 @@ class Certificates:
         certificates.make(self._other, certificates.client("cart"))
         certificates.make(self._ours, certificates.client("expired"), valid=_EXPIRED)
         certificates.make(self._ours, certificates.client("early"), valid=_EARLY)
-        certificates.make(self._ours, Leaf("server", SERVER, ("DNS:server",)))
+        certificates.make(self._ours, Leaf("server", SERVER, ("DNS:server",)),
+                          certificates.client("orders"))
         return self._trusting_us({
             "another authority": certificates.peer(self._other, "cart"),
             "self-signed": certificates.peer(self._other, "ca"),
             "expired": certificates.peer(self._ours, "expired"),
             "not valid yet": certificates.peer(self._ours, "early"),
             "a server's": certificates.peer(self._ours, "server"),
+            "another name": certificates.peer(self._ours, "orders"),
         })
 
     @functools.cached_property
