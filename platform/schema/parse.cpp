@@ -36,6 +36,13 @@ std::string EncodeStrictly(std::string_view query) {
 
 }  // namespace
 
+std::string ReportedName(std::string_view name) {
+  if (name.size() <= kMaxNameBytes) return std::string(name);
+  std::size_t end = kMaxNameBytes;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
+  return std::string(name.substr(0, end)) + "…";
+}
+
 Parsed<std::int64_t> ReadInteger(const boost::json::value& text) {
   const std::string_view digits = text.as_string();
   std::int64_t number = 0;

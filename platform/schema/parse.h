@@ -18,6 +18,14 @@ enum class Source {
   kQuery,  // A query string; other parameters are ignored.
 };
 
+// Maximum number of fields of a body that are reported because the struct does not have them, and
+// of the bytes of each name; a longer name is cut. A body could have thousands.
+inline constexpr std::size_t kMaxUnknownFields = 32;
+inline constexpr std::size_t kMaxNameBytes = 256;
+
+// Returns the name of an unknown field as it is reported.
+std::string ReportedName(std::string_view name);
+
 // Returns the integer that a JSON string holds in decimal.
 Parsed<std::int64_t> ReadInteger(const boost::json::value& text);
 
@@ -116,10 +124,13 @@ Result<T> ParseObject(const boost::json::object& object, Source source) {
     }
   });
   if (!kIgnoresUnknownMembers<T> && source == Source::kBody && known < object.size()) {
+    std::size_t unknown = 0;
     for (const auto& entry : object) {
       bool is_member = false;
       ForEachMember<T>([&](const char* name, auto) { is_member |= entry.key() == name; });
-      if (!is_member) errors[std::string(entry.key())] = {"Unknown field."};
+      if (is_member) continue;
+      if (++unknown > kMaxUnknownFields) break;
+      errors[ReportedName(entry.key())] = {"Unknown field."};
     }
   }
   if constexpr (requires { parsed.Check(errors); }) {

@@ -66,6 +66,28 @@ struct Row {
   friend std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.label; }
 };
 
+TEST(UnknownFields, AreReportedInABoundedNumber) {
+  std::string body = R"({"title":"","stars":9)";
+  for (int i = 0; i < 8000; ++i) body += ",\"x" + std::to_string(i) + "\":1";
+  const auto parsed = Parse<Review>(body + "}", Source::kBody);
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_EQ(parsed.error().fields.size(), kMaxUnknownFields + 1);
+  EXPECT_TRUE(parsed.error().fields.contains("stars"));
+}
+
+TEST(UnknownFields, AreReportedByTheStartOfALongName) {
+  const std::string start(kMaxNameBytes - 1, 'x');
+  for (const std::string& name : {start + "y", start + "yz", start + "\u00e4"}) {
+    const auto parsed =
+        Parse<Review>(R"({"title":"","stars":1,")" + name + R"(":1})", Source::kBody);
+    ASSERT_FALSE(parsed.has_value());
+    const std::string reported = name == start + "y"    ? name
+                                 : name == start + "yz" ? start + "y\u2026"
+                                                        : start + "\u2026";
+    EXPECT_EQ(parsed.error().fields, (FieldErrors{{reported, {"Unknown field."}}}));
+  }
+}
+
 class RejectedBody : public testing::TestWithParam<Row> {};
 
 TEST_P(RejectedBody, TellsEveryBadField) {
