@@ -103,8 +103,8 @@ platform::Task<std::optional<Result<Caller>>> StreamValidator::Validate(
 
 void StreamValidator::Close() {
   if (stream_ != nullptr) std::exchange(stream_, nullptr)->Abandon();
-  for (const auto& [id, validation] : std::exchange(open_, {})) {
-    if (validation != nullptr) settled_.push_back(validation);
+  for (const auto& [id, open] : std::exchange(open_, {})) {
+    if (open.validation != nullptr) settled_.push_back(open.validation);
   }
   for (Validation* validation : std::exchange(settled_, {})) {
     validation->verdict = Unavailable();
@@ -117,7 +117,7 @@ void StreamValidator::Close() {
 void StreamValidator::Start(Validation& validation) {
   // An id is never used twice, on any stream.
   const std::uint64_t id = next_id_++;
-  open_.emplace(id, &validation);
+  open_.emplace(id, Open{.validation = &validation, .bytes = validation.authorization.size()});
   unsent_.push_back(id);
   WatchDeadline(validation.deadline);
   if (!health_.IsBackingOff()) ScheduleMessage();
@@ -148,7 +148,7 @@ void StreamValidator::SendMessages() {
   for (const std::uint64_t id : std::exchange(unsent_, {})) {
     const auto found = open_.find(id);
     if (found == open_.end()) continue;  // Its deadline has passed.
-    Validation& validation = *found->second;
+    Validation& validation = *found->second.validation;
     validation.is_sent = true;
     packer.Add(id, validation.authorization, validation.origin);
   }
@@ -204,11 +204,12 @@ bool StreamValidator::SettleAll(std::vector<v1::ValidateTokensResponse>& message
     for (v1::Verdict& verdict : *message.mutable_verdicts()) {
       const auto found = open_.find(verdict.id());
       if (found == open_.end()) return false;
-      Validation* const validation = found->second;
+      const auto [validation, bytes] = found->second;
       if (validation != nullptr && !validation->is_sent) return false;
       open_.erase(found);
       if (validation == nullptr) {
         --overdue_;
+        overdue_bytes_ -= bytes;
       } else {
         --awaited_;
         Settle(*validation, ToResult(std::move(verdict)));
@@ -250,11 +251,13 @@ void StreamValidator::OnStreamEnd(const ::grpc::Status& status) {
   for (const v1::ValidateTokensRequest& message : std::exchange(stream_, nullptr)->TakeUnsent()) {
     for (const v1::TokenQuery& query : message.queries()) {
       const auto found = open_.find(query.id());
-      if (found != open_.end() && found->second != nullptr) found->second->is_sent = false;
+      if (found == open_.end()) continue;
+      if (Validation* const validation = found->second.validation) validation->is_sent = false;
     }
   }
   awaited_ = 0;
   overdue_ = 0;
+  overdue_bytes_ = 0;
 
   const bool is_unimplemented = status.error_code() == ::grpc::StatusCode::UNIMPLEMENTED;
   if (is_unimplemented) {
@@ -270,7 +273,8 @@ void StreamValidator::OnStreamEnd(const ::grpc::Status& status) {
 
   unsent_.clear();
   boost::unordered::erase_if(open_, [&](const auto& entry) {
-    const auto [id, validation] = entry;
+    const std::uint64_t id = entry.first;
+    Validation* const validation = entry.second.validation;
     if (validation == nullptr) return true;
     if (is_unimplemented) {
       Settle(*validation, std::nullopt);
@@ -314,7 +318,7 @@ void StreamValidator::OnDeadline() {
   const auto now = Clock::now();
   auto next = Clock::time_point::max();
   boost::unordered::erase_if(open_, [&](auto& entry) {
-    Validation*& validation = entry.second;
+    auto& [validation, bytes] = entry.second;
     if (validation == nullptr) return false;
     if (validation->deadline > now) {
       next = std::min(next, validation->deadline);
@@ -324,13 +328,15 @@ void StreamValidator::OnDeadline() {
     if (!std::exchange(validation, nullptr)->is_sent) return true;
     --awaited_;
     ++overdue_;
+    overdue_bytes_ += bytes;
     return false;
   });
   if (next != Clock::time_point::max()) WatchDeadline(next);
 
   // If overdue validations alone could reach the bound of validations in flight, no new validation
   // would be sent, and a dead stream would never be replaced.
-  const bool is_dead = health_.IsSilent(now) || overdue_ >= options_.max_in_flight / 2;
+  const bool is_dead = health_.IsSilent(now) || overdue_ >= options_.max_in_flight / 2 ||
+                       overdue_bytes_ >= options_.max_in_flight_bytes / 2;
   if (stream_ != nullptr && is_dead && !settled_.empty()) {
     stream_->Abandon();
     // The connection is replaced too, because on a dead connection the next stream would also be

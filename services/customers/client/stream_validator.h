@@ -28,8 +28,8 @@ namespace customers::client {
 // When a stream is lost, the waiting validations are sent once more on the next one. While the
 // customers service counts as away (PeerHealth), waiting and new validations fail with kUnavailable
 // at once, until the next stream is opened. A stream is given up together with its connection if it
-// is silent, or if max_in_flight / 2 validations on it are overdue. A stream that brings a verdict
-// with an unknown id is given up, but its connection is kept.
+// is silent, or if half of max_in_flight or of max_in_flight_bytes is overdue. A stream that brings
+// a verdict with an unknown id is given up, but its connection is kept.
 //
 // Belongs to one event loop. It is held by a std::shared_ptr, because handlers on that loop may run
 // after the owner is gone. They hold a weak pointer, and do nothing if it has expired.
@@ -47,8 +47,10 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
                                                                    Clock::time_point deadline);
 
   // Returns the number of validations that were sent and whose deadline has passed without a
-  // verdict. The customers service may still be working on them.
+  // verdict, and the bytes of their headers. The customers service may still be working on them,
+  // and some may still be waiting to be sent.
   std::size_t overdue() const { return overdue_; }
+  std::size_t overdue_bytes() const { return overdue_bytes_; }
 
   // Ends the waiting validations with kUnavailable. Blocks for a moment, until gRPC has ended the
   // streams. Call it once, after all other calls.
@@ -98,11 +100,15 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   const std::shared_ptr<ValidationMetrics> metrics_;
   std::unique_ptr<v1::TokenValidation::Stub> stub_;
 
-  // Validations without a verdict, by id. The entry of an overdue validation is null, because its
-  // caller no longer waits, but the customers service has yet to answer it.
-  boost::unordered_flat_map<std::uint64_t, Validation*> open_;
-  std::vector<std::uint64_t> unsent_;  // Some may not be open any more.
-  std::deque<Validation*> settled_;    // Have a verdict, but their callers have yet to be resumed.
+  // A validation without a verdict. `validation` is null once it is overdue, because its caller no
+  // longer waits, but the customers service has yet to answer it.
+  struct Open {
+    Validation* validation;
+    std::size_t bytes;  // Size of its header.
+  };
+  boost::unordered_flat_map<std::uint64_t, Open> open_;  // By id.
+  std::vector<std::uint64_t> unsent_;                    // Some may not be open any more.
+  std::deque<Validation*> settled_;  // Have a verdict, but their callers have yet to be resumed.
   std::uint64_t next_id_ = 1;
 
   std::shared_ptr<ValidationStream> stream_;  // Null while there is none.
@@ -110,6 +116,7 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   std::vector<std::future<void>> endings_;  // One for each stream that gRPC may still use.
   std::size_t awaited_ = 0;  // Validations sent on the present stream, without a verdict.
   std::size_t overdue_ = 0;  // The same, but their deadline has passed.
+  std::size_t overdue_bytes_ = 0;
 
   MessagePacing pacing_;
   PeerHealth health_;

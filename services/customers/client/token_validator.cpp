@@ -98,7 +98,8 @@ Task<Result<Caller>> TokenValidator::ValidateUnbounded(std::string_view authoriz
 
 bool TokenValidator::HasRoomFor(std::string_view authorization) const {
   return in_flight_->validations() + stream_->overdue() < options_.max_in_flight &&
-         in_flight_->bytes() + authorization.size() <= options_.max_in_flight_bytes;
+         in_flight_->bytes() + stream_->overdue_bytes() + authorization.size() <=
+             options_.max_in_flight_bytes;
 }
 
 void TokenValidator::NoteWhetherStream(bool has_stream) {

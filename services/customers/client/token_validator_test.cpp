@@ -400,6 +400,18 @@ TEST_F(TokenValidatorTest, TooManyBytesInFlightAreUnavailableAtOnce) {
   EXPECT_TRUE(Validate(std::string(1000, 'x')));
 }
 
+TEST_F(TokenValidatorTest, OverdueBytesCountUntilTheStreamEnds) {
+  Serve({&stream_});
+  Connect({.timeout = 300ms, .max_in_flight_bytes = 1000});
+  auto lost = Start("silent" + std::string(400, ' '));
+  while (lost.wait_for(10ms) != std::future_status::ready) EXPECT_TRUE(Validate("good"));
+  ExpectUnavailable(Validate(std::string(700, 'x')));
+  // A stream ends when overdue validations reach half of the bound.
+  ExpectUnavailable(Validate("silent" + std::string(100, ' ')));
+  EXPECT_TRUE(Eventually([&] { return Validate(std::string(700, 'x')).has_value(); }));
+  EXPECT_EQ(stream_.streams, 2);
+}
+
 TEST_F(TokenValidatorTest, AUnaryCallHasTheTimeThatTheStreamLeft) {
   Serve({&unary_, &stream_});
   Connect({.timeout = 2000ms});

@@ -69,7 +69,25 @@ std::vector<Response> ToResponses(const Request& request, std::vector<Result<Ide
 
 class Stream;
 
-using Streams = OpenStreams<Stream>;
+// The open streams, and the bytes of the messages that are being answered on them.
+class Streams : public OpenStreams<Stream> {
+ public:
+  explicit Streams(const TokenValidationLimits& limits)
+      : OpenStreams(limits.streams), byte_limit_(limits.open_bytes) {}
+
+  // Counts a message's bytes until Release(). Returns false, and counts nothing, if there would be
+  // too many.
+  bool Reserve(std::size_t bytes) {
+    if (open_bytes_.fetch_add(bytes) + bytes <= byte_limit_) return true;
+    open_bytes_.fetch_sub(bytes);
+    return false;
+  }
+  void Release(std::size_t bytes) { open_bytes_.fetch_sub(bytes); }
+
+ private:
+  const std::size_t byte_limit_;
+  std::atomic<std::size_t> open_bytes_ = 0;
+};
 
 // One stream. gRPC calls its reactions on gRPC's threads; answers come from the worker's thread.
 // gRPC never invokes a reaction from inside StartRead(), StartWrite() or Finish(), so all are
@@ -99,20 +117,18 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     EndWith({::grpc::StatusCode::UNAVAILABLE, "Shutting down"});
   }
 
-  // Sends the worker's answer.
-  void Answer(const Request& request, std::vector<Result<Identity>> results) {
+  // Sends the worker's answer to a message of this size.
+  void Answer(const Request& request, std::size_t size, std::vector<Result<Identity>> results) {
     std::vector<Response> responses = ToResponses(request, std::move(results));
     const std::scoped_lock lock(mutex_);
-    if (is_finished_) return;
-    for (const v1::TokenQuery& query : request.queries()) open_ids_.erase(query.id());
-    const bool is_writing = !outbox_.empty();
-    std::ranges::move(responses, std::back_inserter(outbox_));
-    if (!is_writing) StartWrite(&outbox_.front());
+    streams_->Release(size);
+    if (!is_finished_) Write(request, std::move(responses));
   }
 
-  // Ends the stream, because its worker no longer exists.
-  void Abandon() {
+  // Ends the stream, because its worker no longer exists, with a message of this size unanswered.
+  void Abandon(std::size_t size) {
     const std::scoped_lock lock(mutex_);
+    streams_->Release(size);
     FinishOnce({::grpc::StatusCode::UNAVAILABLE, "Temporarily unavailable"});
   }
 
@@ -159,6 +175,17 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
     if (!std::exchange(is_finished_, true)) Finish(status);
   }
 
+  // Writes the answer to a message.
+  void Write(const Request& request, std::vector<Response> responses) {
+    for (const v1::TokenQuery& query : request.queries()) open_ids_.erase(query.id());
+    const bool is_writing = !outbox_.empty();
+    std::ranges::move(responses, std::back_inserter(outbox_));
+    if (!is_writing) StartWrite(&outbox_.front());
+  }
+
+  // Has the worker answer the message that was read.
+  void Dispatch();
+
   // Adds a message's queries to the open ones. Returns an error if the message breaks the contract.
   ::grpc::Status Register(const Request& request);
 
@@ -182,14 +209,14 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
 // longer exists, its stream ends.
 class OpenBatch {
  public:
-  OpenBatch(std::shared_ptr<Stream> stream, Request request)
-      : stream_(std::move(stream)), request_(std::move(request)) {}
+  OpenBatch(std::shared_ptr<Stream> stream, Request request, std::size_t size)
+      : stream_(std::move(stream)), request_(std::move(request)), size_(size) {}
   OpenBatch(OpenBatch&&) = default;
   OpenBatch(const OpenBatch&) = delete;
   OpenBatch& operator=(const OpenBatch&) = delete;
   OpenBatch& operator=(OpenBatch&&) = delete;
   ~OpenBatch() {
-    if (stream_ != nullptr) stream_->Abandon();
+    if (stream_ != nullptr) stream_->Abandon(size_);
   }
 
   std::vector<std::string_view> Authorizations() const {
@@ -212,12 +239,13 @@ class OpenBatch {
   }
 
   void Answer(std::vector<Result<Identity>> results) {
-    std::exchange(stream_, nullptr)->Answer(request_, std::move(results));
+    std::exchange(stream_, nullptr)->Answer(request_, size_, std::move(results));
   }
 
  private:
   std::shared_ptr<Stream> stream_;
   Request request_;
+  std::size_t size_;  // In bytes, as counted by Streams.
 };
 
 Task<void> Validate(const ValidateTokens& validate, OpenBatch batch) {
@@ -247,6 +275,21 @@ Task<void> Validate(const ValidateTokens& validate, OpenBatch batch) {
   return ::grpc::Status::OK;
 }
 
+void Stream::Dispatch() {
+  Request request = std::exchange(request_, {});
+  const std::size_t size = request.ByteSizeLong();
+  if (!streams_->Reserve(size)) {
+    const std::vector<Result<Identity>> results(static_cast<std::size_t>(request.queries_size()),
+                                                std::unexpected(platform::Error::Unavailable()));
+    Write(request, ToResponses(request, results));
+    return;
+  }
+  boost::asio::co_spawn(
+      worker_.executor,
+      Validate(worker_.validate, OpenBatch(shared_from_this(), std::move(request), size)),
+      boost::asio::detached);
+}
+
 void Stream::OnReadDone(bool ok) {
   const std::scoped_lock lock(mutex_);
   if (is_finished_) return;
@@ -261,12 +304,7 @@ void Stream::OnReadDone(bool ok) {
     FinishOnce(status);
     return;
   }
-  if (request_.queries_size() > 0) {
-    boost::asio::co_spawn(
-        worker_.executor,
-        Validate(worker_.validate, OpenBatch(shared_from_this(), std::exchange(request_, {}))),
-        boost::asio::detached);
-  }
+  if (request_.queries_size() > 0) Dispatch();
   is_paused_ = unwritten_ >= max_open_;
   if (!is_paused_) StartRead(&request_);
 }
@@ -278,7 +316,7 @@ class TokenValidationService::Impl final : public v1::TokenValidation::CallbackS
   Impl(std::vector<ValidationWorker> workers, TokenValidationLimits limits)
       : workers_(std::move(workers)),
         limits_(limits),
-        streams_(std::make_shared<Streams>(limits.streams)) {}
+        streams_(std::make_shared<Streams>(limits)) {}
 
   ::grpc::ServerBidiReactor<Request, Response>* ValidateTokens(
       ::grpc::CallbackServerContext*) override {

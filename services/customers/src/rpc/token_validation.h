@@ -17,6 +17,9 @@ struct TokenValidationLimits {
   // A stream is not read while it has this many queries whose verdict is not written. One more
   // message of up to 1024 queries may have been read by then.
   std::size_t open_queries = 2048;
+  // Bytes of the messages that are being answered, on all streams together. The queries of further
+  // ones are answered with `unavailable` at once.
+  std::size_t open_bytes = std::size_t{16} << 20;
 };
 
 // The streaming service customers.v1.TokenValidation, as described in token_validation.proto. Each

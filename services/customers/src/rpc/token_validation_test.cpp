@@ -249,6 +249,25 @@ TEST_F(TokenValidationTest, ReadsNoFurtherWhileTooManyAreOpen) {
   client.Receive(100);
 }
 
+TEST_F(TokenValidationTest, TooManyOpenBytesAreUnavailableAtOnce) {
+  Serve({.open_bytes = 1000});
+  is_open_ = false;
+  Client first(*stub_);
+  first.Send({{1, std::string(900, 'x')}});
+  WaitUntilTaken(1);
+  Client second(*stub_);
+  second.Send({{1, std::string(100, 'x')}, {2, "y"}});
+  for (const auto& [id, verdict] : second.Receive(2)) {
+    EXPECT_EQ(verdict.unavailable().retry_after_seconds(), 1U);
+  }
+  EXPECT_EQ(taken_, 1U);
+
+  is_open_ = true;
+  first.Receive(1);
+  second.Send({{1, std::string(900, 'x')}});
+  for (const auto& [id, verdict] : second.Receive(1)) EXPECT_TRUE(verdict.has_identity());
+}
+
 TEST_F(TokenValidationTest, RefusesStreamsOverTheLimit) {
   Serve({.streams = 1});
   std::optional<Client> first(*stub_);
