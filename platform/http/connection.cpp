@@ -10,7 +10,9 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <cstring>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "platform/http/date.h"
@@ -24,11 +26,20 @@ namespace asio = boost::asio;
 namespace beast_http = boost::beast::http;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kReadBytes = 4096;
-// Memory that a connection may keep for its next request.
-constexpr std::size_t kKeptBytes = 2 * kReadBytes;
-constexpr std::size_t kKeptFields = 64;
+// A connection with less memory for its request or answer uses none of the memory budget. So
+// ordinary requests are served even if the budget is used up.
+constexpr std::size_t kFreeBytes = 2048;
+// Memory of a header field besides its text: its entry in `headers_`, and the parser's node.
+constexpr std::size_t kFieldBytes = 128;
+// Unused capacity of an answer that is worth a copy.
+constexpr std::size_t kSpareBytes = std::size_t{64} * 1024;
+// Time for which a connection may use the memory budget when others need it.
+constexpr std::chrono::seconds kPatience{1};
 constexpr std::chrono::seconds kLingerTime{1};
+// Size of most heads of answers.
+constexpr std::size_t kAnswerHeadBytes = 512;
+// Number of fields of most requests.
+constexpr std::size_t kUsualFields = 16;
 // For each step of a connection of the reserve.
 constexpr std::chrono::seconds kReserveTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
@@ -121,23 +132,40 @@ Connection::Connection(Socket socket, std::string peer, Admission admission, con
       client_(peer_) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
 }
 
-Connection::~Connection() { SetWaiting(false); }
+Connection::~Connection() { MoveTo(unlisted_); }
 
 Task<void> Connection::Serve() {
   for (std::size_t served = 1;; ++served) {
-    Parser parser;
-    const OrStatus<Framing> received = co_await Receive(parser);
+    std::optional<Parser> parser(std::in_place);
+    OrStatus<Framing> received = co_await Receive(*parser);
     if (closed_) co_return;
     const bool is_reserved = admission_ == Admission::kReserve;
-    Response response = !received                               ? Refuse(received.error())
-                        : is_reserved && !IsHealthCheck(parser) ? RefuseBusy()
-                                                                : co_await Handle(parser);
-    options_.cors.AddHeaders(ToMethod(parser.get().method()), headers_, response);
+    Response response = !received ? Refuse(received.error())
+                        : is_reserved && !IsHealthCheck(*parser)
+                            ? Refuse(ErrorStatus::kServiceUnavailable)
+                            : co_await Handle(*parser);
+    if (response.body.capacity() - response.body.size() > kSpareBytes) {
+      response.body.shrink_to_fit();
+    }
+    if (received && !Hold(response.body.capacity() + buffer_.capacity())) {
+      received = std::unexpected(ErrorStatus::kServiceUnavailable);
+      response = Refuse(received.error());
+    }
+    const Method method = ToMethod(parser->get().method());
+    options_.cors.AddHeaders(method, headers_, response);
     const bool keep_alive = received && received->keep_alive && !draining_ && !is_reserved &&
                             served < limits_.requests_per_connection;
-    co_await Send(response, parser.get().method() == beast_http::verb::head, keep_alive);
+    // The request's memory is not needed while the answer is sent, which may take long.
+    parser.reset();
+    headers_ = std::vector<HeaderField>();  // = {} would keep its memory.
+    if (!received) {
+      buffer_ = {};
+      Hold(0);
+    }
+    co_await Send(response, method == Method::kHead, keep_alive);
     if (closed_) co_return;
     if (!keep_alive) {
       co_await Linger();
@@ -153,14 +181,13 @@ Task<void> Connection::Serve() {
 }
 
 Task<OrStatus<Framing>> Connection::Receive(Parser& parser) {
-  headers_.clear();
   request_id_.clear();
-  if (headers_.capacity() > kKeptFields) headers_.shrink_to_fit();
-  if (buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
+  if (Received().empty()) buffer_ = {};
+  Hold(buffer_.capacity());  // Less than before, so it suffices.
   CO_RETURN_IF_ERROR(co_await ReadHead());
   if (closed_) co_return Framing();
 
-  parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + kReadBytes));
+  parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + state_.received.size()));
   parser.body_limit(limits_.body_bytes);
   parser.eager(true);
   // Chunk extensions are rejected, because nobody needs them and Beast accepts bytes in them that
@@ -172,12 +199,15 @@ Task<OrStatus<Framing>> Connection::Receive(Parser& parser) {
   };
   parser.on_chunk_header(refuse_extensions);
   const OrStatus<void> fed = Feed(parser, scanner_.size());
+  head_bytes_ = scanner_.size();
   scanner_.Reset();
+  headers_.reserve(kUsualFields);
   for (const auto& field : parser.get()) {
     headers_.emplace_back(View(field.name_string()), View(field.value()));
   }
   Identify();
   CO_RETURN_IF_ERROR(fed);
+  if (!Hold(RequestBytes(parser))) co_return std::unexpected(ErrorStatus::kServiceUnavailable);
   if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
     co_return std::unexpected(ErrorStatus::kBadRequest);
   }
@@ -198,8 +228,10 @@ Task<OrStatus<void>> Connection::ReadHead() {
       co_return std::unexpected(ErrorStatus::kHeaderFieldsTooLarge);
     }
     if (is_complete) co_return OrStatus<void>();
-    if (co_await ReadMore()) {
+    if (const std::size_t size = co_await ReadSome(); size > 0) {
+      Keep(size);
       if (phase_ == Phase::kIdle) Enter(Phase::kHead);
+      if (!Hold(buffer_.capacity())) co_return std::unexpected(ErrorStatus::kServiceUnavailable);
     } else if (timed_out_ && phase_ == Phase::kHead) {
       co_return std::unexpected(ErrorStatus::kRequestTimeout);
     } else if (boost::system::error_code error; !timed_out_ || socket_.available(error) == 0) {
@@ -219,13 +251,17 @@ Task<OrStatus<void>> Connection::ReadBody(Parser& parser, bool expects_continue)
   while (!closed_ && !parser.is_done()) {
     if (!Received().empty()) {
       CO_RETURN_IF_ERROR(Feed(parser, buffer_.size()));
+      if (!Hold(RequestBytes(parser))) co_return std::unexpected(ErrorStatus::kServiceUnavailable);
       if (parser.is_done()) break;
     }
     // A chunk header or a trailer that never ends must not fill the buffer.
     if (buffer_.size() > limits_.head_bytes) {
       co_return std::unexpected(ErrorStatus::kBadRequest);
     }
-    if (co_await ReadMore()) continue;
+    if (const std::size_t size = co_await ReadSome(); size > 0) {
+      Keep(size);
+      continue;
+    }
     if (timed_out_) co_return std::unexpected(ErrorStatus::kRequestTimeout);
     closed_ = true;
   }
@@ -252,12 +288,9 @@ Response Connection::Refuse(ErrorStatus status) {
                                 {"trace_id", trace_.trace_id()},
                                 {"span_id", trace_.span_id()}});
   if (metrics_ != nullptr) metrics_->CountRefusal(std::to_underlying(status));
-  return ToResponse(status);
-}
-
-Response Connection::RefuseBusy() {
-  Refuse(ErrorStatus::kServiceUnavailable);
-  return ToResponse(Error::Unavailable());
+  // A client that is refused for lack of resources may repeat its request.
+  return status == ErrorStatus::kServiceUnavailable ? ToResponse(Error::Unavailable())
+                                                    : ToResponse(status);
 }
 
 bool Connection::IsHealthCheck(const Parser& parser) const {
@@ -318,25 +351,26 @@ Task<Response> Connection::Handle(Parser& parser) {
 
 Task<void> Connection::Send(const Response& response, bool is_head, bool keep_alive) {
   Enter(Phase::kWriting);
-  out_.clear();
-  auto out = std::back_inserter(out_);
+  std::string head;
+  head.reserve(kAnswerHeadBytes);
+  auto out = std::back_inserter(head);
   fmt::format_to(out, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n",
                  response.status, ReasonPhrase(response.status), response.content_type, HttpDate(),
                  request_id_);
-  out_ += kCommonHeaders;
+  head += kCommonHeaders;
   bool has_cache_control = false;
   for (const auto& [name, value] : response.headers) {
     fmt::format_to(out, "{}: {}\r\n", name, value);
     has_cache_control |= name == "Cache-Control";
   }
-  if (!has_cache_control) out_ += "Cache-Control: no-store\r\n";
+  if (!has_cache_control) head += "Cache-Control: no-store\r\n";
   // A 204 or 304 has neither a body nor a Content-Length (RFC 9110 section 8.6).
   const bool has_body = response.status != 204 && response.status != 304;
   const std::string_view body = has_body ? response.Content() : std::string_view();
   if (has_body) fmt::format_to(out, "Content-Length: {}\r\n", body.size());
-  out_ += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   const std::array<asio::const_buffer, 2> message{
-      asio::buffer(out_), asio::buffer(body.data(), is_head ? 0 : body.size())};
+      asio::buffer(head), asio::buffer(body.data(), is_head ? 0 : body.size())};
   const auto [error, size] = co_await asio::async_write(socket_, message, kAwait);
   closed_ = static_cast<bool>(error);
 }
@@ -351,24 +385,31 @@ Task<void> Connection::Linger() {
   Enter(Phase::kLingering);
   boost::system::error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
-  std::array<char, kReadBytes> discarded{};
-  for (std::size_t total = 0; !error && !timed_out_ && total < kLingerBytes;) {
-    std::size_t size = 0;
-    std::tie(error, size) = co_await socket_.async_read_some(asio::buffer(discarded), kAwait);
+  for (std::size_t total = 0; !timed_out_ && total < kLingerBytes;) {
+    const std::size_t size = co_await ReadSome();
+    if (size == 0) co_return;
     total += size;
   }
 }
 
-Task<bool> Connection::ReadMore() {
-  const auto [error, size] = co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
+Task<std::size_t> Connection::ReadSome() {
+  for (;;) {
+    auto [error] = co_await socket_.async_wait(Socket::wait_read, kAwait);
+    if (error) co_return 0;
+    const std::size_t size = socket_.read_some(asio::buffer(state_.received), error);
+    if (error != asio::error::would_block) co_return size;
+  }
+}
+
+void Connection::Keep(std::size_t size) {
+  std::memcpy(buffer_.prepare(size).data(), state_.received.data(), size);
   buffer_.commit(size);
-  co_return !error;
 }
 
 void Connection::Enter(Phase phase) {
   phase_ = phase;
   timed_out_ = false;
-  SetWaiting((phase == Phase::kIdle || phase == Phase::kHead) && !is_peer_proxy_);
+  Enlist();
   const auto now = Clock::now();
   switch (phase) {
     case Phase::kIdle:
@@ -398,14 +439,38 @@ void Connection::Enter(Phase phase) {
   }
 }
 
-void Connection::SetWaiting(bool waits) {
-  if (waits == unlisted_.empty()) return;
-  if (waits) {
-    state_.waiting.splice(state_.waiting.end(), unlisted_);
+void Connection::Enlist() {
+  const bool waits_for_request = phase_ == Phase::kIdle || phase_ == Phase::kHead;
+  if (share_.bytes() > 0 && phase_ != Phase::kHandling) {
+    MoveTo(state_.holding);
+  } else if (waits_for_request && !is_peer_proxy_) {
+    MoveTo(state_.waiting);
   } else {
-    unlisted_.splice(unlisted_.end(), state_.waiting, place_);
+    MoveTo(unlisted_);
   }
 }
+
+void Connection::MoveTo(std::list<Connection*>& list) {
+  if (list_ == &list) return;
+  list.splice(list.end(), *list_, place_);
+  list_ = &list;
+  if (list_ == &state_.holding) holding_since_ = Clock::now();
+}
+
+bool Connection::Hold(std::size_t bytes) {
+  if (bytes <= kFreeBytes) bytes = 0;
+  if (bytes == share_.bytes()) return true;
+  if (!share_.Resize(bytes)) return false;
+  Enlist();
+  return true;
+}
+
+std::size_t Connection::RequestBytes(const Parser& parser) const {
+  return buffer_.capacity() + head_bytes_ + (headers_.size() * kFieldBytes) +
+         parser.get().body().capacity();
+}
+
+bool Connection::IsSlow(Clock::time_point now) const { return now - holding_since_ >= kPatience; }
 
 void Connection::CheckDeadline(Clock::time_point now) {
   if (now < deadline_) return;
@@ -422,7 +487,8 @@ void Connection::Drain() {
 }
 
 void Connection::Abort() {
-  SetWaiting(false);
+  share_.Resize(0);
+  MoveTo(unlisted_);
   boost::system::error_code ignored;
   socket_.close(ignored);
 }

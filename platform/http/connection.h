@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -21,6 +22,12 @@ struct ServerState {
   // The connections that wait for a request, except those of trusted proxies. First the one that
   // has waited longest since it was accepted or last answered.
   std::list<Connection*> waiting;
+  // The connections that use the memory budget while they wait for their clients. First the one
+  // that has done so for longest.
+  std::list<Connection*> holding;
+  // Bytes on their way from a socket to its connection. So a connection needs memory for what it
+  // has received, and none while it waits.
+  std::array<char, std::size_t{4} * 1024> received;
 };
 
 // The connection's place among those of its server.
@@ -54,8 +61,12 @@ class Connection {
   // a request may be on its way.
   void Drain();
 
-  // Cuts the connection immediately; `Serve` returns as soon as its handler does.
+  // Cuts the connection immediately; `Serve` returns as soon as its handler does. Gives its share
+  // of the memory budget back.
   void Abort();
+
+  // Returns whether it has used the memory budget for so long that others may need it more.
+  bool IsSlow(Clock::time_point now) const;
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
@@ -73,7 +84,6 @@ class Connection {
 
   Task<Response> Handle(Parser& parser);
   Response Refuse(ErrorStatus status);
-  Response RefuseBusy();
   // Sets the client's address, the request id and the trace from the header fields.
   void Identify();
   Task<void> Send(const Response& response, bool is_head, bool keep_alive);
@@ -83,10 +93,18 @@ class Connection {
   // connection and could destroy the answer (RFC 9112 section 9.6).
   Task<void> Linger();
 
-  Task<bool> ReadMore();  // Returns false at the end of the stream, on an error or a deadline.
+  // Waits for data and moves it to state_.received, where it stays until the coroutine suspends
+  // again. Returns its size; 0 at the end of the stream, on an error or a deadline.
+  Task<std::size_t> ReadSome();
+  // Appends what ReadSome() has returned to `buffer_`.
+  void Keep(std::size_t size);
   void Enter(Phase phase);
-  // Joins the server's waiting connections, or leaves them.
-  void SetWaiting(bool waits);
+  // Joins the server's list that fits the phase and the share of the memory budget.
+  void Enlist();
+  void MoveTo(std::list<Connection*>& list);
+  // Uses this much of the memory budget. Returns false if it does not suffice.
+  bool Hold(std::size_t bytes);
+  std::size_t RequestBytes(const Parser& parser) const;
   bool IsHealthCheck(const Parser& parser) const;
   std::string_view Received() const;
 
@@ -96,8 +114,12 @@ class Connection {
   const Limits& limits_ = options_.limits;
   const Admission admission_;
   ServerState& state_;
-  std::list<Connection*> unlisted_{this};  // Empty while the connection is in state_.waiting.
+  // The connection is in one of unlisted_, state_.waiting and state_.holding.
+  std::list<Connection*> unlisted_{this};
   const std::list<Connection*>::iterator place_ = unlisted_.begin();
+  std::list<Connection*>* list_ = &unlisted_;
+  MemoryBudget::Share share_{options_.memory.get()};
+  Clock::time_point holding_since_;
   ServerMetrics* const metrics_;
   const std::string peer_;
   const bool is_peer_proxy_;
@@ -108,8 +130,8 @@ class Connection {
   AccessNotes notes_;
   boost::beast::flat_buffer buffer_;
   HeadScanner scanner_;
-  std::vector<HeaderField> headers_;
-  std::string out_;
+  std::size_t head_bytes_ = 0;        // Size of the request's head.
+  std::vector<HeaderField> headers_;  // Their texts belong to the parser.
   Phase phase_ = Phase::kIdle;
   std::chrono::seconds rest_{};  // The rest after the latest answer; 0 if there was none.
   Clock::time_point deadline_ = Clock::time_point::max();

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,8 +13,14 @@ namespace {
 
 using boost::asio::ip::tcp;
 using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+using UnsentLowWater = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 
 constexpr int kBacklog = 4096;
+// Memory of the kernel for data of one connection that the client has sent and the server has not
+// read, or that the server has sent and the client does not take. By itself the kernel would use
+// up to megabytes of each. It doubles the first number, for its own overhead.
+constexpr int kUnreadBytes = 16 * 1024;
+constexpr int kUnsentBytes = 16 * 1024;
 
 // Binds `acceptor`. If `shared`, other sockets may share the port.
 void Bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool shared) {
@@ -41,6 +48,9 @@ std::expected<std::vector<Listener>, std::string> Listener::Open(const std::stri
     while (listeners.size() < count) {
       tcp::acceptor acceptor(context);
       Bind(acceptor, endpoint, /*shared=*/true);
+      // Accepted connections inherit these.
+      acceptor.set_option(tcp::acceptor::receive_buffer_size(kUnreadBytes));
+      acceptor.set_option(UnsentLowWater(kUnsentBytes));
       acceptor.listen(kBacklog);
       endpoint = acceptor.local_endpoint();
       listeners.push_back(Listener(acceptor.release()));

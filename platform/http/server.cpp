@@ -188,6 +188,19 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       if (error) co_return;  // Closed.
       const auto now = Connection::Clock::now();
       for (Connection* connection : self->connections_) connection->CheckDeadline(now);
+      if (self->options_.memory != nullptr) self->RelieveMemory(*self->options_.memory, now);
+    }
+  }
+
+  // If the budget did not suffice lately, closes the slowest connections until a quarter of it is
+  // free for new ones.
+  void RelieveMemory(const MemoryBudget& memory, Connection::Clock::time_point now) {
+    const std::uint64_t failures = memory.failures();
+    if (std::exchange(memory_failures_, failures) == failures) return;
+    while (memory.used() > memory.limit() / 4 * 3 && !state_.holding.empty() &&
+           state_.holding.front()->IsSlow(now)) {
+      state_.holding.front()->Abort();
+      if (metrics_ != nullptr) metrics_->connections_slow.Add();
     }
   }
 
@@ -198,6 +211,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   ServerMetrics* const metrics_;
   std::unordered_set<Connection*> connections_;
   ServerState state_;
+  std::uint64_t memory_failures_ = 0;  // Those of the budget at the last check.
   bool is_stopping_ = false;
   bool is_closed_ = false;
 };

@@ -15,6 +15,7 @@
 #include "platform/http/client_address.h"
 #include "platform/http/client_connections.h"
 #include "platform/http/cors.h"
+#include "platform/http/memory_budget.h"
 #include "platform/http/message.h"
 
 namespace platform::http {
@@ -39,6 +40,10 @@ struct ServerOptions {
   Limits limits;
   // Limits the connections of each client but trusted proxies; null for no limit.
   std::shared_ptr<ClientConnections> clients;
+  // Limits the memory of requests and answers; null for no limit. While it is used up, a request
+  // that needs more of it is answered with 503, and the connections that have kept theirs for
+  // longest are closed. A connection with up to 2 KiB uses none of it.
+  std::shared_ptr<MemoryBudget> memory;
   // The paths of health checks.
   std::vector<std::string> health_paths;
   TrustedProxies trusted_proxies;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "platform/http/server.h"
+#include "platform/http/server_metrics.h"
 #include "platform/http/testing/handler.h"
 #include "platform/http/testing/raw_client.h"
 #include "platform/http/testing/running_server.h"
@@ -282,6 +283,117 @@ TEST(Timeouts, EndSlowReaders) {
   std::this_thread::sleep_for(milliseconds(800));
   EXPECT_LT(client.ReadToEnd().size(), kSize);
   EXPECT_EQ(RawClient(server.port()).Ask(kGet).status, 200);
+}
+
+constexpr std::size_t kMemory = 100'000;
+
+ServerOptions LimitMemory() { return {.memory = std::make_shared<MemoryBudget>(kMemory)}; }
+
+std::string GetLarge(std::size_t size) {
+  return "GET /large?" + std::to_string(size) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+
+// The head of a request with a body of this length.
+std::string PostHead(std::size_t length) {
+  return "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
+}
+
+// Repeats a request on new connections until the answer has this status.
+void AskUntil(const RunningServer& server, std::string_view request, int status) {
+  const auto end = Clock::now() + std::chrono::seconds(30);
+  int seen = 0;
+  while (seen != status && Clock::now() < end) seen = RawClient(server.port()).Ask(request).status;
+  EXPECT_EQ(seen, status);
+}
+
+void WaitUntilUsed(const MemoryBudget& memory, std::size_t bytes) {
+  const auto end = Clock::now() + std::chrono::seconds(30);
+  while (memory.used() < bytes && Clock::now() < end) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_GE(memory.used(), bytes);
+}
+
+TEST(Memory, OfBodiesIsLimited) {
+  const ServerOptions options = LimitMemory();
+  RunningServer server(MakeHandler(), options);
+  const RawClient first(server.port());
+  const RawClient second(server.port());
+  first.Send(PostHead(40'000) + "x");
+  second.Send(PostHead(40'000) + "x");
+  WaitUntilUsed(*options.memory, 80'000);
+
+  RawClient third(server.port());
+  third.Send(PostHead(40'000) + "x");
+  ExpectRefused(third, 503);
+  // What needs little is served.
+  EXPECT_EQ(RawClient(server.port()).Ask(kGet).status, 200);
+  EXPECT_EQ(RawClient(server.port()).Ask(PostHead(1) + "x").status, 200);
+}
+
+TEST(Memory, OfHeadsIsLimited) {
+  const ServerOptions options = LimitMemory();
+  RunningServer server(MakeHandler(), options);
+  std::string fields;
+  for (int i = 0; i < 400; ++i) fields += "a:\r\n";
+  const std::string many =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" + fields + "\r\n";
+  const RawClient first(server.port());
+  first.Send(many);
+  WaitUntilUsed(*options.memory, 50'000);  // Much more than their text.
+  RawClient second(server.port());
+  second.Send(many);
+  ExpectRefused(second, 503);
+}
+
+TEST(Memory, OfUnfinishedHeadsIsLimited) {
+  const ServerOptions options = LimitMemory();
+  RunningServer server(MakeHandler(), options);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 1; i <= 9; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->Send("GET /" + std::string(10'000, 'x'));
+    WaitUntilUsed(*options.memory, i * 10'000);
+  }
+  RawClient last(server.port());
+  last.Send("GET /" + std::string(15'000, 'x'));
+  ExpectRefused(last, 503);
+}
+
+TEST(Memory, IsGivenBack) {
+  const ServerOptions options = LimitMemory();
+  RunningServer server(MakeHandler(), options);
+  RawClient client(server.port());
+  const std::string body(50'000, 'x');
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(
+        client.Ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n" + body).status,
+        200);
+    EXPECT_EQ(client.Ask(GetLarge(90'000)).status, 200);
+    EXPECT_EQ(client.Ask(kGet).status, 200);
+    EXPECT_EQ(options.memory->used(), 0U);
+  }
+}
+
+TEST(Memory, OfSlowReadersIsTakenFromThem) {
+  const RouteTable no_routes;
+  ServerMetrics metrics(no_routes);
+  RunningServer server(MakeHandler(), LimitMemory(), &metrics);
+  // Larger than the whole budget, which suffices for one that is alone.
+  constexpr std::size_t kSize = 10'000'000;
+  RawClient slow(server.port(), /*receive_buffer=*/4096);
+  slow.Send(GetLarge(kSize));
+  EXPECT_TRUE(slow.Wait(kAtMost));
+
+  RawClient second(server.port());
+  const Answer refusal = second.Ask(GetLarge(50'000));
+  EXPECT_EQ(refusal.status, 503);
+  EXPECT_EQ(refusal.Header("Retry-After"), "1");
+  EXPECT_EQ(refusal.Header("Connection"), "close");
+  AskUntil(server, GetLarge(50'000), 200);
+  EXPECT_LT(slow.ReadToEnd().size(), kSize);
+  telemetry::Report report;
+  metrics.ReportTo(report);
+  EXPECT_TRUE(report.Text().contains("http_server_connections_refused_total{reason=\"slow\"} 1"))
+      << report.Text();
 }
 
 constexpr std::string_view kRefused = "GET /refused HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -11,12 +11,13 @@ constexpr Metric kRequests{"http_server_requests_total", "Requests answered."};
 constexpr Metric kDuration{"http_server_request_duration_seconds",
                            "Time from a whole request to its answer, without sending it."};
 constexpr Metric kInFlight{"http_server_requests_in_flight", "Requests being worked on."};
-constexpr Metric kRefusals{"http_server_refused_requests_total",
-                           "Requests refused before any route: malformed, too large or too slow."};
+constexpr Metric kRefusals{
+    "http_server_refused_requests_total",
+    "Requests refused: malformed, too large or too slow, or memory was short."};
 constexpr Metric kConnections{"http_server_connections", "Open connections."};
 constexpr Metric kAccepted{"http_server_connections_accepted_total", "Connections accepted."};
 constexpr Metric kRefused{"http_server_connections_refused_total",
-                          "Connections closed because too many were open."};
+                          "Connections closed because too many were open, or memory was short."};
 
 // Label of requests without a route; no route has this pattern.
 constexpr std::string_view kUnknownRoute = "unknown";
@@ -83,6 +84,7 @@ void ServerMetrics::ReportTo(telemetry::Report& report) const {
   report.AddCounter(kRefused, {{"reason", "client"}}, connections_refused_by_client);
   report.AddCounter(kRefused, {{"reason", "full"}}, connections_refused);
   report.AddCounter(kRefused, {{"reason", "displaced"}}, connections_displaced);
+  report.AddCounter(kRefused, {{"reason", "slow"}}, connections_slow);
 }
 
 }  // namespace platform::http

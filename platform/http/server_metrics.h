@@ -32,6 +32,7 @@ class ServerMetrics {
   telemetry::Counter connections_refused_by_client;
   telemetry::Counter connections_refused;
   telemetry::Counter connections_displaced;  // Closed while waiting for a request, to make room.
+  telemetry::Counter connections_slow;       // Closed because they kept memory that others needed.
 
   void ReportTo(telemetry::Report& report) const;
 

@@ -17,6 +17,7 @@ constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=ut
 constexpr telemetry::Metric kDroppedLines{
     "log_lines_dropped_total", "Lines of the log that were lost because its reader stalled."};
 constexpr http::Limits kLimits{.body_bytes = 0, .connections = 64};
+constexpr std::size_t kMemoryBytes = std::size_t{4} * 1024 * 1024;
 
 // The App of the routes.
 struct Page {
@@ -42,7 +43,7 @@ class MetricsServer::Impl {
         port_(listener.port()),
         server_(loop_.get_executor(), std::move(listener),
                 [this](const http::Request& request) { return routes_.Dispatch(page_, request); },
-                {.limits = kLimits}) {
+                {.limits = kLimits, .memory = std::make_shared<http::MemoryBudget>(kMemoryBytes)}) {
     routes_.AddRaw(http::Method::kGet, "/metrics",
                    [](Page& page_to_write, const http::Request&) -> Task<http::Response> {
                      co_return page_to_write.Write();

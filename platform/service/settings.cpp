@@ -26,6 +26,7 @@ constexpr int kMaxWorkers = 256;
 constexpr int kMaxGraceSeconds = 3600;
 
 constexpr std::size_t kConnectionsPerClient = 1000;
+constexpr std::size_t kMemoryBytes = 12UZ * 1024 * 1024;
 constexpr int kKiB = 1024;
 constexpr int kMiB = 1024 * kKiB;
 
@@ -74,6 +75,13 @@ http::ServerOptions ReadHttpSettings(Environment& environment, std::size_t worke
   options.clients = std::make_shared<http::ClientConnections>(
       Count(environment, "HTTP_MAX_CONNECTIONS_PER_CLIENT", kConnectionsPerClient, {1, 1'000'000},
             "connections at once of one address that is no trusted proxy; more are closed"));
+  const std::size_t memory =
+      Count(environment, "HTTP_MAX_MEMORY_BYTES", kMemoryBytes, {kMiB, 1024 * kMiB},
+            "bytes of large requests and answers in progress, in all; then 503");
+  if (memory < options.limits.body_bytes) {
+    environment.AddMistake("HTTP_MAX_MEMORY_BYTES", "is less than HTTP_MAX_BODY_BYTES");
+  }
+  options.memory = std::make_shared<http::MemoryBudget>(memory);
   options.health_paths = {std::string(kHealthPath), std::string(kReadinessPath)};
   auto proxies = http::TrustedProxies::Parse(environment.String(
       "TRUSTED_PROXIES", "", "networks of the proxies whose X-Forwarded-For is believed"));

@@ -79,6 +79,7 @@ TEST(HttpSettings, HaveDefaults) {
   EXPECT_EQ(options.limits.write_timeout, 30s);
   EXPECT_EQ(options.limits.requests_per_connection, 1'000'000U);
   EXPECT_EQ(options.limits.connections, 10'000U);
+  EXPECT_EQ(options.memory->limit(), 12U * 1024 * 1024);
   EXPECT_FALSE(options.trusted_proxies.Trusts("127.0.0.1"));
 }
 
@@ -93,6 +94,7 @@ TEST(HttpSettings, AreAllRead) {
                                    {"HTTP_MAX_REQUESTS_PER_CONNECTION", "5"},
                                    {"HTTP_MAX_CONNECTIONS", "7"},
                                    {"HTTP_MAX_CONNECTIONS_PER_CLIENT", "1"},
+                                   {"HTTP_MAX_MEMORY_BYTES", "3000000"},
                                    {"TRUSTED_PROXIES", "10.0.0.0/8"},
                                    {"CORS_ORIGINS", "https://shop.example"}});
   const http::ServerOptions options = ReadSettings(environment, kDefaultPort).http;
@@ -105,6 +107,7 @@ TEST(HttpSettings, AreAllRead) {
   EXPECT_EQ(options.limits.write_timeout, 4s);
   EXPECT_EQ(options.limits.requests_per_connection, 5U);
   EXPECT_EQ(options.limits.connections, 3U);  // A third of them, rounded up.
+  EXPECT_EQ(options.memory->limit(), 3'000'000U);
   const auto slot = options.clients->Take("192.0.2.1");
   EXPECT_TRUE(slot);
   EXPECT_FALSE(options.clients->Take("192.0.2.1"));
@@ -124,6 +127,7 @@ TEST(HttpSettings, ReportAllMistakes) {
                                    {"HTTP_WRITE_TIMEOUT", "-1"},
                                    {"HTTP_MAX_REQUESTS_PER_CONNECTION", "0"},
                                    {"HTTP_MAX_CONNECTIONS", "many"},
+                                   {"HTTP_MAX_MEMORY_BYTES", "1000"},
                                    {"TRUSTED_PROXIES", "10.0.0.0/33"},
                                    {"CORS_ORIGINS", "https://shop.example, *"}});
   ReadSettings(environment, kDefaultPort);
@@ -134,11 +138,19 @@ TEST(HttpSettings, ReportAllMistakes) {
           StartsWith("HTTP_MAX_BODY_BYTES is "), StartsWith("HTTP_HEADER_TIMEOUT is "),
           StartsWith("HTTP_BODY_TIMEOUT is "), StartsWith("HTTP_IDLE_TIMEOUT is "),
           StartsWith("HTTP_WRITE_TIMEOUT is "), StartsWith("HTTP_MAX_REQUESTS_PER_CONNECTION is "),
-          StartsWith("HTTP_MAX_CONNECTIONS is "),
+          StartsWith("HTTP_MAX_CONNECTIONS is "), StartsWith("HTTP_MAX_MEMORY_BYTES is "),
           "TRUSTED_PROXIES has \"10.0.0.0/33\"; it should be networks such as 10.0.0.0/8, "
           "separated by commas",
           "CORS_ORIGINS has \"*\"; it should be origins as browsers send them, such as "
           "https://shop.example, separated by commas or spaces (never *)"));
+}
+
+TEST(HttpSettings, AskForMemoryForABody) {
+  config::Environment environment(
+      {{"HTTP_MAX_BODY_BYTES", "2000000"}, {"HTTP_MAX_MEMORY_BYTES", "1999999"}});
+  ReadSettings(environment, kDefaultPort);
+  EXPECT_THAT(environment.Mistakes(),
+              ElementsAre("HTTP_MAX_MEMORY_BYTES is less than HTTP_MAX_BODY_BYTES"));
 }
 
 TEST(PostgresSettings, HaveDefaults) {
