@@ -16,7 +16,8 @@ from harness.statements import session_options
 from microcart import certificates, network
 from microcart.postgres import Cluster, psql
 from microcart.processes import BARE_ENVIRONMENT, Child, Command, Failure, Supervisor
-from microcart.services import SERVICES, environments, tls_directory, wait_until_ready
+from microcart.services import (
+    SERVICES, environments, migration_environment, tls_directory, wait_until_ready)
 from microcart.waiting import eventually
 
 PASSWORD = "testPass123"
@@ -205,11 +206,11 @@ class Stage:
         return ["--ca", peer.ca, "--certificate", peer.certificate, "--key", peer.key]
 
     def psql(self, database: str, script: str, environment: dict[str, str] | None = None) -> str:
-        """Runs SQL as the service's own role, and returns its unaligned output."""
+        """Runs SQL as the database's owner, and returns its unaligned output."""
         return psql(script, environment or self.postgres_environment(database))
 
     def postgres_environment(self, database: str) -> dict[str, str]:
-        """Returns the variables with which libpq connects to a database like its service."""
+        """Returns the variables with which libpq connects to a database as its owner."""
         return self.cluster.client_environment(database, database,
                                                self.run / f"{database}.password")
 
@@ -241,7 +242,8 @@ class Stage:
     def _migrate(self, service: str, *arguments: str) -> None:
         self.supervisor.run(f"the migration of {service}",
                             [self.program(service), "migrate", *arguments],
-                            self.environments[service], f"{service}-migrate")
+                            migration_environment(self.run, service, self.environments[service]),
+                            f"{service}-migrate")
 
     def _wait_for_port(self, name: str) -> None:
         eventually(lambda: network.listens(self.ports[name]), 10,

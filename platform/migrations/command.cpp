@@ -19,6 +19,7 @@ using Done = std::expected<void, MigrationError>;
 
 struct Flags {
   int wait_seconds = 30;
+  std::string serving_role;
   bool demo = false;
   bool yes = false;
   int target = 0;
@@ -109,6 +110,10 @@ void AddMigrateCommand(CLI::App& app, const MigrationSet& set, ReadSettings read
                    "Seconds to wait for a database server that is not up yet")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
+  migrate
+      ->add_option("--serving-role", flags->serving_role,
+                   "Role to grant the rights that serving needs, if another one migrates")
+      ->envname("POSTGRES_SERVING_ROLE");
 
   // Adds a subcommand that runs `action`.
   const auto add = [&, read_settings = std::move(read_settings)](
@@ -125,7 +130,9 @@ void AddMigrateCommand(CLI::App& app, const MigrationSet& set, ReadSettings read
       }
       Runner runner{*settings,
                     set,
-                    {.progress = Print, .connect_wait = std::chrono::seconds{flags->wait_seconds}}};
+                    {.progress = Print,
+                     .connect_wait = std::chrono::seconds{flags->wait_seconds},
+                     .serving_role = flags->serving_role}};
       if (const Done done = action(runner, *flags); !done) {
         fmt::print(stderr, "{}\n", done.error().message);
         return;

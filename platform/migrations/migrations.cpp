@@ -48,6 +48,25 @@ constexpr const char* kInvalidIndexesSql = R"(
   WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace
     AND relname = ANY (regexp_split_to_array($1, '\W+')))";
 
+// The statements that grant the role $1 what a service needs of the objects that belong to the
+// current role. Functions need no grant, because everybody may execute them.
+constexpr const char* kGrantsSql = R"(
+  SELECT format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
+  WHERE NOT (has_database_privilege($1::text, current_database(), 'CONNECT')
+             AND has_database_privilege($1::text, current_database(), 'TEMPORARY'))
+  UNION ALL
+  SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), $1::text)
+  WHERE NOT has_schema_privilege($1::text, current_schema(), 'USAGE')
+  UNION ALL
+  SELECT format('GRANT %s ON %I.%I TO %I',
+                CASE WHEN relname IN ('schema_migrations', 'alembic_version') THEN 'SELECT'
+                     WHEN relkind = 'S' THEN 'USAGE, SELECT'
+                     ELSE 'SELECT, INSERT, UPDATE, DELETE' END,
+                current_schema(), relname, $1::text)
+  FROM pg_class
+  WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+    AND pg_has_role(relowner, 'USAGE'))";
+
 // Makes the server end a statement within a second when its runner has been killed, where it can
 // (PostgreSQL 14). Otherwise a statement continues to its end and holds the lock until then.
 constexpr const char* kNoticeLostRunnerSql = R"(
@@ -149,6 +168,9 @@ class Session {
     }
     if (version() == target && history_.adoption == nullptr) {
       options_.progress(fmt::format("nothing to do: the schema is at version {}", version()));
+      if (auto granted = Grant(); !granted) {
+        return std::unexpected(Describe("cannot grant rights", granted.error()));
+      }
       return {};
     }
     if (auto checked = CheckRights(target); !checked) {
@@ -277,6 +299,19 @@ class Session {
     return done;
   }
 
+  // Grants the serving role what it needs.
+  std::expected<SqlResult, SqlError> Grant() {
+    if (options_.serving_role.empty()) {
+      return {};
+    }
+    const auto grants = connection_.Run(kGrantsSql, {options_.serving_role});
+    auto ran = grants;
+    for (std::size_t i = 0; ran && i < grants->rows.size(); ++i) {
+      ran = connection_.Run(grants->rows[i].front());
+    }
+    return ran;
+  }
+
   Done Step(std::string_view what, std::string_view script, bool in_transaction,
             const std::string& record, std::initializer_list<std::string> parameters) {
     if (in_transaction) {
@@ -351,6 +386,9 @@ class Session {
       }
       if (ran && !record.empty()) {
         ran = connection_.Run(record, parameters);
+      }
+      if (ran) {
+        ran = Grant();
       }
       if (ran) {
         ran = connection_.Run("COMMIT");

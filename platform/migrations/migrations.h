@@ -92,6 +92,10 @@ struct RunnerOptions {
   std::chrono::seconds table_wait{2};
   // How often such a migration is tried before it fails, with a pause as long as `table_wait`.
   int table_attempts = 15;
+  // The role that serves, if it is another one than the role that migrates. It is granted the right
+  // to read and write the tables' rows, in the transaction of each migration, so it can use a new
+  // table as soon as it exists. It gets no right to change the schema or its history.
+  std::string serving_role;
 };
 
 // Brings a database to a version of its schema.

@@ -363,6 +363,61 @@ TEST_F(RightsTest, AreNeededToAdopt) {
   EXPECT_EQ(database_.Dump(), before);
 }
 
+// The role guest serves: it reads and writes rows, and changes neither the schema nor its history.
+class ServingRoleTest : public RightsTest {
+ protected:
+  Runner MakeGrantingRunner(const MigrationSet& set, const std::string& role = "guest") {
+    return Runner{database_.settings(), set, {.serving_role = role}};
+  }
+
+  bool GuestMay(const std::string& statement) {
+    Connection connection = Connect();
+    return connection.Run("SET ROLE guest").has_value() && connection.Run(statement).has_value();
+  }
+};
+
+TEST_F(ServingRoleTest, ReadsAndWritesRowsAndChangesNoSchema) {
+  ASSERT_TRUE(Succeeds(MakeGrantingRunner(kLibrary).Up()));
+  for (const char* statement :
+       {"INSERT INTO books (title) VALUES ('Momo')", "UPDATE books SET title = 'Jim'",
+        "SELECT FROM books FOR UPDATE", "DELETE FROM books",
+        "SELECT max(version) FROM schema_migrations"}) {
+    EXPECT_TRUE(GuestMay(statement)) << statement;
+  }
+  for (const char* statement :
+       {"DELETE FROM schema_migrations", "UPDATE schema_migrations SET checksum = ''",
+        "TRUNCATE books", "DROP TABLE books", "ALTER TABLE books ADD COLUMN x integer",
+        "CREATE TABLE x (id integer)", "CREATE INDEX x ON books (title)",
+        "SELECT setval('books_id_seq', 1)",
+        "CREATE OR REPLACE FUNCTION x() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "CREATE EXTENSION pg_trgm", "COPY books TO PROGRAM 'true'"}) {
+    EXPECT_FALSE(GuestMay(statement)) << statement;
+  }
+}
+
+TEST_F(ServingRoleTest, GetsEachTableWithItsMigration) {
+  ASSERT_TRUE(Succeeds(MakeGrantingRunner(kLibrary).To(1)));
+  ASSERT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));
+  EXPECT_TRUE(GuestMay("SELECT FROM shelves"));
+  EXPECT_FALSE(GuestMay("SELECT FROM books"));
+  // There is nothing to migrate, but there are rights to grant.
+  ASSERT_TRUE(Succeeds(MakeGrantingRunner(kLibrary).Up()));
+  EXPECT_TRUE(GuestMay("SELECT FROM books"));
+}
+
+TEST_F(ServingRoleTest, ReadsWhereTheReferenceWasTakenOver) {
+  database_.Run(kAlembicDatabase);
+  ASSERT_TRUE(Succeeds(MakeGrantingRunner(kLibrary).Up()));
+  EXPECT_TRUE(GuestMay("DELETE FROM shelves"));
+  EXPECT_FALSE(GuestMay("DELETE FROM alembic_version"));
+}
+
+TEST_F(ServingRoleTest, AnUnknownOneIsSaidAndNothingIsDone) {
+  EXPECT_THAT(MakeGrantingRunner(kLibrary, "nobody").Up().error().message,
+              HasSubstr("role \"nobody\" does not exist"));
+  EXPECT_EQ(TableCount(), "0");
+}
+
 TEST_F(MigrationsTest, LeftoverOfAnEmptyAlembicDatabaseDoesNoHarm) {
   database_.Run("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)");
   EXPECT_TRUE(Succeeds(MakeRunner(kLibrary).Up()));

@@ -48,6 +48,8 @@ struct ClientOptions {
   // parameter's value. They must not destroy the client or throw.
   // `on_connection` reports that a connection came up (true), was lost, or could not be made.
   std::function<void(bool up, std::string_view message)> on_connection;
+  // Reports that a connection came up whose role is a superuser.
+  std::function<void()> on_superuser;
   // Reports the server's notices and warnings.
   std::function<void(std::string_view message)> on_notice;
 };

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <new>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -161,6 +162,11 @@ void Connection::EnterPipeline() {
   }
   state_ = State::kUp;
   Report(true, "connected");
+  const char* superuser = PQparameterStatus(session_.get(), "is_superuser");
+  if (superuser != nullptr && std::string_view(superuser) == "on" &&
+      shared_->options.on_superuser) {
+    shared_->options.on_superuser();
+  }
   AwaitReadable();
   SendPending();
 }

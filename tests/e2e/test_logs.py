@@ -9,7 +9,7 @@ import pytest
 from microcart import ROOT
 from microcart.testing import tokens
 from microcart.testing.auth_rpc import UserAuth
-from microcart.testing.cluster import PASSWORD as DATABASE_PASSWORD, ROLE
+from microcart.testing.cluster import PASSWORD as DATABASE_PASSWORD, SERVING_ROLE
 from microcart.testing.client import FORBIDDEN, Client
 from microcart.testing.service import Service
 from microcart.waiting import eventually
@@ -314,12 +314,12 @@ def test_a_later_version_of_the_header_is_understood(logged):
 
 def test_a_statement_that_the_database_refuses_is_told(logged, cluster, cart_database):
     logged.cart.get("/api/v1/cart/3/", tokens.bearer(3)).ok()
-    cluster.query(cart_database, f"REVOKE INSERT ON cartitems FROM {ROLE}")
+    cluster.query(cart_database, f"REVOKE INSERT ON cartitems FROM {SERVING_ROLE}")
     try:
         assert logged.cart.post("/api/v1/cart-item/3/create", tokens.bearer(3),
                                 {"product_id": 1, "quantity": 1}).status == 500
     finally:
-        cluster.query(cart_database, f"GRANT INSERT ON cartitems TO {ROLE}")
+        cluster.query(cart_database, f"GRANT INSERT ON cartitems TO {SERVING_ROLE}")
     entry, = logged.lines(1, "statement failed")
     assert {key: entry[key] for key in ("level", "statement", "sqlstate", "error")} == {
         "level": "error", "statement": "add_item", "sqlstate": "42501",

@@ -101,17 +101,22 @@ class Cluster:
         """Returns the server's process id."""
         return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
 
-    def provide_database(self, name: str, password_file: Path) -> None:
-        """Makes a database and its owner, both called `name`, unless they are there.
+    def provide_database(self, name: str, passwords: dict[str, Path]) -> None:
+        """Makes a database and its owner, both called `name`, and further roles without rights,
+        unless they are there.
 
-        The owner's password becomes the one in the file.
+        `passwords` has the roles and the files with their passwords, which become the ones there.
         """
+        for role, password_file in passwords.items():
+            psql(rf"""
+\set role {role}
+\set password {password_file.read_text()}
+SELECT format('CREATE ROLE %I LOGIN', :'role')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+ALTER ROLE :"role" PASSWORD :'password';
+""", self.client_environment("postgres", SUPERUSER, self._password_file))
         psql(rf"""
 \set name {name}
-\set password {password_file.read_text()}
-SELECT format('CREATE ROLE %I LOGIN', :'name')
-  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
-ALTER ROLE :"name" PASSWORD :'password';
 SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;

@@ -57,9 +57,25 @@ def tls_directory(run: Path) -> Path:
     return run / "tls"
 
 
+def _serving_role(name: str) -> str:
+    return f"{name}_service"
+
+
+def _owner_password(run: Path, name: str) -> Path:
+    return run / f"{name}.password"
+
+
+def migration_environment(run: Path, name: str, environment: dict[str, str]) -> dict[str, str]:
+    """Returns a service's environment with the role that owns the database, for `migrate`."""
+    return environment | {"POSTGRES_USER": name,
+                          "POSTGRES_PASSWORD_FILE": str(_owner_password(run, name)),
+                          "POSTGRES_SERVING_ROLE": _serving_role(name)}
+
+
 def environments(run: Path, cluster: Cluster, *, ports: dict[str, int], grpc_port: int,
                  metrics_ports: dict[str, int] | None = None) -> dict[str, dict[str, str]]:
-    """Returns each service's environment; the services listen on the loopback interface.
+    """Returns each service's environment; the services listen on the loopback interface, and log in
+    to their database as a role that can change no schema.
 
     Makes missing secrets and certificates in `run`, and missing databases in the cluster. A service
     without an entry in `metrics_ports` takes any free port for its metrics.
@@ -68,13 +84,15 @@ def environments(run: Path, cluster: Cluster, *, ports: dict[str, int], grpc_por
     certificates.make(tls, *(spec.certificate() for spec in SERVICES.values()))
     made = {}
     for name, spec in SERVICES.items():
-        password = secret_file(run / f"{name}.password")
-        cluster.provide_database(name, password)
+        role = _serving_role(name)
+        password = secret_file(run / f"{role}.password")
+        cluster.provide_database(
+            name, {name: secret_file(_owner_password(run, name)), role: password})
         made[name] = BARE_ENVIRONMENT | {
             "LISTEN_ADDRESS": "127.0.0.1", "SERVICE_PORT": str(ports[name]),
             "METRICS_PORT": str((metrics_ports or {}).get(name, 0)), "LOG_FORMAT": "json",
             "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(cluster.port),
-            "POSTGRES_SSLMODE": "disable", "POSTGRES_DB": name, "POSTGRES_USER": name,
+            "POSTGRES_SSLMODE": "disable", "POSTGRES_DB": name, "POSTGRES_USER": role,
             "POSTGRES_PASSWORD_FILE": str(password),
             **spec.grpc_environment(grpc_port), **certificates.peer(tls, name).environment(),
             **{f"{secret}_FILE": str(secret_file(run / secret.lower()))

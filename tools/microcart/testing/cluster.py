@@ -8,8 +8,10 @@ import psycopg
 from microcart.certificates import Peer
 from microcart.postgres import BIN, SUPERUSER, TemporaryCluster
 
-# The role of the services. It owns its databases, is not a superuser, and logs in with a password.
+# The role that migrates. It owns the databases, is not a superuser, and logs in with a password.
 ROLE = "microcart"
+# The role that serves, with the rights that the migration grants it, and the same password.
+SERVING_ROLE = "microcart_service"
 PASSWORD = "marked-database-password-5b1f"
 
 
@@ -20,7 +22,8 @@ class Cluster(TemporaryCluster):
     def __init__(self, peer: Peer):
         super().__init__(tls=peer)
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
+            for role in (ROLE, SERVING_ROLE):
+                connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
 
     def connect(self, database: str, **options) -> psycopg.Connection:
         """Opens a superuser's connection, which autocommits by default."""
@@ -63,11 +66,16 @@ class Cluster(TemporaryCluster):
         return {"PGHOST": str(self.data), "PGPORT": str(self.port), "PGUSER": SUPERUSER}
 
     def environment(self, database: str) -> dict[str, str]:
-        """Returns the variables with which a service connects to `database`."""
+        """Returns the variables with which `migrate` connects to `database`."""
         return {
             "POSTGRES_HOST": "127.0.0.1",
             "POSTGRES_PORT": str(self.port),
             "POSTGRES_DB": database,
             "POSTGRES_USER": ROLE,
             "POSTGRES_PASSWORD": PASSWORD,
+            "POSTGRES_SERVING_ROLE": SERVING_ROLE,
         }
+
+    def serving_environment(self, database: str) -> dict[str, str]:
+        """Returns the variables with which a service connects to `database`."""
+        return self.environment(database) | {"POSTGRES_USER": SERVING_ROLE}

@@ -102,7 +102,7 @@ def _fixtures(spec: ServiceSpec) -> list:
         """Makes the service's variables for a database. `grpc_port` is the port of its gRPC server,
         or of the one that it calls."""
         def make(database: str, grpc_port: int = 0, **more: str) -> dict[str, str]:
-            return {**cluster.environment(database), **getattr(certificates, name).environment(),
+            return {**cluster.serving_environment(database), **getattr(certificates, name).environment(),
                     **spec.grpc_environment(grpc_port), **_TEST_SETTINGS.get(name, {}), **more}
         return make
 
