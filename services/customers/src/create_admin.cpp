@@ -94,7 +94,7 @@ int CreateAdmin(const std::string& email) {
   UserStore users(database);
   const NewUser admin{.email = *parsed_email, .password = *password, .is_admin = true};
   const std::string hash = platform::security::HashPassword(password->value(), hash_form);
-  const auto user = RunUntilDone(loop, users.Create(admin, hash));
+  const auto user = RunUntilDone(loop, users.Create(Actor::Nobody(), admin, hash));
   if (!user) return Fail(user.error());
   fmt::print("Created administrator {} with id {}.\n", user->email.value(), user->id.value());
   return 0;

@@ -33,7 +33,7 @@ int MakeRecoveryCode(const std::string& email) {
   if (!account) return Fail(account.error());
   if (!*account) return Fail("no account has this email");
   RecoveryStore recovery(database);
-  const auto code = RunUntilDone(loop, recovery.MakeCode((*account)->id));
+  const auto code = RunUntilDone(loop, recovery.MakeCode(Actor::Nobody(), (*account)->id));
   if (!code) return Fail(code.error());
   std::string expires;
   platform::schema::WriteTimestamp(code->expires, expires);

@@ -140,18 +140,9 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
                            .is_admin = signed_in->is_admin}};
 }
 
-// Ends the token's session. If the token has none, revokes all of the user's tokens without a
-// session.
 Task<Result<void>> LogOut(App& app, const Request& request, Caller caller) {
-  const UserId user = caller.user.id;
-  if (!caller.session) {
-    CO_RETURN_IF_ERROR(co_await app.sessions.RevokeTokensWithoutSession(user));
-  } else if (const auto ended = co_await app.sessions.End(user, *caller.session);
-             // It may have ended since the token was checked.
-             !ended && ended.error().code != ErrorCode::kNotFound) {
-    co_return std::unexpected(ended.error());
-  }
-  Audit(request, Action::kLogOut, user, user, caller.session);
+  CO_RETURN_IF_ERROR(co_await app.sessions.LogOut(caller.actor()));
+  Audit(request, Action::kLogOut, caller.user.id, caller.user.id, caller.session);
   co_return Result<void>();
 }
 

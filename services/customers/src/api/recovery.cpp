@@ -33,7 +33,8 @@ Error WrongCode() {
 
 Task<Result<Created<RecoveryCode>>> MakeRecoveryCode(App& app, const Request& request,
                                                      Subject subject) {
-  ASSIGN_OR_CO_RETURN(RecoveryCode code, co_await app.recovery.MakeCode(subject.user.id));
+  ASSIGN_OR_CO_RETURN(RecoveryCode code,
+                      co_await app.recovery.MakeCode(subject.caller.actor(), subject.user.id));
   Audit(request, Action::kMakeRecoveryCode, subject.caller.user.id, subject.user.id);
   co_return Created{std::move(code)};
 }

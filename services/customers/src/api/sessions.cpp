@@ -25,15 +25,15 @@ Task<Result<std::vector<Session>>> ListSessions(App& app, const Subject& subject
 
 Task<Result<void>> EndSession(App& app, const Request& request, Subject subject,
                               SessionId session) {
-  CO_RETURN_IF_ERROR(co_await app.sessions.End(subject.user.id, session));
+  CO_RETURN_IF_ERROR(co_await app.sessions.End(subject.caller.actor(), subject.user.id, session));
   Audit(request, Action::kEndSession, subject.caller.user.id, subject.user.id, session);
   co_return Result<void>();
 }
 
 Task<Result<void>> EndOtherSessions(App& app, const Request& request, Subject subject) {
   const bool is_own_token_without_session = subject.IsSelf() && !subject.caller.session;
-  CO_RETURN_IF_ERROR(co_await app.sessions.EndOthers(subject.user.id, CurrentOf(subject),
-                                                     is_own_token_without_session));
+  CO_RETURN_IF_ERROR(co_await app.sessions.EndOthers(
+      subject.caller.actor(), subject.user.id, CurrentOf(subject), is_own_token_without_session));
   Audit(request, Action::kEndOtherSessions, subject.caller.user.id, subject.user.id);
   co_return Result<void>();
 }

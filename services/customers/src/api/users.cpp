@@ -32,19 +32,20 @@ namespace {
 
 Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser user) {
   // Creating an admin requires an admin's token. Otherwise a token is ignored.
-  std::optional<UserId> admin;
+  std::optional<Actor> admin;
   if (user.is_admin.value_or(false)) {
     if (!request.Header("Authorization")) {
       co_return std::unexpected(Error::PermissionDenied());
     }
     ASSIGN_OR_CO_RETURN(const Caller caller, co_await Authenticate(app, request));
     if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied());
-    admin = caller.user.id;
+    admin = caller.actor();
   }
   ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes->Hash(user.password.value()));
-  ASSIGN_OR_CO_RETURN(User created, co_await app.users.Create(user, hash));
-  Audit(request, Action::kCreateUser, admin.value_or(created.id), created.id);
-  if (admin) Audit(request, Action::kGrantAdmin, admin, created.id);
+  ASSIGN_OR_CO_RETURN(User created,
+                      co_await app.users.Create(admin.value_or(Actor::Nobody()), user, hash));
+  Audit(request, Action::kCreateUser, admin ? admin->id : created.id, created.id);
+  if (admin) Audit(request, Action::kGrantAdmin, admin->id, created.id);
   co_return Created{std::move(created)};
 }
 
@@ -85,13 +86,14 @@ Task<Result<User>> UpdateUser(App& app, const Request& request, Subject subject,
   }
   // The present value is not written back, so that it cannot undo a simultaneous change.
   if (!changes_rights) change.is_admin.reset();
-  ASSIGN_OR_CO_RETURN(User updated, co_await app.users.Update(subject.user.id, change));
+  ASSIGN_OR_CO_RETURN(User updated,
+                      co_await app.users.Update(subject.caller.actor(), subject.user.id, change));
   AuditUpdate(request, subject, change);
   co_return updated;
 }
 
 Task<Result<void>> DeleteUser(App& app, const Request& request, Subject subject) {
-  CO_RETURN_IF_ERROR(co_await app.users.Delete(subject.user.id));
+  CO_RETURN_IF_ERROR(co_await app.users.Delete(subject.caller.actor(), subject.user.id));
   Audit(request, Action::kDeleteUser, subject.caller.user.id, subject.user.id);
   co_return Result<void>();
 }
@@ -127,9 +129,13 @@ Task<Result<EmptyObject>> ChangePassword(App& app, const Request& request, Subje
   }
   ASSIGN_OR_CO_RETURN(const std::string hash,
                       co_await app.hashes->Hash(change.new_password.value()));
-  ASSIGN_OR_CO_RETURN(const bool is_changed, co_await app.users.ChangePassword(id, checked, hash));
-  // Another request has changed the password first, so the one checked above is no longer current.
-  if (!is_changed) co_return std::unexpected(WrongPassword());
+  if (checked) {
+    ASSIGN_OR_CO_RETURN(const bool is_changed, co_await app.users.ChangePassword(*checked, hash));
+    // Another request has changed the password first, so the one checked is no longer current.
+    if (!is_changed) co_return std::unexpected(WrongPassword());
+  } else {
+    CO_RETURN_IF_ERROR(co_await app.users.SetPassword(subject.caller.actor(), id, hash));
+  }
   Audit(request, Action::kChangePassword, subject.caller.user.id, id);
   co_return EmptyObject();
 }

@@ -33,7 +33,8 @@ Task<Result<Caller>> Authenticator::Authenticate(std::string_view token) {
   ASSIGN_OR_CO_RETURN(auto user, co_await users_.FindSignedIn(UserId::Unchecked(verified.user_id),
                                                               verified.version, verified.session));
   if (!user) co_return std::unexpected(Revoked());
-  Caller caller{.user = *std::move(user), .session = std::nullopt};
+  Caller caller{
+      .user = *std::move(user), .token_version = verified.version, .session = std::nullopt};
   if (verified.session != 0) caller.session = SessionId::Unchecked(verified.session);
   co_return caller;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,13 @@ namespace customers {
 // The user of a token, and the token's session, if it has one.
 struct Caller {
   User user;
+  std::int32_t token_version = 0;
   std::optional<SessionId> session;
+
+  Actor actor() const {
+    return {
+        .id = user.id, .token_version = token_version, .session = session.value_or(SessionId())};
+  }
 };
 
 // Finds the user of a token as stored now, so that a deletion, the end of a session, a password

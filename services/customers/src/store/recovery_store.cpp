@@ -12,18 +12,17 @@ namespace {
 
 using platform::postgres::Lane;
 using platform::postgres::Logged;
-using platform::postgres::OrNotFound;
 using platform::postgres::Statement;
 using platform::postgres::Timestamp;
 
 constexpr std::size_t kCodeBytes = 16;
 
-constexpr Statement<Timestamp, UserId, std::string> kMakeCode{"make_recovery_code", Lane::kWrite,
-                                                              R"(
+constexpr Statement<Timestamp, UserId, std::string, UserId, std::int32_t, SessionId> kMakeCode{
+    "make_recovery_code", Lane::kWrite, R"(
 INSERT INTO recovery_codes (user_id, digest, expires)
 SELECT id, decode($2, 'hex'), clock_timestamp() + interval '1 hour'
 FROM users
-WHERE id = $1
+WHERE id = (SELECT account FROM authorize($3, $4, $5, $1, true, false))
 FOR KEY SHARE
 ON CONFLICT (user_id) DO UPDATE SET digest = excluded.digest, expires = excluded.expires
 RETURNING expires)"};
@@ -51,11 +50,13 @@ std::string DigestOf(const std::string& code) {
 
 }  // namespace
 
-RecoveryStore::Reply<RecoveryCode> RecoveryStore::MakeCode(UserId user) {
+RecoveryStore::Reply<RecoveryCode> RecoveryStore::MakeCode(const Actor& actor, UserId user) {
   std::string code = platform::security::RandomHex(kCodeBytes);
-  ASSIGN_OR_CO_RETURN(const Timestamp expires,
-                      OrNotFound(co_await client_.QueryOne(kMakeCode, user, DigestOf(code))));
-  co_return RecoveryCode{.code = std::move(code), .expires = expires};
+  ASSIGN_OR_CO_RETURN(const auto expires, Authorized(co_await client_.QueryOne(
+                                              kMakeCode, user, DigestOf(code), actor.id,
+                                              actor.token_version, actor.session)));
+  if (!expires) co_return std::unexpected(platform::Error::NotFound());
+  co_return RecoveryCode{.code = std::move(code), .expires = *expires};
 }
 
 RecoveryStore::Reply<bool> RecoveryStore::IsValid(const std::string& code) {

@@ -9,6 +9,7 @@
 #include "platform/postgres/client.h"
 #include "services/customers/src/domain/recovery.h"
 #include "services/customers/src/domain/user.h"
+#include "services/customers/src/store/authorization.h"
 
 namespace customers {
 
@@ -21,9 +22,10 @@ class RecoveryStore {
 
   explicit RecoveryStore(platform::postgres::Client& client) : client_(client) {}
 
-  // Makes a new code, which is valid for an hour and replaces the user's earlier code. Returns
-  // kNotFound if the user does not exist.
-  Reply<RecoveryCode> MakeCode(UserId user);
+  // Makes a new code, which is valid for an hour and replaces the user's earlier code. The actor
+  // must be an administrator, or nobody; otherwise returns kPermissionDenied. Returns kNotFound if
+  // the user does not exist.
+  Reply<RecoveryCode> MakeCode(const Actor& actor, UserId user);
   // Returns whether the code is valid.
   Reply<bool> IsValid(const std::string& code);
   // Sets a new password for the account of the code, and deletes the code. Returns the account, or

@@ -3,10 +3,10 @@
 namespace customers {
 namespace {
 
+using platform::Error;
 using platform::Result;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
-using platform::postgres::OrNotFound;
 using platform::postgres::Statement;
 using platform::postgres::Timestamp;
 
@@ -24,28 +24,35 @@ FROM sessions
 WHERE user_id = $1 AND expires > clock_timestamp()
 ORDER BY id DESC)"};
 
-constexpr Statement<void, UserId, SessionId> kEnd{"end_session", Lane::kWrite, R"(
+constexpr Statement<void, UserId, SessionId, UserId, std::int32_t, SessionId> kEnd{"end_session",
+                                                                                   Lane::kWrite, R"(
 DELETE FROM sessions
-WHERE user_id = $1 AND id = $2 AND expires > clock_timestamp())"};
+WHERE user_id = (SELECT account FROM authorize($3, $4, $5, $1, false, false))
+    AND id = $2
+    AND expires > clock_timestamp())"};
 
 // The account is locked before its sessions, in the same order as at a login.
-constexpr Statement<void, UserId, SessionId, bool> kEndOthers{"end_other_sessions", Lane::kWrite,
-                                                              R"(
+constexpr Statement<void, UserId, SessionId, bool, UserId, std::int32_t, SessionId> kEndOthers{
+    "end_other_sessions", Lane::kWrite, R"(
 WITH account AS (
     UPDATE users
     SET token_version = CASE WHEN $3 THEN token_version ELSE token_version + 1 END
-    WHERE id = $1
+    WHERE id = (SELECT account FROM authorize($4, $5, $6, $1, false, false))
     RETURNING id
 )
 DELETE FROM sessions
 USING account
 WHERE sessions.user_id = account.id AND sessions.id <> $2)"};
 
-constexpr Statement<void, UserId> kRevokeTokensWithoutSession{"revoke_tokens_without_session",
-                                                              Lane::kWrite, R"(
+constexpr Statement<void, UserId, SessionId> kLogOut{"log_out", Lane::kWrite, R"(
+DELETE FROM sessions
+WHERE user_id = $1 AND id = $2)"};
+
+constexpr Statement<void, UserId, std::int32_t> kRevokeTokensWithoutSession{
+    "revoke_tokens_without_session", Lane::kWrite, R"(
 UPDATE users
 SET token_version = token_version + 1
-WHERE id = $1)"};
+WHERE id = $1 AND token_version = $2)"};
 
 constexpr Statement<void, std::int32_t> kSweep{"sweep_sessions", Lane::kWrite, R"(
 WITH expired AS MATERIALIZED (
@@ -77,19 +84,29 @@ SessionStore::Reply<std::vector<Session>> SessionStore::List(UserId user,
   co_return Logged(co_await client_.Query(kList, user, OrNone(current)));
 }
 
-SessionStore::Reply<void> SessionStore::End(UserId user, SessionId session) {
-  co_return OrNotFound(co_await client_.Execute(kEnd, user, session));
-}
-
-SessionStore::Reply<void> SessionStore::EndOthers(UserId user, std::optional<SessionId> kept,
-                                                  bool keep_tokens_without_session) {
-  CO_RETURN_IF_ERROR(Logged(
-      co_await client_.Execute(kEndOthers, user, OrNone(kept), keep_tokens_without_session)));
+SessionStore::Reply<void> SessionStore::End(const Actor& actor, UserId user, SessionId session) {
+  ASSIGN_OR_CO_RETURN(const std::size_t ended,
+                      Authorized(co_await client_.Execute(kEnd, user, session, actor.id,
+                                                          actor.token_version, actor.session)));
+  if (ended == 0) co_return std::unexpected(Error::NotFound());
   co_return Result<void>();
 }
 
-SessionStore::Reply<void> SessionStore::RevokeTokensWithoutSession(UserId user) {
-  co_return OrNotFound(co_await client_.Execute(kRevokeTokensWithoutSession, user));
+SessionStore::Reply<void> SessionStore::EndOthers(const Actor& actor, UserId user,
+                                                  std::optional<SessionId> kept,
+                                                  bool keep_tokens_without_session) {
+  CO_RETURN_IF_ERROR(Authorized(co_await client_.Execute(kEndOthers, user, OrNone(kept),
+                                                         keep_tokens_without_session, actor.id,
+                                                         actor.token_version, actor.session)));
+  co_return Result<void>();
+}
+
+SessionStore::Reply<void> SessionStore::LogOut(const Actor& actor) {
+  CO_RETURN_IF_ERROR(Logged(
+      actor.session == SessionId()
+          ? co_await client_.Execute(kRevokeTokensWithoutSession, actor.id, actor.token_version)
+          : co_await client_.Execute(kLogOut, actor.id, actor.session)));
+  co_return Result<void>();
 }
 
 SessionStore::Reply<bool> SessionStore::Sweep() {

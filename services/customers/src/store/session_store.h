@@ -51,14 +51,16 @@ class SessionStore {
   Reply<std::optional<SignedIn>> Begin(const NewSession& session);
   // Returns the user's sessions, the latest first. The session `current` is marked.
   Reply<std::vector<Session>> List(UserId user, std::optional<SessionId> current);
-  // Returns kNotFound if the user has no such session.
-  Reply<void> End(UserId user, SessionId session);
-  // Ends all sessions of the user except `kept`. Also revokes the tokens without a session, unless
+  // The actor must be an administrator or the user; otherwise both return kPermissionDenied. The
+  // first returns kNotFound if the user has no such session. The second ends all sessions of the
+  // user except `kept`, and revokes the tokens without a session, unless
   // `keep_tokens_without_session` is set.
-  Reply<void> EndOthers(UserId user, std::optional<SessionId> kept,
+  Reply<void> End(const Actor& actor, UserId user, SessionId session);
+  Reply<void> EndOthers(const Actor& actor, UserId user, std::optional<SessionId> kept,
                         bool keep_tokens_without_session);
-  // Revokes the user's tokens without a session.
-  Reply<void> RevokeTokensWithoutSession(UserId user);
+  // Ends the session of the actor's token. If the token has none, revokes all of the user's tokens
+  // without a session. Does nothing if the token is no longer valid.
+  Reply<void> LogOut(const Actor& actor);
 
   // Removes at most 500 expired sessions, or none if another replica is removing some. It waits for
   // no lock. Returns whether there may be more.

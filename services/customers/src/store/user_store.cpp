@@ -70,39 +70,50 @@ ORDER BY id
 LIMIT $3 + 1)",
                                                                            Planning::kEachCall};
 
+// The account is created after the check of the right, because it uses its (empty) result.
 constexpr Statement<User, Email, std::optional<PersonName>, std::optional<PersonName>, std::string,
-                    bool>
+                    bool, UserId, std::int32_t, SessionId>
     kCreate{"create_user", Lane::kWrite, R"(
-SELECT id, created, email, first_name, last_name, is_admin
-FROM create_user($1, coalesce($2, ''), coalesce($3, ''), $4, $5))"};
+SELECT created.id, created.created, created.email, created.first_name, created.last_name,
+    created.is_admin
+FROM authorize($6, $7, $8, NULL, true, false) AS authorized
+CROSS JOIN LATERAL create_user(
+    $1, coalesce($2, ''), coalesce($3, ''), $4, $5 AND authorized.account IS NULL
+) AS created)"};
 
 constexpr Statement<User, UserId, std::optional<Email>, std::optional<PersonName>,
-                    std::optional<PersonName>, std::optional<bool>>
+                    std::optional<PersonName>, std::optional<bool>, UserId, std::int32_t, SessionId>
     kUpdate{"update_user", Lane::kWrite, R"(
-WITH administrators AS MATERIALIZED (
-    SELECT id FROM users WHERE is_admin AND $5 = false ORDER BY id FOR UPDATE
+WITH authorized AS MATERIALIZED (
+    SELECT account, would_leave_no_admin
+    FROM authorize($6, $7, $8, $1, $5 IS NOT NULL, $5 IS FALSE)
 )
 UPDATE users
 SET email = coalesce($2, email),
     first_name = coalesce($3, first_name),
     last_name = coalesce($4, last_name),
     is_admin = coalesce($5, is_admin)
-WHERE id = $1
+WHERE id = (SELECT account FROM authorized)
     AND NOT EXISTS (
         SELECT FROM users WHERE canonical_email(email) = canonical_email($2) AND id <> $1
     )
-    AND (NOT is_admin OR $5 IS NOT FALSE
-         OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0)
+    AND NOT (SELECT would_leave_no_admin FROM authorized)
 RETURNING id, created, email, first_name, last_name, is_admin)"};
 
-// Ending sessions increments the version too, and renewing a hash replaces the password, so only
-// both together show that the password has been changed.
-constexpr Statement<void, UserId, std::optional<std::int32_t>, std::optional<std::string>,
-                    std::string>
-    kChangePassword{"change_password", Lane::kWrite, R"(
+constexpr Statement<void, UserId, std::string, UserId, std::int32_t, SessionId> kSetPassword{
+    "set_password", Lane::kWrite, R"(
+UPDATE users
+SET password = $2, token_version = token_version + 1
+WHERE id = (SELECT account FROM authorize($3, $4, $5, $1, false, false)))"};
+
+// Who knows the current password needs no other right. Ending sessions increments the version too,
+// and renewing a hash replaces the password, so only both together show that the password has been
+// changed.
+constexpr Statement<void, UserId, std::int32_t, std::string, std::string> kChangePassword{
+    "change_password", Lane::kWrite, R"(
 UPDATE users
 SET password = $4, token_version = token_version + 1
-WHERE id = $1 AND ($2 IS NULL OR token_version = $2 OR password = $3))"};
+WHERE id = $1 AND (token_version = $2 OR password = $3))"};
 
 constexpr Statement<void, UserId, std::string, std::string> kReplaceHash{"replace_password_hash",
                                                                          Lane::kWrite, R"(
@@ -111,17 +122,14 @@ SET password = $3
 WHERE id = $1 AND password = $2)"};
 
 // A trigger records the deletion (V011__record_deletions.up.sql).
-constexpr Statement<void, UserId> kDelete{"delete_user", Lane::kWrite, R"(
-WITH administrators AS MATERIALIZED (
-    SELECT id
-    FROM users
-    WHERE is_admin AND (SELECT is_admin FROM users WHERE id = $1)
-    ORDER BY id
-    FOR UPDATE
+constexpr Statement<void, UserId, UserId, std::int32_t, SessionId> kDelete{"delete_user",
+                                                                           Lane::kWrite, R"(
+WITH authorized AS MATERIALIZED (
+    SELECT account, would_leave_no_admin FROM authorize($2, $3, $4, $1, false, true)
 )
 DELETE FROM users
-WHERE id = $1
-    AND (NOT is_admin OR (SELECT count(*) FROM administrators WHERE id <> $1) > 0))"};
+WHERE id = (SELECT account FROM authorized)
+    AND NOT (SELECT would_leave_no_admin FROM authorized))"};
 
 // Finds the reason why an account was not updated. Without a row the account does not exist. True
 // means that another account has the email. If it is false, a demotion was refused because it would
@@ -150,7 +158,7 @@ Error WriteError(const QueryError& error) {
       error.Violates("uq__users__canonical_email")) {
     return EmailTaken();
   }
-  return Logged(error);
+  return AuthorizedError(error);
 }
 
 }  // namespace
@@ -191,17 +199,20 @@ UserStore::Reply<Page<User>> UserStore::List(ListQuery query) {
   co_return platform::schema::MakePage(std::move(rows), query.Limit());
 }
 
-UserStore::Reply<User> UserStore::Create(const NewUser& user, const std::string& password_hash) {
+UserStore::Reply<User> UserStore::Create(const Actor& actor, const NewUser& user,
+                                         const std::string& password_hash) {
   auto created = co_await client_.QueryOne(kCreate, user.email, user.first_name, user.last_name,
-                                           password_hash, user.is_admin.value_or(false));
+                                           password_hash, user.is_admin.value_or(false), actor.id,
+                                           actor.token_version, actor.session);
   if (!created) co_return std::unexpected(WriteError(created.error()));
   if (!*created) co_return std::unexpected(EmailTaken());
   co_return **std::move(created);
 }
 
-UserStore::Reply<User> UserStore::Update(UserId id, const UserChange& change) {
-  auto updated = co_await client_.QueryOne(kUpdate, id, change.email, change.first_name,
-                                           change.last_name, change.is_admin);
+UserStore::Reply<User> UserStore::Update(const Actor& actor, UserId id, const UserChange& change) {
+  auto updated =
+      co_await client_.QueryOne(kUpdate, id, change.email, change.first_name, change.last_name,
+                                change.is_admin, actor.id, actor.token_version, actor.session);
   if (!updated) co_return std::unexpected(WriteError(updated.error()));
   if (*updated) co_return **std::move(updated);
   ASSIGN_OR_CO_RETURN(const bool is_email_taken,
@@ -210,19 +221,22 @@ UserStore::Reply<User> UserStore::Update(UserId id, const UserChange& change) {
   co_return std::unexpected(is_email_taken || !is_demotion ? EmailTaken() : LastAdministrator());
 }
 
-UserStore::Reply<bool> UserStore::ChangePassword(UserId id,
-                                                 const std::optional<Credentials>& checked,
+UserStore::Reply<void> UserStore::SetPassword(const Actor& actor, UserId id,
+                                              const std::string& new_hash) {
+  ASSIGN_OR_CO_RETURN(const std::size_t changed,
+                      Authorized(co_await client_.Execute(kSetPassword, id, new_hash, actor.id,
+                                                          actor.token_version, actor.session)));
+  if (changed == 0) co_return std::unexpected(Error::NotFound());
+  co_return Result<void>();
+}
+
+UserStore::Reply<bool> UserStore::ChangePassword(const Credentials& checked,
                                                  const std::string& new_hash) {
-  std::optional<std::int32_t> version;
-  std::optional<std::string> hash;
-  if (checked) {
-    version = checked->token_version;
-    hash = checked->password_hash;
-  }
   ASSIGN_OR_CO_RETURN(
       const std::size_t changed,
-      Logged(co_await client_.Execute(kChangePassword, id, version, hash, new_hash)));
-  if (changed == 0) CO_RETURN_IF_ERROR(co_await Find(id));
+      Logged(co_await client_.Execute(kChangePassword, checked.id, checked.token_version,
+                                      checked.password_hash, new_hash)));
+  if (changed == 0) CO_RETURN_IF_ERROR(co_await Find(checked.id));
   co_return changed > 0;
 }
 
@@ -232,8 +246,10 @@ UserStore::Reply<void> UserStore::ReplaceHash(UserId id, const std::string& old_
   co_return Result<void>();
 }
 
-UserStore::Reply<void> UserStore::Delete(UserId id) {
-  ASSIGN_OR_CO_RETURN(const std::size_t deleted, Logged(co_await client_.Execute(kDelete, id)));
+UserStore::Reply<void> UserStore::Delete(const Actor& actor, UserId id) {
+  ASSIGN_OR_CO_RETURN(const std::size_t deleted,
+                      Authorized(co_await client_.Execute(kDelete, id, actor.id,
+                                                          actor.token_version, actor.session)));
   if (deleted > 0) co_return Result<void>();
   CO_RETURN_IF_ERROR(co_await Find(id));
   co_return std::unexpected(LastAdministrator());
@@ -241,8 +257,8 @@ UserStore::Reply<void> UserStore::Delete(UserId id) {
 
 std::vector<StatementText> UserStore::Statements() {
   return TextsOf(kFind, kFindSignedIn, kFindAccounts, kFindCredentialsByEmail, kFindCredentials,
-                 kHasReferenceHashes, kList, kSearch, kCreate, kUpdate, kChangePassword,
-                 kReplaceHash, kDelete, kIsEmailTaken);
+                 kHasReferenceHashes, kList, kSearch, kCreate, kUpdate, kSetPassword,
+                 kChangePassword, kReplaceHash, kDelete, kIsEmailTaken);
 }
 
 }  // namespace customers

@@ -11,6 +11,7 @@
 #include "platform/postgres/client.h"
 #include "platform/schema/paging.h"
 #include "services/customers/src/domain/user.h"
+#include "services/customers/src/store/authorization.h"
 
 namespace customers {
 
@@ -33,8 +34,8 @@ struct Account {
 BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version, sessions))
 
 // The accounts in PostgreSQL. Each call is one statement, and one more after a failed change, to
-// find the reason. Returns kNotFound if the user does not exist. It belongs to the event loop of
-// its client.
+// find the reason. Returns kNotFound if the user does not exist, and kPermissionDenied if the actor
+// of a change has lost the right to make it. It belongs to the event loop of its client.
 class UserStore {
  public:
   template <class T>
@@ -58,19 +59,23 @@ class UserStore {
   // Returns a page of users in the order of their ids.
   Reply<platform::schema::Page<User>> List(platform::schema::ListQuery query);
 
-  // Returns kInvalidArgument for `email` if it is taken, in any spelling.
-  Reply<User> Create(const NewUser& user, const std::string& password_hash);
-  // Returns the same errors as Create(), and kConflict if it would demote the last administrator.
-  Reply<User> Update(UserId id, const UserChange& change);
-  // Changes the password, ends all sessions and revokes all tokens. If `checked` is given and is
-  // outdated, because another request has changed the password meanwhile, changes nothing and
-  // returns false.
-  Reply<bool> ChangePassword(UserId id, const std::optional<Credentials>& checked,
-                             const std::string& new_hash);
+  // The actor must be an administrator, or nobody. Returns kInvalidArgument for `email` if it is
+  // taken, in any spelling.
+  Reply<User> Create(const Actor& actor, const NewUser& user, const std::string& password_hash);
+  // The actor of a change of `is_admin` must be an administrator, and of other changes an
+  // administrator or the user. Returns the same errors as Create(), and kConflict if it would
+  // demote the last administrator.
+  Reply<User> Update(const Actor& actor, UserId id, const UserChange& change);
+  // Both change the password, end all sessions and revoke all tokens. The actor of the first must
+  // be an administrator or the user. The second returns false and changes nothing if another
+  // request has changed the password since it was checked.
+  Reply<void> SetPassword(const Actor& actor, UserId id, const std::string& new_hash);
+  Reply<bool> ChangePassword(const Credentials& checked, const std::string& new_hash);
   // Sets another hash of the same password. Does nothing if the hash is no longer `old_hash`.
   Reply<void> ReplaceHash(UserId id, const std::string& old_hash, const std::string& new_hash);
-  // Returns kConflict if the user is the last administrator.
-  Reply<void> Delete(UserId id);
+  // The actor must be an administrator or the user. Returns kConflict if the user is the last
+  // administrator.
+  Reply<void> Delete(const Actor& actor, UserId id);
 
   // Returns all statements that the store executes.
   static std::vector<platform::postgres::StatementText> Statements();
