@@ -1,6 +1,7 @@
 #include "platform/http/client_address.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/ip/network_v6.hpp>
 #include <boost/beast/core/string.hpp>
 #include <charconv>
@@ -14,7 +15,13 @@ namespace ip = boost::asio::ip;
 
 constexpr unsigned kMappedBits = 96;  // Bits before the IPv4 part of an IPv4-mapped address.
 constexpr unsigned kAddressBits = 128;
-constexpr unsigned kCustomerBits = 64;  // The smallest network that a provider assigns (RFC 6177).
+
+// The networks of an IPv6 address by which clients are counted.
+struct CountedNetwork {
+  unsigned bits;
+  int share;
+};
+constexpr std::array<CountedNetwork, 3> kCountedNetworks{{{64, 1}, {56, 2}, {48, 4}}};
 
 std::string_view Trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
@@ -120,12 +127,17 @@ bool TrustedProxies::Contains(const ip::address& address) const {
   return false;
 }
 
-std::string ThrottleKey(const std::string& address) {
+std::vector<ClientNetwork> ClientNetworks(const std::string& address) {
   const auto parsed = ParseAddress(address);
-  if (!parsed || parsed->is_v4()) return address;
+  if (!parsed || parsed->is_v4()) return {{.name = address}};
   const ip::address_v6 v6 = parsed->to_v6();
-  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
-  return NetworkOf(v6, kCustomerBits).to_string() + "/64";
+  if (v6.is_v4_mapped()) return {{.name = ip::make_address_v4(ip::v4_mapped, v6).to_string()}};
+  std::vector<ClientNetwork> networks;
+  for (const auto& [bits, share] : kCountedNetworks) {
+    networks.push_back(
+        {.name = NetworkOf(v6, bits).to_string() + "/" + std::to_string(bits), .share = share});
+  }
+  return networks;
 }
 
 }  // namespace platform::http

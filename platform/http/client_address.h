@@ -39,8 +39,17 @@ class TrustedProxies {
   std::vector<Network> networks_;
 };
 
-// Returns the part of an address that one customer of an internet provider keeps: the IPv4 address,
-// or the /64 network of an IPv6 address. Text that is not an address is returned unchanged.
-std::string ThrottleKey(const std::string& address);
+// A network that may belong to a single client.
+struct ClientNetwork {
+  std::string name;
+  int share = 1;  // How many times the limit of one client the network may use.
+};
+
+// Returns the networks by which a client's address is counted, the smallest first: an IPv4 address
+// alone; of an IPv6 address the /64, /56 and /48 networks, because an internet provider assigns
+// networks of any of these sizes to one customer (RFC 6177). Several customers may share a larger
+// one, so a /56 has twice the share of a /64, and a /48 four times. Text that is not an address is
+// returned unchanged.
+std::vector<ClientNetwork> ClientNetworks(const std::string& address);
 
 }  // namespace platform::http

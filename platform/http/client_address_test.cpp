@@ -59,12 +59,24 @@ TEST(TrustedProxies, NamesWhatIsNoNetwork) {
   }
 }
 
-TEST(ThrottleKey, PutsAnIpv6NetworkTogether) {
-  EXPECT_EQ(ThrottleKey("192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(ThrottleKey("::ffff:192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(ThrottleKey("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-  EXPECT_EQ(ThrottleKey("2001:db8:1:2::9"), ThrottleKey("2001:db8:1:2:ffff::1"));
-  EXPECT_EQ(ThrottleKey("nonsense"), "nonsense");
+// Returns the networks of an address as "name*share", separated by spaces.
+std::string NetworksOf(const std::string& address) {
+  std::string text;
+  for (const auto& [name, share] : ClientNetworks(address)) {
+    text += (text.empty() ? "" : " ") + name + "*" + std::to_string(share);
+  }
+  return text;
+}
+
+TEST(ClientNetworks, AreThoseThatOneCustomerMayHave) {
+  EXPECT_EQ(NetworksOf("192.0.2.1"), "192.0.2.1*1");
+  EXPECT_EQ(NetworksOf("::ffff:192.0.2.1"), "192.0.2.1*1");
+  EXPECT_EQ(NetworksOf("2001:db8:1:23:3:4:5:6"),
+            "2001:db8:1:23::/64*1 2001:db8:1::/56*2 2001:db8:1::/48*4");
+  EXPECT_EQ(NetworksOf("2001:db8:1:2345::"),
+            "2001:db8:1:2345::/64*1 2001:db8:1:2300::/56*2 2001:db8:1::/48*4");
+  EXPECT_EQ(NetworksOf("2001:db8:1:2::9"), NetworksOf("2001:db8:1:2:ffff::1"));
+  EXPECT_EQ(NetworksOf("nonsense"), "nonsense*1");
 }
 
 }  // namespace

@@ -1,28 +1,34 @@
 #include "platform/http/client_connections.h"
 
+#include <algorithm>
 #include <utility>
-
-#include "platform/http/client_address.h"
 
 namespace platform::http {
 
 ClientConnections::Slot::Slot(Slot&& other) noexcept
-    : connections_(std::exchange(other.connections_, nullptr)), client_(std::move(other.client_)) {}
+    : connections_(std::exchange(other.connections_, nullptr)),
+      networks_(std::move(other.networks_)) {}
 
 ClientConnections::Slot::~Slot() {
   if (connections_ == nullptr) return;
   const std::scoped_lock lock(connections_->mutex_);
-  const auto found = connections_->open_.find(client_);
-  if (--found->second == 0) connections_->open_.erase(found);
+  for (const ClientNetwork& network : networks_) {
+    const auto found = connections_->open_.find(network.name);
+    if (--found->second == 0) connections_->open_.erase(found);
+  }
 }
 
 std::optional<ClientConnections::Slot> ClientConnections::Take(const std::string& address) {
-  std::string client = ThrottleKey(address);
+  std::vector<ClientNetwork> networks = ClientNetworks(address);
   const std::scoped_lock lock(mutex_);
-  std::size_t& open = open_[client];
-  if (open >= limit_) return std::nullopt;
-  ++open;
-  return Slot(*this, std::move(client));
+  const bool is_full = std::ranges::any_of(networks, [this](const ClientNetwork& network) {
+    const auto found = open_.find(network.name);
+    return found != open_.end() &&
+           found->second >= limit_ * static_cast<std::size_t>(network.share);
+  });
+  if (is_full) return std::nullopt;
+  for (const ClientNetwork& network : networks) ++open_[network.name];
+  return Slot(*this, std::move(networks));
 }
 
 }  // namespace platform::http

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -27,6 +28,26 @@ TEST(ClientConnections, OfOneIpv6NetworkCountTogether) {
   const auto slot = connections.Take("2001:db8::1");
   EXPECT_FALSE(connections.Take("2001:db8::2"));
   EXPECT_TRUE(connections.Take("2001:db8:0:1::1"));
+}
+
+// A customer may have a network of any of these sizes, so none of them grants more than its share.
+TEST(ClientConnections, OfLargerIpv6NetworksCountTogetherToo) {
+  ClientConnections connections(1);
+  std::vector<ClientConnections::Slot> slots;
+  const auto take = [&](const std::string& address) {
+    auto slot = connections.Take(address);
+    if (slot) slots.push_back(*std::move(slot));
+    return slot.has_value();
+  };
+  EXPECT_TRUE(take("2001:db8:1:1::1"));
+  EXPECT_TRUE(take("2001:db8:1:2::1"));
+  EXPECT_FALSE(take("2001:db8:1:3::1")) << "the third of a /56";
+  EXPECT_TRUE(take("2001:db8:1:100::1"));
+  EXPECT_TRUE(take("2001:db8:1:200::1"));
+  EXPECT_FALSE(take("2001:db8:1:300::1")) << "the fifth of a /48";
+  EXPECT_TRUE(take("2001:db8:2::1"));
+  slots.clear();
+  EXPECT_TRUE(take("2001:db8:1:300::1"));
 }
 
 TEST(ClientConnections, AMovedSlotCountsOnce) {

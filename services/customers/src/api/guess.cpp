@@ -7,35 +7,54 @@
 
 namespace customers {
 
+using platform::Error;
 using platform::Result;
 using platform::Task;
 using platform::security::Verification;
 
-Task<Result<Guess>> BeginGuess(App& app, const platform::http::Request& request,
-                               std::string account) {
-  std::string address = platform::http::ThrottleKey(std::string(request.client));
-  const auto begun = co_await app.throttle.Begin(account, address);
-  if (!begun) {
-    if (begun.error().code == platform::ErrorCode::kTooManyRequests) {
-      app.guesses.throttled.Add();
-      platform::log::Warning("login throttled", {{"request_id", request.id}, {"client", address}});
-    } else {
-      app.guesses.undecided.Add();
-    }
-    co_return std::unexpected(begun.error());
+namespace {
+
+Guesser GuesserOf(const platform::http::Request& request) {
+  Guesser guesser;
+  for (const auto& [name, share] : platform::http::ClientNetworks(std::string(request.client))) {
+    if (!guesser.networks.empty()) guesser.networks += ' ';
+    guesser.networks += name;
+    guesser.shares.push_back(share);
   }
-  co_return Guess{.account = std::move(account), .address = std::move(address), .begun = *begun};
+  return guesser;
 }
 
-Task<Result<bool>> EndGuess(App& app, const Guess& guess, Result<bool> is_right) {
-  GuessMetrics& guesses = app.guesses;
-  (!is_right ? guesses.undecided : *is_right ? guesses.right : guesses.wrong).Add();
-  if (!is_right || *is_right) {
-    const auto outcome =
-        is_right ? LoginThrottle::Outcome::kSucceeded : LoginThrottle::Outcome::kUndecided;
-    CO_RETURN_IF_ERROR(
-        co_await app.throttle.Forgive(guess.account, guess.address, guess.begun, outcome));
+// Counts a guess that the throttle has refused, or that failed in it.
+Error Refused(App& app, const platform::http::Request& request, const Error& error) {
+  if (error.code == platform::ErrorCode::kTooManyRequests) {
+    app.guesses.throttled.Add();
+    platform::log::Warning("login throttled",
+                           {{"request_id", request.id}, {"client", request.client}});
+  } else {
+    app.guesses.undecided.Add();
   }
+  return error;
+}
+
+}  // namespace
+
+Task<Result<Guess>> BeginGuess(App& app, const platform::http::Request& request,
+                               std::string account) {
+  Guess guess{.account = std::move(account), .guesser = GuesserOf(request)};
+  const auto allowed = co_await app.throttle.Check(guess.account, guess.guesser);
+  if (!allowed) co_return std::unexpected(Refused(app, request, allowed.error()));
+  co_return guess;
+}
+
+Task<Result<bool>> EndGuess(App& app, const platform::http::Request& request, const Guess& guess,
+                            Result<bool> is_right) {
+  if (!is_right) {
+    app.guesses.undecided.Add();
+    co_return is_right;
+  }
+  const auto counted = co_await app.throttle.Count(guess.account, guess.guesser, *is_right);
+  if (!counted) co_return std::unexpected(Refused(app, request, counted.error()));
+  (*is_right ? app.guesses.right : app.guesses.wrong).Add();
   co_return is_right;
 }
 
@@ -47,7 +66,7 @@ Task<Result<Verification>> VerifyGuess(App& app, const platform::http::Request& 
       co_await app.hashes->Verify(std::move(hash), std::move(password), refusal);
   const Result<bool> is_right =
       verified ? Result<bool>(verified->matches) : std::unexpected(verified.error());
-  CO_RETURN_IF_ERROR(co_await EndGuess(app, guess, is_right));
+  CO_RETURN_IF_ERROR(co_await EndGuess(app, request, guess, is_right));
   co_return verified;
 }
 

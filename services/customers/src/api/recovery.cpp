@@ -41,9 +41,9 @@ Task<Result<Created<RecoveryCode>>> MakeRecoveryCode(App& app, const Request& re
 
 Task<Result<EmptyObject>> Recover(App& app, const Request& http_request, Recovery recovery) {
   ASSIGN_OR_CO_RETURN(const Guess guess, co_await BeginGuess(app, http_request, kAnyCode));
-  ASSIGN_OR_CO_RETURN(
-      const bool is_right,
-      co_await EndGuess(app, guess, co_await app.recovery.IsValid(recovery.code.value())));
+  ASSIGN_OR_CO_RETURN(const bool is_right,
+                      co_await EndGuess(app, http_request, guess,
+                                        co_await app.recovery.IsValid(recovery.code.value())));
   if (!is_right) co_return std::unexpected(WrongCode());
   ASSIGN_OR_CO_RETURN(const std::string hash,
                       co_await app.hashes->Hash(recovery.new_password.value()));

@@ -1,6 +1,7 @@
 #include "services/customers/src/store/login_throttle.h"
 
-#include <boost/describe/class.hpp>
+#include <optional>
+#include <utility>
 
 namespace customers {
 namespace {
@@ -9,47 +10,54 @@ using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
 using platform::Task;
+using platform::postgres::Client;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::Statement;
-using platform::postgres::Timestamp;
 
-struct AttemptRow {
-  std::int32_t wait_seconds = 0;
-  Timestamp begun;
-};
-BOOST_DESCRIBE_STRUCT(AttemptRow, (), (wait_seconds, begun))
+// Each returns the seconds to wait, 0 if the limit is not reached.
+using GuessStatement =
+    Statement<std::int32_t, std::optional<std::string>, std::string, std::vector<std::int32_t>,
+              std::int32_t, std::int32_t, std::int32_t>;
 
-constexpr Statement<AttemptRow, std::string, std::string, std::int32_t, std::int32_t, std::int32_t>
-    kBegin{"begin_login", Lane::kWrite,
-           "SELECT wait_seconds, begun FROM begin_login($1, $2, $3, $4, $5)"};
+constexpr GuessStatement kWait{"guess_wait", Lane::kKeyRead,
+                               "SELECT guess_wait($1, string_to_array($2, ' '), $3, $4, $5, $6)"};
 
-// Does not wait for the disk: if the server crashes, one failure too many is remembered.
-constexpr Statement<void, std::string, std::string, Timestamp, bool> kForgive{
-    "forgive_login", Lane::kWrite,
-    "SELECT set_config('synchronous_commit', 'off', true), forgive_login($1, $2, $3, $4)"};
+constexpr GuessStatement kCountWrong{
+    "count_wrong_guess", Lane::kWrite,
+    "SELECT count_wrong_guess($1, string_to_array($2, ' '), $3, $4, $5, $6)"};
+
+constexpr GuessStatement kCountRight{
+    "count_right_guess", Lane::kWrite,
+    "SELECT count_right_guess($1, string_to_array($2, ' '), $3, $4, $5, $6)"};
+
+Task<Result<void>> Run(Client& client, const ThrottleLimits& limits,
+                       const GuessStatement& statement, std::optional<std::string> account,
+                       const Guesser& guesser) {
+  ASSIGN_OR_CO_RETURN(const auto wait_seconds,
+                      Logged(co_await client.QueryOne(
+                          statement, account, guesser.networks, guesser.shares, limits.per_account,
+                          limits.per_address, static_cast<std::int32_t>(limits.window.count()))));
+  if (*wait_seconds > 0) {
+    co_return std::unexpected(Error{.code = ErrorCode::kTooManyRequests,
+                                    .retry_after = std::chrono::seconds(*wait_seconds)});
+  }
+  co_return Result<void>();
+}
 
 }  // namespace
 
-Task<Result<Timestamp>> LoginThrottle::Begin(const std::string& account,
-                                             const std::string& address) {
-  ASSIGN_OR_CO_RETURN(const auto attempt,
-                      Logged(co_await client_.QueryOne(
-                          kBegin, account, address, limits_.per_account, limits_.per_address,
-                          static_cast<std::int32_t>(limits_.window.count()))));
-  const auto& [wait_seconds, begun] = *attempt;
-  if (wait_seconds > 0) {
-    co_return std::unexpected(Error{.code = ErrorCode::kTooManyRequests,
-                                    .retry_after = std::chrono::seconds(wait_seconds)});
-  }
-  co_return begun;
+Task<Result<void>> LoginThrottle::Check(const std::string& account, const Guesser& guesser) {
+  return Run(client_, limits_, kWait, account, guesser);
 }
 
-Task<Result<void>> LoginThrottle::Forgive(const std::string& account, const std::string& address,
-                                          Timestamp begun, Outcome outcome) {
-  CO_RETURN_IF_ERROR(Logged(
-      co_await client_.Execute(kForgive, account, address, begun, outcome == Outcome::kSucceeded)));
-  co_return Result<void>();
+Task<Result<void>> LoginThrottle::Count(const std::string& account, const Guesser& guesser,
+                                        bool is_right) {
+  return Run(client_, limits_, is_right ? kCountRight : kCountWrong, account, guesser);
+}
+
+Task<Result<void>> LoginThrottle::CountRefused(const Guesser& guesser) {
+  return Run(client_, limits_, kCountWrong, std::nullopt, guesser);
 }
 
 }  // namespace customers
