@@ -33,7 +33,7 @@ after(() => browser.close());
 beforeEach(async () => {
   complaints = [];
   context = await browser.newContext({ viewport: { width: 1280, height: 1000 } });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
   page.on('console', (message) => {
@@ -172,6 +172,51 @@ test('a user fills his cart', async () => {
   assert.equal(created.body.data.total_price, total);
   await create.locator('.live-responses-table').getByText(`"${total}"`).first().waitFor();
   await screenshot('create-item', create);
+  assert.deepEqual(complaints, []);
+});
+
+test('an administrator adds a product, and a user checks it out', async () => {
+  const [admin, user] = [await logIn(ADMIN), await logIn(USER)];
+  await open(CART);
+  await authorize(admin);
+  const create = await operation('createProduct');
+  await create
+    .locator('.body-param__text')
+    .fill(JSON.stringify({ name: 'Teapot', price: '24.90', sku: 'POT-1', stock: 3 }));
+  const product = await execute(create);
+  assert.equal(product.status, '201');
+  await screenshot('create-product', create);
+
+  await page.locator('.scheme-container .authorize').click();
+  await page.locator('.modal-ux button', { hasText: 'Logout' }).click();
+  await page.locator('.modal-ux .btn-done').click();
+  await authorize(user);
+  const clear = await operation('clearCart');
+  await clear.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  assert.equal((await execute(clear)).status, '204');
+  const put = await operation('putProduct');
+  await put.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  await put
+    .locator('tr[data-param-name="product_id"] input')
+    .fill(String(product.body.data.id));
+  await put.locator('.body-param__text').fill(JSON.stringify({ quantity: 2 }));
+  const [response, filled] = await Promise.all([
+    page.waitForResponse((answer) => answer.request().method() === 'PUT'),
+    execute(put),
+  ]);
+  assert.equal(filled.status, '200');
+  assert.equal(filled.body.data.total_price, '49.80');
+
+  const checkOut = await operation('checkOut');
+  await checkOut.locator('tr[data-param-name="user_id"] input').fill(USER_ID);
+  await checkOut.locator('tr[data-param-name="If-Match"] input').fill(response.headers()['etag']!);
+  const checkout = await execute(checkOut);
+  assert.equal(checkout.status, '201');
+  assert.deepEqual(
+    checkout.body.data.lines.map((line: { sku: string; quantity: number }) => [line.sku, line.quantity]),
+    [['POT-1', 2]],
+  );
+  await screenshot('check-out', checkOut);
   assert.deepEqual(complaints, []);
 });
 
