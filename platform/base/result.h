@@ -14,17 +14,17 @@ namespace platform {
 // The kind of a failure that a client can receive, independent of the transport. platform/http maps
 // each to a status.
 enum class ErrorCode {
-  kInvalidArgument,   // Well-formed, but not acceptable now: wrong password, taken email.
-  kUnprocessable,     // Violates the request's schema; see `fields`.
-  kUnauthenticated,   // No usable credentials.
-  kPermissionDenied,  // Known caller, not allowed.
-  kNotFound,          // No such object or path.
-  kConflict,          // Would violate a rule about several objects in their present state.
+  kInvalidArgument,       // Well-formed, but not acceptable now: wrong password, taken email.
+  kUnprocessable,         // Violates the request's schema; see `fields`.
+  kUnauthenticated,       // No usable credentials.
+  kPermissionDenied,      // Known caller, not allowed.
+  kNotFound,              // No such object or path.
+  kConflict,              // Would violate a rule about several objects in their present state.
   kPreconditionFailed,    // The object is not in the state that the client named.
   kPreconditionRequired,  // The client must name the object's state.
-  kTooManyRequests,   // Throttled for the time in `retry_after`.
-  kUnavailable,       // A dependency is away or too busy; the request may be repeated.
-  kInternal,          // A bug. Details are in the log, never on the wire.
+  kTooManyRequests,       // Throttled for the time in `retry_after`.
+  kUnavailable,           // A dependency is away or too busy; the request may be repeated.
+  kInternal,              // A bug. Details are in the log, never on the wire.
 };
 
 // Messages per field, as the wire's `fields` object.

@@ -14,8 +14,8 @@ namespace platform::http {
 // not an entity tag, and everything behind it, is left out, so it matches nothing.
 using StateTags = std::vector<std::string>;
 
-// A parameter of a handler that changes an object. If it has tags, the handler changes the object only
-// in a state that one of them names; otherwise it returns kPreconditionFailed.
+// A parameter of a handler that changes an object. If it has tags, the handler changes the object
+// only in a state that one of them names; otherwise it returns kPreconditionFailed.
 struct IfMatch {
   std::optional<StateTags> tags;
 };

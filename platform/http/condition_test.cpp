@@ -16,20 +16,19 @@ TEST(IfMatch, HasTheTagsOfAllHeaders) {
   const auto read = [](const Headers& headers) { return ReadIfMatch({.headers = headers}); };
   EXPECT_EQ(read({}), std::nullopt);
   EXPECT_EQ(read({{"If-None-Match", R"("a")"}}), std::nullopt);
-  for (const auto& [value, tags] :
-       std::vector<std::pair<std::string_view, StateTags>>{{R"("7-a")", {R"("7-a")"}},
-                                                           {"*", {"*"}},
-                                                           {R"("")", {R"("")"}},
-                                                           {R"("a", "b,c" ,"*")",
-                                                            {R"("a")", R"("b,c")", R"("*")"}},
-                                                           {R"(W/"a")", {R"(W/"a")"}},
-                                                           {R"(, "a",, )", {R"("a")"}},
-                                                           {"", {}},
-                                                           {"a", {}},
-                                                           {R"("a)", {}},
-                                                           {R"("a"b)", {}},
-                                                           {R"(w/"a")", {}},
-                                                           {R"("a", b, "c")", {R"("a")"}}}) {
+  for (const auto& [value, tags] : std::vector<std::pair<std::string_view, StateTags>>{
+           {R"("7-a")", {R"("7-a")"}},
+           {"*", {"*"}},
+           {R"("")", {R"("")"}},
+           {R"("a", "b,c" ,"*")", {R"("a")", R"("b,c")", R"("*")"}},
+           {R"(W/"a")", {R"(W/"a")"}},
+           {R"(, "a",, )", {R"("a")"}},
+           {"", {}},
+           {"a", {}},
+           {R"("a)", {}},
+           {R"("a"b)", {}},
+           {R"(w/"a")", {}},
+           {R"("a", b, "c")", {R"("a")"}}}) {
     EXPECT_EQ(read({{"if-match", value}}), tags) << value;
   }
   EXPECT_EQ(read({{"If-Match", R"("a")"}, {"Host", "x"}, {"IF-MATCH", R"("b")"}}),

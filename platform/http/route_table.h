@@ -50,7 +50,7 @@ struct Route {
   Condition if_match = Condition::kNone;
   // The statuses of success. All have the same answer.
   std::vector<unsigned> successes = {200};
-  bool is_tagged = false;  // Whether the answer has an ETag.
+  bool is_tagged = false;                     // Whether the answer has an ETag.
   std::optional<boost::json::object> answer;  // Schema of the answer; none for 204.
   bool is_documented = true;
 };

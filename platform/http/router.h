@@ -103,12 +103,11 @@ class Router {
 //   Task<Result<Answer>> CreateItem(App& app, CartId cart, NewItem item);
 //
 // Each argument is chosen by its type: the app, the access rule's grant, the path's ids (each a
-// ValueType of an int32), the request itself, its IfMatch or RequiredIfMatch, or one described struct.
-// The struct is parsed from
-// the body of a POST, PUT or PATCH, and otherwise from the query string. The ids of the access rule
-// come first in the path, followed by the ids that only the handler takes. No two ids have the same
-// type. An endpoint that reads a body rejects a query string, because its client expects it to be
-// read.
+// ValueType of an int32), the request itself, its IfMatch or RequiredIfMatch, or one described
+// struct. The struct is parsed from the body of a POST, PUT or PATCH, and otherwise from the query
+// string. The ids of the access rule come first in the path, followed by the ids that only the
+// handler takes. No two ids have the same type. An endpoint that reads a body rejects a query
+// string, because its client expects it to be read.
 template <class App>
 class RouteGroup {
  public:
@@ -209,7 +208,8 @@ struct RuleCall<Rule, Task<Result<Grant>> (Rule::*)(Args...) const> {
 
 template <class... Args>
 constexpr Route::Condition ConditionOf() {
-  if ((std::same_as<std::decay_t<Args>, RequiredIfMatch> || ...)) return Route::Condition::kRequired;
+  if ((std::same_as<std::decay_t<Args>, RequiredIfMatch> || ...))
+    return Route::Condition::kRequired;
   if ((std::same_as<std::decay_t<Args>, IfMatch> || ...)) return Route::Condition::kOptional;
   return Route::Condition::kNone;
 }
@@ -225,8 +225,8 @@ inline schema::Source SourceOf(Method method) {
              : schema::Source::kQuery;
 }
 
-// The form of an answer on the wire and in the documentation. Write sets the response's body, and its
-// status if that is not the first of kStatuses.
+// The form of an answer on the wire and in the documentation. Write sets the response's body, and
+// its status if that is not the first of kStatuses.
 template <class T>
 struct Rendering {
   static constexpr std::array kStatuses{200U};

@@ -176,9 +176,10 @@ def test_help(binaries, service):
 def test_the_readme_tells_every_variable(binaries):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = "".join(re.findall(r"^\| `.*? \|", readme, re.MULTILINE))
-    told = "".join(run(binary, "--help").stdout for binary in binaries.values())
+    told = "".join(run(binary, "--help").stdout + run(binary, "migrate", "--help").stdout
+                   for binary in binaries.values())
     assert (set(re.findall(r"`([A-Z][A-Z_]+)`", table))
-            == set(re.findall(r"^  ([A-Z][A-Z_]+) ", told, re.MULTILINE)))
+            == set(re.findall(r"(?:^  |\(Env:)([A-Z][A-Z_]+)\b", told, re.MULTILINE)))
 
 
 def test_make_run_hands_on_variables_that_it_documents(binaries):

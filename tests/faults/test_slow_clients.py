@@ -144,6 +144,11 @@ def test_slow_clients(background, customers_service, bystanders):
         for moment in (5, HEAD_TIME + LATE, BODY_TIME - 1, BODY_TIME + LATE):
             await asyncio.sleep(began + moment - time.monotonic())
             samples.append(_sockets(customers_service) - before)
+            # A busy machine may take a while to close a third of the connections.
+            while (moment == HEAD_TIME + LATE and samples[-1] > 2 * SLOW
+                   and time.monotonic() < began + BODY_TIME - 2):
+                await asyncio.sleep(0.1)
+                samples[-1] = _sockets(customers_service) - before
             if len(samples) == 1:
                 # The time of a thousand simultaneous connections is not counted.
                 for bystander in itertools.chain(*bystanders):
