@@ -168,7 +168,7 @@ def test_a_deletion_waits_for_an_earlier_one_alone(customers, accounts, cluster,
         holder.execute("DELETE FROM users WHERE id = %s", [first.id])
         later = thread.submit(customers.delete, path(second.id), second.token)
         eventually(lambda: later.done() or cluster.query(
-            customers_database, "SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' "
+            customers_database, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' "
             "AND datname = current_database()"))
         # Its deadline may have passed on a busy machine, but it has not overtaken the first one.
         assert recorded() == []

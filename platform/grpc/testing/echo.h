@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -15,6 +16,11 @@ class EchoServer final : public EchoService::CallbackService {
  public:
   ::grpc::ServerUnaryReactor* Echo(::grpc::CallbackServerContext* context,
                                    const EchoRequest* request, EchoReply* reply) override;
+  ::grpc::ServerWriteReactor<EchoReply>* Repeat(::grpc::CallbackServerContext* context,
+                                                const EchoRequest* request) override;
+
+  // Messages of Repeat() that were sent, as far as flow control permits.
+  std::atomic<int> sent = 0;
 };
 
 // Calls Echo and waits. Returns the call's status, or DATA_LOSS if another text came back.

@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "platform/service/sweep.h"
 #include "services/cart/src/api/routes.h"
 #include "services/cart/src/app.h"
+#include "services/cart/src/erasure.h"
 
 namespace cart {
 
@@ -46,7 +48,16 @@ void Serve(const Config& config) {
             }),
         boost::asio::detached);
   }
-  rest.Run();
+
+  Erasure erasure(
+      rest.app(0).database,
+      {.host = config.customers.host, .port = config.customers.port, .tls = config.customers.tls});
+  boost::asio::co_spawn(rest.executor(0), erasure.Run(), boost::asio::detached);
+
+  rest.Run([&](platform::telemetry::Report& report) { erasure.ReportTo(report); },
+           [&](std::chrono::milliseconds) {
+             boost::asio::co_spawn(rest.executor(0), erasure.Stop(), boost::asio::use_future).get();
+           });
 }
 
 }  // namespace cart
