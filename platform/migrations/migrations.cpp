@@ -156,6 +156,23 @@ class Session {
     return session;
   }
 
+  Session(Session&& other) noexcept
+      : connection_(std::move(other.connection_)),
+        settings_(other.settings_),
+        set_(other.set_),
+        options_(other.options_),
+        history_(std::move(other.history_)),
+        is_locked_(std::exchange(other.is_locked_, false)) {}
+  Session& operator=(Session&&) = delete;
+
+  // Without this, the server would release the lock only when it notices the end of the connection,
+  // and the next runner could come before that.
+  ~Session() {
+    if (is_locked_) {
+      static_cast<void>(connection_.Run("SELECT pg_advisory_unlock_all()"));
+    }
+  }
+
   int version() const { return history_.version(); }
 
   // Steps up or down until the database is at `target`.
@@ -229,6 +246,7 @@ class Session {
       std::this_thread::sleep_for(kLockPause);
       tried = connection_.Run(sql);
     }
+    is_locked_ = tried.has_value();
     if (tried) {
       tried = LimitTableWait(options_.table_wait);
     }
@@ -451,6 +469,7 @@ class Session {
   const MigrationSet& set_;
   const RunnerOptions& options_;
   History history_;
+  bool is_locked_ = false;
 };
 
 StatusLine ToStatusLine(const AppliedMigration& applied, const MigrationSet& set) {
