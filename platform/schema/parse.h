@@ -69,7 +69,7 @@ void ParseList(std::string_view name, const boost::json::value& json, List<T, Ma
       continue;
     }
     for (auto& [field, messages] : parsed.error().fields) {
-      errors[path + "." + field] = std::move(messages);
+      errors[std::string(path).append(".").append(field)] = std::move(messages);
     }
   }
 }
