@@ -36,8 +36,9 @@ TEST(ClientConnections, OfLargerIpv6NetworksCountTogetherToo) {
   std::vector<ClientConnections::Slot> slots;
   const auto take = [&](const std::string& address) {
     auto slot = connections.Take(address);
-    if (slot) slots.push_back(*std::move(slot));
-    return slot.has_value();
+    const bool taken = slot.has_value();
+    if (taken) slots.push_back(*std::move(slot));
+    return taken;
   };
   EXPECT_TRUE(take("2001:db8:1:1::1"));
   EXPECT_TRUE(take("2001:db8:1:2::1"));

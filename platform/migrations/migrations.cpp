@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <ranges>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "platform/migrations/connection.h"
@@ -169,7 +170,8 @@ class Session {
   // and the next runner could come before that.
   ~Session() {
     if (is_locked_) {
-      static_cast<void>(connection_.Run("SELECT pg_advisory_unlock_all()"));
+      // If it fails, the connection is lost, and the lock with it.
+      std::ignore = connection_.Run("SELECT pg_advisory_unlock_all()");
     }
   }
 

@@ -57,9 +57,9 @@ TEST_F(CartMigrationsTest, FirstVersionIsTheReferencesSchema) {
 
 TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
   database_.Load(REFERENCE_DUMP);
-  const auto* const kProducts =
+  const std::string products_query =
       "SELECT id, created, name, description, price FROM products ORDER BY id";
-  const auto products = database_.Run(kProducts);
+  const auto products = database_.Run(products_query);
   const auto items = database_.Run("SELECT * FROM cartitems ORDER BY id");
   const auto carts = database_.Run("SELECT user_id FROM carts ORDER BY user_id");
   ASSERT_EQ(products.size(), 4U);
@@ -68,7 +68,7 @@ TEST_F(CartMigrationsTest, TakesOverTheReferencesDatabase) {
 
   MigrateUp();
   InstallDemo();  // Adds nothing, because these ids have been used.
-  EXPECT_EQ(database_.Run(kProducts), products);
+  EXPECT_EQ(database_.Run(products_query), products);
   EXPECT_EQ(database_.Value("SELECT count(*) FROM products WHERE is_active AND sku IS NULL AND "
                             "image_url IS NULL AND stock IS NULL"),
             "4");

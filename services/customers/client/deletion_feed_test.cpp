@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
@@ -88,7 +89,7 @@ class DeletionFeedTest : public ::testing::Test {
   }
 
   // Runs a task with a feed on an event loop.
-  void Follow(std::function<Task<void>(DeletionFeed&)> task) { Follow(Options(), task); }
+  void Follow(std::function<Task<void>(DeletionFeed&)> task) { Follow(Options(), std::move(task)); }
 
   static void Follow(DeletionFeedOptions options, std::function<Task<void>(DeletionFeed&)> task) {
     asio::io_context io;
