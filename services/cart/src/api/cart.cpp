@@ -25,7 +25,7 @@ using platform::schema::PageQuery;
 // existence.
 Task<Result<CartId>> FindOwner(App&, CartId cart) { co_return cart; }
 
-Task<Result<Tagged<Cart>>> GetCart(App& app, Caller caller, CartId cart) {
+Task<Result<Tagged<Cart>>> GetCart(App& app, const Caller& caller, CartId cart) {
   return caller.id == cart.value() ? app.carts.FindOrCreate(cart) : app.carts.ReadOrEmpty(cart);
 }
 
@@ -46,7 +46,7 @@ Task<Result<Tagged<Cart>>> AddProduct(App& app, CartId cart, ProductId product,
 
 Task<Result<Tagged<MergedCart>>> MergeCart(App& app, CartId cart, GuestCart guest,
                                            IfMatch condition) {
-  return app.carts.Merge(cart, guest, std::move(condition.tags));
+  return app.carts.Merge(cart, std::move(guest), std::move(condition.tags));
 }
 
 Task<Result<CreatedOrFound<Checkout>>> CheckOut(App& app, CartId cart, RequiredIfMatch condition) {

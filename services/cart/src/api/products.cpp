@@ -39,7 +39,7 @@ Task<Result<Created<Product>>> CreateProduct(App& app, NewProduct product) {
   co_return Created{std::move(created)};
 }
 
-Task<Result<Product>> UpdateProduct(App& app, ProductId product, ProductChange change) {
+Task<Result<Product>> UpdateProduct(App& app, ProductId product, const ProductChange& change) {
   return app.products.Update(product, change);
 }
 
