@@ -20,6 +20,7 @@ from hypothesis.stateful import (RuleBasedStateMachine, invariant, rule,
                                  run_state_machine_as_test)
 
 from harness.http import Pool, Reply, request
+from microcart import network
 from microcart.testing import tokens
 from microcart.waiting import eventually
 
@@ -68,7 +69,8 @@ CREATE TRIGGER book AFTER UPDATE OF stock ON products
 
 # The function of the statement that takes units out of a cart → where they went.
 REASONS = {"change_item": "removed", "remove_item": "removed", "put_product": "removed",
-           "clear_cart": "removed", "check_out": "checked out", "expire_carts": "expired"}
+           "clear_cart": "removed", "check_out": "checked out", "expire_carts": "expired",
+           "erase_cart": "erased"}
 
 
 KINDS = ["create", "change", "remove", "clear", "put", "put", "add", "add", "add", "merge",
@@ -83,6 +85,7 @@ class Shop:
     cluster: object
     customers_database: str
     cart_database: str
+    customers: object
     service: object
 
     def query(self, statement: str, *arguments) -> list[tuple]:
@@ -143,6 +146,17 @@ class Store(RuleBasedStateMachine):
             await pool.close()
 
         self.shop.background.run(act_all(), 120)
+
+    @rule(number=st.integers(0, OWNERS - 1))
+    def delete(self, number):
+        """Deletes an owner, whose cart is then erased, and continues with another one."""
+        owner = self.owners[number]
+        eventually(lambda: network.request(
+            "DELETE", f"{self.shop.customers.url}/api/v1/users/{owner}/",
+            token=tokens.bearer(1, is_admin=True)).status in (204, 404), 30)
+        eventually(lambda: self.shop.query(
+            "SELECT 1 FROM carts WHERE user_id = %s AND erased", owner), 60)
+        self.owners[number] = self.shop.owner()
 
     async def _act(self, pool: Pool, client: random.Random, owner: int) -> None:
         token, cart = tokens.bearer(owner), f"/api/v1/cart/{owner}"
@@ -274,7 +288,7 @@ class Store(RuleBasedStateMachine):
     def _assert_acknowledged(self) -> None:
         booked = {(owner, product): units for owner, product, units in self.shop.query(
             "SELECT cart, product, sum(units) FROM ledger WHERE statement = 'add_product' "
-            "AND cart = ANY (%s) GROUP BY cart, product", self.owners)}
+            "AND product = ANY (%s) GROUP BY cart, product", self.products)}
         for key, sent in self.sent.items():
             assert self.acknowledged[key] <= booked.get(key, 0) <= sent
         lines = defaultdict(dict)
@@ -288,7 +302,8 @@ class Store(RuleBasedStateMachine):
 def test_units_are_conserved(background, cluster, customers_service, customers_database,
                              cart_database, cart_service):
     cluster.query(cart_database, LEDGER)
-    Store.shop = Shop(background, cluster, customers_database, cart_database, cart_service)
+    Store.shop = Shop(background, cluster, customers_database, cart_database,
+                      customers_service, cart_service)
     try:
         run_state_machine_as_test(Store, settings=settings(
             max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, derandomize=True,
