@@ -83,6 +83,13 @@ class Store:
     def read_secret(self, path: str) -> str:
         return self.deployment.execute("renewal", "cat", f"/secrets/{path}").decode().strip()
 
+    def query(self, service: str, statements: str) -> str:
+        """Runs SQL as the owner of the service's database, and returns psql's unaligned output."""
+        return self.deployment.execute(
+            f"{service}-db", "sh", "-c",
+            'psql -qXAt -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"',
+            stdin=statements.encode()).decode().strip()
+
     def up(self, **variables: str) -> None:
         self.deployment.variables |= variables
         self.deployment.compose("up", "--detach")

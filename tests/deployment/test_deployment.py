@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from microcart import ROOT
+from microcart import ROOT, certificates
 from microcart.services import SERVICES
 from microcart.waiting import eventually
 from store import READY_SECONDS, RECOVERY_SECONDS, documented, wait_for_status
@@ -84,7 +84,49 @@ def test_limits_health_and_secrets(store, service):
     assert [limit["Soft"] for limit in limits
             if limit["Name"].lower().endswith("nofile")] == [DESCRIPTORS]
     deployment.execute(service, f"/usr/bin/{service}", "healthcheck")
-    assert deployment.execute(f"{service}-db", "ls", "/secrets").split() == [b"postgres_password"]
+    assert deployment.execute(f"{service}-db", "ls", "/secrets").decode().split() == [
+        "ca.crt", "postgres_password", "service_password", "tls.crt", "tls.key"]
+
+
+def assert_least_rights(store, service: str) -> None:
+    """Asserts that all sessions of the service use TLS and the role that serves."""
+    role = f"{service}_service"
+    assert store.query(service, "SELECT DISTINCT usename, ssl FROM pg_stat_activity"
+                       " JOIN pg_stat_ssl USING (pid) WHERE client_addr IS NOT NULL") == f"{role}|t"
+    assert store.query(service, "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles"
+                       f" WHERE rolname = '{role}'") == "f"
+    assert store.query(service, "SELECT count(*) FROM pg_class"
+                       f" WHERE relowner = '{role}'::regrole") == "0"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_logs_in_with_least_rights_over_tls(store, service):
+    assert_least_rights(store, service)
+    assert store.read_secret(f"{service}/postgres_password") != (
+        store.read_secret(f"{service}-db/postgres_password"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_impostor_of_a_database_is_refused(store, tmp_path, service):
+    """One has the certificate of another authority, the other a certificate for another name. The
+    database uses the right certificate again without a restart."""
+    deployment = store.deployment
+    if service == "cart":
+        certificates.make(tmp_path, certificates.server("cart-db"))
+        pair = {kind: (tmp_path / f"cart-db.{kind}").read_bytes() for kind in ("key", "crt")}
+    else:
+        pair = {kind: deployment.execute("renewal", "cat", f"/secrets/cart-db/tls.{kind}")
+                for kind in ("key", "crt")}
+    for kind, content in pair.items():
+        file = f"/secrets/{service}-db/tls.{kind}"
+        deployment.execute("renewal", "sh", "-c", f"cat >{file}.new && mv -f {file}.new {file}",
+                           stdin=content)
+    deployment.container("restart", deployment.find(f"{service}-db"))
+    eventually(lambda: "certificate" in deployment.logs(service), RECOVERY_SECONDS,
+               lambda: "the service reports no wrong certificate")
+    wait_for_status(f"{store.urls[service]}/readyz", 503, RECOVERY_SECONDS)
+    deployment.compose("run", "--rm", "setup")
+    store.wait_ready(READY_SECONDS)
 
 
 @pytest.mark.parametrize("tests", [
@@ -106,8 +148,9 @@ def test_end_to_end_tests(store, tests):
 
 def test_no_secret_is_logged(store):
     secrets = {store.read_secret(path) for path in (
-        "customers/jwt_secret", *(f"{service}/postgres_password" for service in SERVICES))}
-    assert len(secrets) == 1 + len(SERVICES)
+        "customers/jwt_secret", *(f"{service}/postgres_password" for service in SERVICES),
+        *(f"{database}/postgres_password" for database in DATABASES))}
+    assert len(secrets) == 1 + len(SERVICES) + len(DATABASES)
     assert all(re.fullmatch("[0-9a-f]{64}", secret) for secret in secrets)
     for container in ("setup", "renewal", *SERVICES, *DATABASES,
                       *(f"{service}-migrate" for service in SERVICES)):
@@ -213,10 +256,31 @@ def test_change_of_secrets(store, settings):
     tokens.append(store.token("nonadmin4@email.com"))
     assert statuses() == [403, 403, 200]
 
-    before = store.read_secret("cart/postgres_password")
+    passwords = ("cart/postgres_password", "cart-db/postgres_password")
+    before = [store.read_secret(path) for path in passwords]
     store.run("database-password")
-    assert store.read_secret("cart/postgres_password") != before
+    assert not {store.read_secret(path) for path in passwords} & set(before)
     assert statuses() == [403, 403, 200]
+
+
+def test_a_store_with_a_single_role_gets_the_other(store):
+    """Brings the store into the state in which an earlier version has left it."""
+    token = store.token("nonadmin4@email.com")
+    before = store.cart(4, token)
+    owners = {service: store.read_secret(f"{service}-db/postgres_password") for service in SERVICES}
+    store.deployment.script(documented("single-role"))
+    for service in SERVICES:
+        assert store.read_secret(f"{service}/postgres_password") == owners[service]
+        store.query(service, f"DROP OWNED BY {service}_service; DROP ROLE {service}_service")
+        store.deployment.execute("renewal", "sh", "-c", f"rm /secrets/{service}-migrate/*"
+                                 f" /secrets/{service}-db/ca.crt /secrets/{service}-db/tls.*")
+    store.deployment.compose("down")
+    store.up()
+    for service in SERVICES:
+        assert store.read_secret(f"{service}-db/postgres_password") == owners[service]
+        assert store.read_secret(f"{service}/postgres_password") != owners[service]
+        assert_least_rights(store, service)
+    assert store.cart(4, token) == before
 
 
 def test_a_back_up_is_restored_into_new_volumes(store):
@@ -284,6 +348,8 @@ def test_the_references_databases_are_taken_over(store):
         del store.deployment.variables[variable]
     store.deployment.script(documented("take-over").replace("/srv/reference", str(directory)))
     store.wait_ready(READY_SECONDS)
+    for service in SERVICES:
+        assert_least_rights(store, service)
     token = store.token("Mixed.Case@Example.com")
     assert store.cart(6, token)["total_price"] == "0.00"
     admin = store.token("admin1@email.com")
