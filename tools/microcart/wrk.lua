@@ -27,7 +27,8 @@ local function read(path)
     if more == "+" then
       table.insert(chains[#chains], step)
     else
-      table.insert(chains, {step, user = target:match("/cart%-item/(%d+)/create")})
+      local user = target:match("/cart%-item/(%d+)/create") or target:match("/cart/(%d+)/")
+      table.insert(chains, {step, user = user})
     end
   end
 end
