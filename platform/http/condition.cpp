@@ -1,8 +1,14 @@
 #include "platform/http/condition.h"
 
+#include <fmt/format.h>
+#include <sodium.h>
+
 #include <algorithm>
+#include <array>
 #include <boost/beast/core/string.hpp>
 #include <cstddef>
+
+#include "platform/security/base64.h"
 
 namespace platform::http {
 namespace {
@@ -52,6 +58,27 @@ std::string_view WithoutWeakness(std::string_view tag) {
 
 std::optional<StateTags> ReadIfMatch(const Request& request) {
   return ReadAll(request, "If-Match");
+}
+
+std::string TagOfBody(std::string_view body) {
+  std::array<char, crypto_generichash_BYTES_MIN> digest{};
+  crypto_generichash(reinterpret_cast<unsigned char*>(digest.data()), digest.size(),
+                     reinterpret_cast<const unsigned char*>(body.data()), body.size(), nullptr, 0);
+  return fmt::format(R"("{}")",
+                     security::EncodeBase64Url(std::string_view(digest.begin(), digest.end())));
+}
+
+std::string CacheControl(std::chrono::seconds lifetime) {
+  return lifetime.count() == 0 ? "public, no-cache"
+                               : fmt::format("public, max-age={}", lifetime.count());
+}
+
+void LeaveOutKnownBody(const Request& request, Response& response) {
+  const auto tag =
+      std::ranges::find(response.headers, "ETag", &std::pair<std::string_view, std::string>::first);
+  if (tag == response.headers.end() || !IsKnownToClient(request, tag->second)) return;
+  response.status = 304;
+  response.body.clear();
 }
 
 bool IsKnownToClient(const Request& request, std::string_view tag) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,17 @@ struct RequiredIfMatch {
 
 // Returns the tags of all If-Match headers, or nothing if there is none.
 std::optional<StateTags> ReadIfMatch(const Request& request);
+
+// Returns the entity tag of a body: equal tags mean equal bodies, in every replica and version.
+std::string TagOfBody(std::string_view body);
+
+// Returns the Cache-Control of an answer that anybody may keep for the lifetime and then has to
+// revalidate (RFC 9111 section 5.2.2).
+std::string CacheControl(std::chrono::seconds lifetime);
+
+// Turns an answer with an ETag into a 304 without a body if the client has it already. The other
+// headers stay, as RFC 9110 section 15.4.5 requires.
+void LeaveOutKnownBody(const Request& request, Response& response);
 
 // Returns whether an If-None-Match header of the request names the tag, so that the client has the
 // object already (RFC 9110 section 13.1.2, weak comparison).

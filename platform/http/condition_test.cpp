@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,6 +48,16 @@ TEST(IfNoneMatch, ComparesWeakly) {
   for (const std::string_view value : {"", "7-a", R"("7-A")", R"("7")", R"("*")", R"(W/"*")"}) {
     EXPECT_FALSE(knows(value)) << value;
   }
+}
+
+TEST(TagOfBody, IsADigest) {
+  EXPECT_EQ(TagOfBody(""), R"("yuZpQdnvvUBOTYh1jqZ2cA")");
+  EXPECT_NE(TagOfBody("a"), TagOfBody("b"));
+}
+
+TEST(CacheControl, RevalidatesWithoutALifetime) {
+  EXPECT_EQ(CacheControl(std::chrono::seconds(0)), "public, no-cache");
+  EXPECT_EQ(CacheControl(std::chrono::hours(1)), "public, max-age=3600");
 }
 
 }  // namespace

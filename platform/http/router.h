@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/mp11/algorithm.hpp>
 #include <boost/mp11/list.hpp>
+#include <chrono>
 #include <concepts>
 #include <exception>
 #include <functional>
@@ -29,7 +30,8 @@ namespace platform::http {
 
 // The results of handlers. A plain T becomes 200 and {"data": T}; a schema::Page becomes 200 and
 // {"data": [T…], "next": …}; void becomes 204. A Tagged<T> is a T whose tag becomes the ETag; a GET
-// that answers one is a 304 if the client has that state already (If-None-Match).
+// that answers one is a 304 if the client has that state already (If-None-Match). A Cacheable<T> is
+// a T with an ETag of its own.
 template <class T>
 struct Created {  // 201 and {"data": T}.
   T value;
@@ -40,6 +42,15 @@ struct CreatedOrFound {  // 201 or 200, and {"data": T}.
   bool is_created = true;
 };
 struct EmptyObject {};  // 200 and {}.
+
+// The answer to a GET that depends on the URL alone, so clients and shared caches may keep it for
+// the lifetime before they ask whether it has changed (RFC 9111). With 0, they always ask. The
+// router makes the ETag from the body.
+template <class T>
+struct Cacheable {
+  T value;
+  std::chrono::seconds lifetime{0};
+};
 
 // Input of a handler that parses the body itself, because the required members depend on the
 // caller. The documentation describes a T. See schema::Parse.
@@ -256,6 +267,16 @@ struct Rendering<Tagged<T>> : Rendering<T> {
 };
 
 template <class T>
+struct Rendering<Cacheable<T>> : Rendering<T> {
+  static constexpr bool kIsTagged = true;
+  static void Write(const Cacheable<T>& cacheable, Response& response) {
+    Rendering<T>::Write(cacheable.value, response);
+    response.headers = {{"ETag", TagOfBody(response.body)},
+                        {"Cache-Control", CacheControl(cacheable.lifetime)}};
+  }
+};
+
+template <class T>
 struct Rendering<Created<T>> : Rendering<T> {
   static constexpr std::array kStatuses{201U};
   static void Write(const Created<T>& created, Response& response) {
@@ -391,14 +412,10 @@ void RouteGroup<App>::Add(Method method, std::string_view path, Access access,
             co_await handler(detail::Pick<Args, Ids>(app, request, ids, *grant, input)...);
         if (!answer) co_return ToResponse(answer.error());
         Response response{.status = Form::kStatuses.front()};
-        if constexpr (requires { answer->tag; }) {
-          if (method == Method::kGet && IsKnownToClient(request, answer->tag)) {
-            response.status = 304;
-            response.headers.emplace_back("ETag", answer->tag);
-            co_return response;
-          }
-        }
         if constexpr (!std::is_void_v<Answer>) Form::Write(*answer, response);
+        if constexpr (detail::kIsTagged<Answer>) {
+          if (method == Method::kGet) LeaveOutKnownBody(request, response);
+        }
         co_return response;
       });
 }

@@ -108,6 +108,10 @@ Task<Result<CreatedOrFound<Book>>> SellBook(App& app, ShelfId shelf, RequiredIfM
                                  expected.tags.at(0) == R"("new")"};
 }
 
+Task<Result<Cacheable<Book>>> AdvertiseBook(ShelfId shelf) {
+  co_return Cacheable{Book{.id = shelf.value(), .title = "Emma"}, std::chrono::seconds(60)};
+}
+
 Task<Result<EmptyObject>> BurnBooks() { co_return EmptyObject(); }
 
 Task<Result<void>> RemoveBooks() { co_return Result<void>(); }
@@ -133,6 +137,7 @@ Router<App> Routes() {
   shop.Add(Method::kGet, "/{shelf_id}/", Anyone(), ShowBook, {});
   shop.Add(Method::kPut, "/{shelf_id}/", Anyone(), ReplaceBook, {});
   shop.Add(Method::kPost, "/{shelf_id}/", Anyone(), SellBook, {});
+  shop.Add(Method::kGet, "/{shelf_id}/window/", Anyone(), AdvertiseBook, {});
   routes.AddRaw(Method::kGet, "/raw", [](App&, const Request& request) -> Task<Response> {
     if (request.query == "break") throw std::runtime_error("secret");
     co_return Response{.status = 418, .body = "tea", .content_type = "text/plain"};
@@ -279,6 +284,26 @@ TEST_F(RouterTest, ATagBecomesAnETag) {
   EXPECT_THAT(created.headers, ElementsAre(Pair("ETag", R"("5-emma")")));
 }
 
+TEST_F(RouterTest, ACacheableAnswerHasATagOfItsBody) {
+  const auto ask = [&](std::string_view path, std::vector<HeaderField> headers) {
+    return Ask({.method = Method::kGet, .path = path, .headers = headers});
+  };
+  const Response whole = ask("/shop/7/window/", {});
+  EXPECT_EQ(whole.status, 200U);
+  EXPECT_EQ(whole.body, R"({"data":{"id":7,"title":"Emma"}})");
+  ASSERT_EQ(whole.headers.size(), 2U);
+  const auto& [name, tag] = whole.headers[0];
+  EXPECT_EQ(name, "ETag");
+  EXPECT_EQ(tag, TagOfBody(whole.body));
+  EXPECT_THAT(whole.headers[1], Pair("Cache-Control", "public, max-age=60"));
+
+  const Response known = ask("/shop/7/window/", {{"If-None-Match", tag}});
+  EXPECT_EQ(known.status, 304U);
+  EXPECT_EQ(known.headers, whole.headers);
+  EXPECT_EQ(known.body, "");
+  EXPECT_EQ(ask("/shop/8/window/", {{"If-None-Match", tag}}).status, 200U);
+}
+
 TEST_F(RouterTest, GivesAHandlerTheCondition) {
   const auto ask = [&](Method method, std::vector<HeaderField> headers) {
     return Ask({.method = method, .path = "/shop/7/", .headers = headers}).status;
@@ -355,7 +380,7 @@ TEST_F(RouterTest, LetsRawRoutesAnswerAsTheyLike) {
 
 TEST_F(RouterTest, DescribesWhatItRoutes) {
   const std::vector<Route>& routes = routes_.table().routes();
-  ASSERT_EQ(routes.size(), 12U);
+  ASSERT_EQ(routes.size(), 13U);
   EXPECT_EQ(routes[0].pattern, "/shelves/{shelf_id}/");
   EXPECT_EQ(routes[0].tag, "shelves");
   EXPECT_EQ(routes[0].operation.id, "addBook");
@@ -375,7 +400,8 @@ TEST_F(RouterTest, DescribesWhatItRoutes) {
   EXPECT_EQ(routes[9].if_match, Route::Condition::kOptional);
   EXPECT_EQ(routes[10].if_match, Route::Condition::kRequired);
   EXPECT_EQ(routes[10].successes, (std::vector{201U, 200U}));
-  EXPECT_FALSE(routes[11].is_documented);
+  EXPECT_TRUE(routes[11].is_tagged);
+  EXPECT_FALSE(routes[12].is_documented);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <boost/beast/core/string.hpp>
 #include <ranges>
 
+#include "platform/http/condition.h"
+
 namespace platform::service {
 namespace {
 
@@ -39,15 +41,6 @@ bool AcceptsGzip(const http::Request& request) {
   return accepted;
 }
 
-// Returns whether the client's copy has this `etag`, by weak comparison.
-bool HasAlready(const http::Request& request, std::string_view etag) {
-  for (std::string_view known : Elements(request.Header("If-None-Match").value_or(""))) {
-    if (known.starts_with("W/")) known.remove_prefix(2);
-    if (known == "*" || known == etag) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 http::Response Answer(const StaticFile& file, const http::Request& request) {
@@ -60,7 +53,7 @@ http::Response Answer(const StaticFile& file, const http::Request& request) {
       {"Cache-Control", file.is_immutable ? "public, max-age=31536000, immutable" : "no-cache"}};
   if (!file.gzip.empty()) response.headers.emplace_back("Vary", "Accept-Encoding");
   if (!file.policy.empty()) response.headers.emplace_back("Content-Security-Policy", file.policy);
-  if (HasAlready(request, etag)) {
+  if (http::IsKnownToClient(request, etag)) {
     response.status = 304;
     return response;
   }

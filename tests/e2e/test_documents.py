@@ -19,6 +19,7 @@ NOT_FOUND = {"error": {"code": "not_found", "message": "404: Not Found"}}
 
 def answer(path: str, status: int, body=None, method: str = "GET", **headers: str):
     given = {"Content-Type": "application/json", "X-Request-ID": "1",
+             "ETag": '"1"' if status == 200 else "",
              **{name.replace("_", "-"): value for name, value in headers.items()}}
     return httpx.Response(status, content=b"" if body is None else json.dumps(body).encode(),
                           headers={name: value for name, value in given.items() if value},
@@ -51,6 +52,7 @@ BAD = {
     "past int32": answer(LIST, 200, page(id=2**31)),
     "time without offset": answer(LIST, 200, page(created="2026-11-22T23:00:27")),
     "no request id": answer(LIST, 200, PAGE, X_Request_ID=""),
+    "no ETag": answer(LIST, 200, PAGE, ETag=""),
     "no Retry-After": answer(LIST, 503, ERROR),
     "Retry-After of 0": answer(LIST, 503, ERROR, Retry_After="0"),
     "undocumented header": answer(LIST, 200, PAGE, Retry_After="1"),

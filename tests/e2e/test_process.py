@@ -48,7 +48,7 @@ WRONG_CUSTOMERS = {
     "JWT_SECRET": "marked-but-short",
     "GRPC_CLIENTS": "cart,,orders",
 }
-WRONG_CART = {**WRONG, "CART_EXPIRY_DAYS": "-1"}
+WRONG_CART = {**WRONG, "CART_EXPIRY_DAYS": "-1", "PRODUCTS_MAX_AGE": "1h"}
 
 
 @pytest.fixture(scope="module")

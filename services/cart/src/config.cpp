@@ -4,6 +4,7 @@ namespace cart {
 namespace {
 
 constexpr int kMaxExpiryDays = 36'500;
+constexpr int kMaxAgeSeconds = 31'536'000;  // A year, as RFC 2616 once recommended.
 
 }  // namespace
 
@@ -20,6 +21,10 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.cart_expiry_days =
       environment.Integer("CART_EXPIRY_DAYS", 0, {0, kMaxExpiryDays},
                           "days without a write after which a cart's items are removed; 0: never");
+  config.products_max_age = std::chrono::seconds(
+      environment.Integer("PRODUCTS_MAX_AGE", 0, {0, kMaxAgeSeconds},
+                          "seconds for which browsers and caches may keep products before they ask "
+                          "whether they have changed; 0: they always ask"));
   config.legacy_api =
       environment.Boolean("LEGACY_API", false, "leave `next` out of lists, as the reference does");
   return config;

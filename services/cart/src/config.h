@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "platform/config/environment.h"
@@ -17,6 +18,8 @@ struct Config {
   customers::client::TokenValidatorOptions customers;
   // Days after which the items of a cart that nobody writes to are removed; 0 keeps them.
   std::int32_t cart_expiry_days = 0;
+  // Time for which clients and shared caches may keep products before they ask again.
+  std::chrono::seconds products_max_age{0};
   // Leaves `next` out of lists, as the reference does.
   bool legacy_api = false;
 };

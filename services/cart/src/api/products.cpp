@@ -12,6 +12,7 @@ using platform::ErrorCode;
 using platform::Result;
 using platform::Task;
 using platform::http::Anyone;
+using platform::http::Cacheable;
 using platform::http::Created;
 using platform::http::Method;
 
@@ -20,14 +21,17 @@ Task<Result<void>> FindProduct(App& app, ProductId product) {
   co_return Result<void>();
 }
 
-Task<Result<Product>> GetProduct(App& app, ProductId product) { return app.products.Find(product); }
+Task<Result<Cacheable<Product>>> GetProduct(App& app, ProductId product) {
+  ASSIGN_OR_CO_RETURN(Product found, co_await app.products.Find(product));
+  co_return Cacheable{std::move(found), app.config.products_max_age};
+}
 
-Task<Result<ProductPage>> ListProducts(App& app, ProductQuery query) {
+Task<Result<Cacheable<ProductPage>>> ListProducts(App& app, ProductQuery query) {
   const bool is_references_list = !query.sort;
   ASSIGN_OR_CO_RETURN(ProductPage page,
                       co_await app.products.List(std::move(query), ProductStore::Scope::kActive));
   page.shows_next = !is_references_list || !app.config.legacy_api;
-  co_return page;
+  co_return Cacheable{std::move(page), app.config.products_max_age};
 }
 
 Task<Result<ProductPage>> ListAllProducts(App& app, ProductQuery query) {
