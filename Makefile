@@ -82,6 +82,10 @@ images: ## Build the container images, with docker or podman
 compose-test: ## Test a deployment of compose.yaml, and the commands of docs/deployment.md
 	@/usr/bin/python3 -m pytest -v tests/deployment
 
+.PHONY: chart-test
+chart-test: packages-chart ## Test the Helm chart; where KUBECONFIG names a cluster, in that too
+	@/usr/bin/python3 -m pytest -q tests/chart $(ARGS)
+
 .PHONY: packages
 packages: ## Install the Debian packages of all verbs
 	@scripts/install-packages
@@ -94,8 +98,9 @@ groups-test := $(groups-build) run test
 groups-instrument := $(groups-test) instrument
 groups-bench := $(groups-test) bench
 groups-lint := $(groups-build) lint
+groups-chart := tools chart
 groups-format := lint
-install := $(addprefix packages-,run build test instrument bench lint format)
+install := $(addprefix packages-,run build test instrument bench lint format chart)
 .PHONY: $(install)
 $(install): packages-%:
 	@scripts/install-packages $(groups-$*)
