@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "platform/postgres/unconfirmed_commit.h"
+
 namespace platform::migrations {
 namespace {
 
@@ -109,7 +111,7 @@ std::expected<Connection, Connection::OpenError> Connection::Open(
                           static_cast<const char*>(nullptr)};
 
   Connection opened;
-  opened.warn_ = std::make_unique<Warn>(warn);
+  opened.notices_ = std::make_unique<Notices>(Notices{.warn = warn});
   opened.connection_.reset(PQconnectdbParams(keywords.data(), values.data(), 0));
   if (PQstatus(opened.connection_.get()) != CONNECTION_OK) {
     const PGPing ping = PQpingParams(keywords.data(), values.data(), 0);
@@ -117,10 +119,15 @@ std::expected<Connection, Connection::OpenError> Connection::Open(
         OpenError{.message = Trimmed(PQerrorMessage(opened.connection_.get())),
                   .not_up_yet = ping == PQPING_NO_RESPONSE || ping == PQPING_REJECT});
   }
-  PQsetNoticeProcessor(
+  PQsetNoticeReceiver(
       opened.connection_.get(),
-      [](void* handler, const char* message) { (*static_cast<Warn*>(handler))(Trimmed(message)); },
-      opened.warn_.get());
+      [](void* receiver, const PGresult* notice) {
+        auto& notices = *static_cast<Notices*>(receiver);
+        notices.is_unconfirmed =
+            notices.is_unconfirmed || postgres::ReportsUnconfirmedCommit(notice);
+        notices.warn(Trimmed(PQresultErrorMessage(notice)));
+      },
+      opened.notices_.get());
   return opened;
 }
 
@@ -168,6 +175,9 @@ std::expected<SqlResult, SqlError> Connection::Run(const std::string& sql,
   if (error) {
     return std::unexpected(*std::move(error));
   }
+  if (auto confirmed = Confirm(); !confirmed) {
+    return std::unexpected(std::move(confirmed).error());
+  }
   return answer;
 }
 
@@ -193,7 +203,7 @@ std::expected<void, SqlError> Connection::CopyIn(
     }
   }
   if (error) return std::unexpected(*std::move(error));
-  return {};
+  return Confirm();
 }
 
 std::expected<void, SqlError> Connection::CopyOut(
@@ -217,6 +227,14 @@ std::expected<void, SqlError> Connection::CopyOut(
     }
   }
   if (error) return std::unexpected(*std::move(error));
+  return {};
+}
+
+std::expected<void, SqlError> Connection::Confirm() {
+  if (std::exchange(notices_->is_unconfirmed, false)) {
+    return std::unexpected(
+        SqlError{.message = std::string(postgres::kUnconfirmedCommit), .is_unconfirmed = true});
+  }
   return {};
 }
 

@@ -25,6 +25,9 @@ struct SqlError {
   std::string hint;
   std::string context;   // The place in a function or DO block.
   std::size_t line = 0;  // Line of the SQL text, from 1; 0 if the server named none.
+  // The statement has succeeded and was committed, but no synchronous standby has confirmed it, so
+  // a failover may lose it. There is no sqlstate.
+  bool is_unconfirmed = false;
 };
 
 struct SqlResult {
@@ -69,7 +72,16 @@ class Connection {
     void operator()(pg_conn* connection) const;
   };
 
-  std::unique_ptr<Warn> warn_;  // On the heap: libpq keeps a pointer to it.
+  // On the heap, because libpq keeps a pointer to it.
+  struct Notices {
+    Warn warn;
+    bool is_unconfirmed = false;  // The commit of the present statement.
+  };
+
+  // Returns the error of a statement that has succeeded, if its commit is unconfirmed.
+  std::expected<void, SqlError> Confirm();
+
+  std::unique_ptr<Notices> notices_;
   std::unique_ptr<pg_conn, Close> connection_;
 };
 

@@ -450,7 +450,9 @@ class Session {
 
   MigrationError RollBack(std::string_view what, const SqlError& failed) {
     MigrationError error = Describe(what, failed);
-    if (connection_.Run("ROLLBACK")) {
+    if (failed.is_unconfirmed) {
+      error.message += "\nAfter a failover, see what `status` says, and migrate again.";
+    } else if (connection_.Run("ROLLBACK")) {
       error.message += fmt::format("\nNothing of it was done: the schema is at version {}{}.",
                                    version(), history_.recorded ? "" : ", as it was found");
     } else {

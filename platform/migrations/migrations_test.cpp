@@ -7,12 +7,16 @@
 #include <atomic>
 #include <chrono>
 #include <expected>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "platform/migrations/connection.h"
 #include "platform/migrations/testing/test_database.h"
+#include "tests/support/postgres_cluster.h"
 
 namespace platform::migrations {
 namespace {
@@ -185,6 +189,74 @@ TEST_F(MigrationsTest, MigrationCannotCopy) {
   const auto out = WithSecond("COPY shelves TO STDOUT");
   EXPECT_THAT(MakeRunner(out).Up().error().message, HasSubstr("cannot COPY to its client"));
   EXPECT_EQ(database_.Value(kSchemaVersionSql), "1");
+}
+
+// A server whose synchronous standby does not exist: commits wait for it for ever.
+class WithoutStandbyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    cluster_.Execute("ALTER SYSTEM SET synchronous_standby_names = 'missing'");
+    cluster_.Execute("SELECT pg_reload_conf()");
+  }
+
+  // Cancels the next statement whose commit waits.
+  std::jthread CancelWait() {
+    return std::jthread([this] {
+      while (cluster_
+                 .Execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+                          "WHERE wait_event = 'SyncRep'")
+                 .empty()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+      }
+    });
+  }
+
+  test_support::PostgresCluster cluster_;
+};
+
+TEST_F(WithoutStandbyTest, AnUnconfirmedCommitIsAnError) {
+  auto connection = Connection::Open(cluster_.Settings(), std::chrono::seconds{5},
+                                     [](std::string_view /*warning*/) {});
+  ASSERT_TRUE(connection);
+  const auto expect_unconfirmed = [](const auto& done) {
+    ASSERT_FALSE(done);
+    EXPECT_TRUE(done.error().is_unconfirmed);
+    EXPECT_EQ(done.error().sqlstate, "");
+  };
+  {
+    const auto cancelling = CancelWait();
+    expect_unconfirmed(connection->Run("CREATE TABLE numbers (number integer)"));
+  }
+  ASSERT_TRUE(connection->Run("BEGIN; INSERT INTO numbers VALUES (1)"));
+  {
+    const auto cancelling = CancelWait();
+    expect_unconfirmed(connection->Run("COMMIT"));
+  }
+  {
+    const auto cancelling = CancelWait();
+    bool is_sent = false;
+    expect_unconfirmed(
+        connection->CopyIn("COPY numbers FROM STDIN", [&] -> std::optional<std::string_view> {
+          return std::exchange(is_sent, true) ? std::nullopt
+                                              : std::optional<std::string_view>("2\n");
+        }));
+  }
+  // A statement that has nothing to commit is not affected.
+  const auto rows = connection->Run("SELECT number FROM numbers ORDER BY 1");
+  ASSERT_TRUE(rows);
+  EXPECT_THAT(rows->rows, ElementsAre(ElementsAre("1"), ElementsAre("2")));
+}
+
+TEST_F(WithoutStandbyTest, AnUnconfirmedMigrationFailsAndIsNotRepeated) {
+  Runner runner{cluster_.Settings(), kLibrary, {.progress = [](std::string_view /*line*/) {}}};
+  for (std::size_t migration = 1; migration <= 2; ++migration) {
+    const auto cancelling = CancelWait();
+    const auto done = runner.Up();
+    ASSERT_FALSE(done);
+    EXPECT_THAT(done.error().message, HasSubstr("a failover may lose it"));
+    EXPECT_THAT(done.error().message, testing::Not(HasSubstr("Nothing of it was done")));
+  }
+  EXPECT_TRUE(Succeeds(runner.Up()));
 }
 
 TEST_F(MigrationsTest, LostConnectionIsTold) {

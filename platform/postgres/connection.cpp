@@ -11,6 +11,8 @@
 #include <exception>
 #include <utility>
 
+#include "platform/postgres/unconfirmed_commit.h"
+
 namespace platform::postgres::internal {
 
 namespace asio = boost::asio;
@@ -313,9 +315,14 @@ void Connection::CompleteSettled() {
   --syncs_due_;
   answered_ = true;
   last_answer_ = Clock::now();
+  const bool is_unconfirmed = std::exchange(is_unconfirmed_, false);
   for (const Entry& entry : settled_) {
     if (entry.operation == nullptr) {
       continue;
+    }
+    if (is_unconfirmed && entry.operation->result) {
+      entry.operation->result = std::unexpected(QueryError{
+          .kind = QueryError::Kind::kUnavailable, .message = std::string(kUnconfirmedCommit)});
     }
     if (entry.skipped && !entry.retried) {
       pending_.push_front(
@@ -356,6 +363,7 @@ void Connection::Break(std::string_view reason) {
   prepared_.clear();
   awaiting_writable_ = false;
   is_read_only_ = false;
+  is_unconfirmed_ = false;
   Report(false, failure_);
   FailAll(failure_);
   Open();

@@ -91,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> BackOff();
   Task<bool> Connect();
   Task<bool> Resolve(const std::string& host, std::vector<std::string>& addresses);
+  void OnNotice(const pg_result* notice);
   void GiveUpAttempt();
   bool Watch();  // Sets descriptor_ to libpq's current socket.
   void EnterPipeline();
@@ -148,7 +149,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t prepare_count_ = 0;
   bool send_scheduled_ = false;
   bool awaiting_writable_ = false;
-  bool is_read_only_ = false;  // A write was refused: the session is of no use.
+  bool is_read_only_ = false;    // A write was refused: the session is of no use.
+  bool is_unconfirmed_ = false;  // The commit before the next sync's answer is unconfirmed.
 
   boost::asio::steady_timer deadline_timer_;
   bool watching_deadlines_ = false;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "platform/postgres/connection.h"
+#include "platform/postgres/unconfirmed_commit.h"
 
 namespace platform::postgres::internal {
 
@@ -86,13 +87,7 @@ Task<bool> Connection::Connect() {
   }
   PQsetNoticeReceiver(
       session_.get(),
-      [](void* self, const PGresult* notice) {
-        const auto& on_notice = static_cast<Connection*>(self)->shared_->options.on_notice;
-        const char* text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
-        if (on_notice && text != nullptr) {
-          on_notice(text);
-        }
-      },
+      [](void* self, const PGresult* notice) { static_cast<Connection*>(self)->OnNotice(notice); },
       this);
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (PQstatus(session_.get()) != CONNECTION_BAD && next != PGRES_POLLING_FAILED) {
@@ -130,6 +125,16 @@ Task<bool> Connection::Resolve(const std::string& host, std::vector<std::string>
     co_return false;
   }
   co_return true;
+}
+
+// libpq calls this as soon as it finds a notice behind a result that it returns next or has
+// returned. A commit takes place at the sync, so its notice is found before the sync's result.
+void Connection::OnNotice(const pg_result* notice) {
+  is_unconfirmed_ = is_unconfirmed_ || ReportsUnconfirmedCommit(notice);
+  const char* text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+  if (shared_->options.on_notice && text != nullptr) {
+    shared_->options.on_notice(text);
+  }
 }
 
 // Ends an attempt that takes too long. The resolver cannot be interrupted, so the waiting calls

@@ -16,7 +16,8 @@ namespace platform::postgres {
 struct QueryError {
   enum class Kind {
     kRejected,     // The server refused the statement: see sqlstate and constraint.
-    kUnavailable,  // No connection, or it died before the answer. A write may or may not be done.
+    kUnavailable,  // No connection, or it died before the answer, or the server has stopped to wait
+                   // for its synchronous standby. A write may or may not be done, or be lost later.
     kTimeout,      // No answer within the deadline. A write may or may not be done.
     kOverloaded,   // Too many statements are waiting already; nothing was sent.
   };

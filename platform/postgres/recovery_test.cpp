@@ -5,7 +5,9 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <thread>
@@ -185,6 +187,73 @@ TEST(RecoveryTest, CallsFailAtOnceWhileTheServerIsAway) {
     EXPECT_FALSE(client.connected());
     cluster.Start();
     EXPECT_TRUE(co_await Recovers(loop, client));
+  });
+}
+
+TEST(RecoveryTest, ACommitWithoutItsSynchronousStandbyIsUnknown) {
+  constexpr Statement<void, std::int32_t> kWrite{"write", Lane::kWrite,
+                                                 "INSERT INTO numbers VALUES ($1)"};
+  PostgresCluster cluster;
+  cluster.Execute("CREATE TABLE numbers (number integer)");
+  // Whatever is set for the role, the warning arrives.
+  cluster.Execute("ALTER ROLE postgres SET client_min_messages = error");
+  const auto set_standby = [&](const std::string& name) {
+    cluster.Execute("ALTER SYSTEM SET synchronous_standby_names = '" + name + "'");
+    cluster.Execute("SELECT pg_reload_conf()");
+  };
+  TestLoop loop(cluster.Settings(), {.writes = {.connections = 1}, .deadline = 30s});
+  loop.Run([&](Client& client) -> Task<void> {
+    EXPECT_TRUE((co_await client.Execute(kWrite, 0)).has_value());
+    set_standby("missing");
+    std::vector<std::expected<std::size_t, QueryError>> results;
+    for (const std::int32_t number : {1, 2, 3}) {
+      loop.Spawn([&, number] -> Task<void> {
+        results.push_back(co_await loop.client().Execute(kWrite, number));
+      });
+    }
+    // The server has committed, and waits for the standby. Nobody sees the row yet.
+    const auto next_waits = [&](const std::string& rows) -> Task<void> {
+      while (cluster
+                 .Execute("SELECT FROM pg_stat_activity, (SELECT count(*) FROM numbers) AS seen "
+                          "WHERE wait_event = 'SyncRep' AND count = " +
+                          rows)
+                 .empty()) {
+        co_await loop.Sleep(5ms);
+      }
+    };
+    co_await next_waits("1");
+    EXPECT_TRUE(results.empty());
+    cluster.Execute(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    // Only the cancelled one is unknown; the others wait until they are confirmed.
+    co_await next_waits("2");
+    while (results.empty()) co_await loop.Sleep(1ms);
+    set_standby("");
+    while (results.size() < 3) co_await loop.Sleep(1ms);
+    EXPECT_FALSE(results[0].has_value());
+    EXPECT_EQ(results[0].error().kind, Kind::kUnavailable);
+    EXPECT_TRUE(results[1].has_value());
+    EXPECT_TRUE(results[2].has_value());
+  });
+  EXPECT_EQ(cluster.Execute("SELECT count(*) FROM numbers"),
+            (std::vector<std::vector<std::string>>{{"4"}}));
+}
+
+TEST(RecoveryTest, ACommitThatWaitsForItsStandbyEndsByItsDeadline) {
+  constexpr Statement<void> kWrite{"write", Lane::kWrite, "INSERT INTO numbers VALUES (1)"};
+  PostgresCluster cluster;
+  cluster.Execute("CREATE TABLE numbers (number integer)");
+  cluster.Execute("ALTER SYSTEM SET synchronous_standby_names = 'missing'");
+  cluster.Execute("SELECT pg_reload_conf()");
+  TestLoop loop(cluster.Settings(), {.deadline = 500ms});
+  loop.Run([&](Client& client) -> Task<void> {
+    const auto before = Clock::now();
+    const auto done = co_await client.Execute(kWrite);
+    EXPECT_FALSE(done.has_value());
+    EXPECT_NE(done.error().kind, Kind::kRejected);
+    EXPECT_GE(Clock::now() - before, 400ms);
+    // Reads go on meanwhile.
+    EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());
   });
 }
 

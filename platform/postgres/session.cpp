@@ -25,8 +25,10 @@ std::string SessionOptions(const ClientOptions& options, Lane lane) {
   // The server gives up before the client does, so that a slow statement fails alone.
   const auto statement_timeout =
       std::max<std::chrono::milliseconds::rep>(options.deadline.count() * 9 / 10, 1);
+  // Without the server's warnings, an unconfirmed commit would look like a confirmed one.
   // A read by key has one good plan, and planning it again costs more than executing it.
-  return fmt::format("-c statement_timeout={} {}{}{}", statement_timeout, kSessionOptions,
+  return fmt::format("-c statement_timeout={} -c client_min_messages=notice {}{}{}",
+                     statement_timeout, kSessionOptions,
                      lane == Lane::kWrite ? "" : " -c default_transaction_read_only=on",
                      lane == Lane::kKeyRead ? " -c plan_cache_mode=force_generic_plan" : "");
 }

@@ -175,6 +175,12 @@ class Import {
 
   std::expected<ImportResult, std::string> Run(CsvReader& csv) {
     const auto result = ReadAndWrite(csv);
+    if (!result && !is_outcome_known_) {
+      return std::unexpected(
+          fmt::format("the products may be imported or not: {}. Import the file again: what is "
+                      "imported already stays as it is.",
+                      result.error().message));
+    }
     if (!result) return std::unexpected(Describe(result.error()));
     if (bad_.count > 0) return std::unexpected(Describe(std::move(bad_)));
     return *result;
@@ -254,6 +260,7 @@ ORDER BY number)",
       }
     }
     if (auto committed = connection_.Run("COMMIT"); !committed) {
+      is_outcome_known_ = !committed.error().sqlstate.empty();
       return std::unexpected(committed.error());
     }
     return ImportResult{
@@ -369,6 +376,7 @@ WHERE NOT EXISTS (SELECT FROM products WHERE lower(products.sku) = lower(lines.s
   std::vector<const Column*> columns_;
   BadLines bad_;
   std::size_t good_ = 0;
+  bool is_outcome_known_ = true;
 };
 
 }  // namespace
