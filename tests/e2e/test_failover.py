@@ -2,11 +2,12 @@
 
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from microcart.postgres import BIN, SUPERUSER, TemporaryCluster
+from microcart.postgres import BIN, SUPERUSER, TemporaryCluster, privileges
 from microcart.processes import Command
 from microcart.testing.accounts import PASSWORD, fresh_email
 from microcart.testing.cluster import Cluster
@@ -33,7 +34,7 @@ class Standby(TemporaryCluster):
         self._run_program("pg_ctl", "promote", "-D", self.data, "--wait")
 
     def _run_program(self, program: str, *arguments) -> None:
-        process = Command([BIN / program, *arguments], self._privileges(self.data)).spawn(
+        process = Command([BIN / program, *arguments], privileges(self.data)).spawn(
             {}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/")
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0, output.decode()
@@ -73,9 +74,13 @@ def start(primary, customers_binary, customers_environment):
         service.stop()
 
 
-def registers(service: Service) -> bool:
+def register(service: Service, email: str) -> int:
     return httpx.post(f"{service.url}/api/v1/users/create/", timeout=20, json={
-        "email": fresh_email("failover"), "password": PASSWORD}).status_code == 201
+        "email": email, "password": PASSWORD}).status_code
+
+
+def registers(service: Service) -> bool:
+    return register(service, fresh_email("failover")) == 201
 
 
 def test_no_session_stays_on_a_standby(primary, standby, start):
@@ -106,3 +111,33 @@ def test_a_server_that_does_not_answer_is_passed_over(primary, start):
         service = start(silent.getsockname()[1], 1, primary.port)
         service.wait_ready(200)
         assert registers(service)
+
+
+def test_a_write_that_no_standby_confirms_is_unknown(primary, start):
+    """Without its synchronous standby, a write ends by its deadline; so does one whose wait for the
+    standby is cancelled. Neither is answered as done, though both are there afterwards."""
+    def set_standby(name: str) -> None:
+        primary.query("postgres", f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+        primary.query("postgres", "SELECT pg_reload_conf()")
+
+    def waiting() -> list[tuple]:
+        return primary.query("postgres", "SELECT pid FROM pg_stat_activity "
+                             "WHERE wait_event = 'SyncRep'")
+
+    service = start(primary.port)
+    service.wait_ready(200)
+    late, cancelled = fresh_email("late"), fresh_email("cancelled")
+    set_standby("missing")
+    assert register(service, late) == 503
+    assert waiting()
+    with ThreadPoolExecutor(1) as thread:
+        before = {pid for (pid,) in waiting()}
+        answer = thread.submit(register, service, cancelled)
+        [pid] = eventually(lambda: {pid for (pid,) in waiting()} - before)
+        primary.query("postgres", "SELECT pg_cancel_backend(%s)", pid)
+        assert answer.result() == 503
+    set_standby("")
+    eventually(lambda: not waiting())
+    assert primary.query("customers", "SELECT count(*) FROM users WHERE email IN (%s, %s)",
+                         late, cancelled) == [(2,)]
+    assert registers(service)

@@ -266,3 +266,25 @@ def test_memory_is_flat(command):
         return usage.ru_maxrss
 
     assert peak(20_000) < peak(1_000) + 8 * 1024  # In KiB; the file has 40 MB.
+
+
+def test_an_import_that_no_standby_confirms_is_not_reported_as_done(cluster, command, rows):
+    def set_standby(name: str) -> None:
+        cluster.query("postgres", f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+        cluster.query("postgres", "SELECT pg_reload_conf()")
+
+    line = "T-1,Tea,,1.00,,,true\n"
+    set_standby("missing")
+    try:
+        process = command.start("import", "-")
+        process.stdin.write((HEADER + line).encode())
+        process.stdin.close()
+        eventually(lambda: cluster.query("postgres", "SELECT pg_cancel_backend(pid) "
+                                         "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+        assert process.wait(timeout=60) == 1
+        assert process.stdout.read() == b""
+        assert "the products may be imported or not: committed" in process.stderr.read().decode()
+    finally:
+        set_standby("")
+    assert len(rows()) == 1
+    assert command("import", "-", stdin=HEADER + line)[0] == done(unchanged=1)

@@ -40,6 +40,25 @@ def psql(script: str, environment: dict[str, str]) -> str:
     return result.stdout
 
 
+def privileges(directory: Path) -> tuple[str, ...]:
+    """Returns the options of setpriv for a program of PostgreSQL, which refuses to run as root.
+
+    As root it runs as the user `postgres`, which may be unable to enter a checkout below /root.
+    In that case the user gets the capability that permits this, if root has it here.
+    """
+    if os.geteuid() != 0:
+        return ()
+    for capability in (None, "dac_read_search", "dac_override"):
+        options = (f"--reuid={SUPERUSER}", f"--regid={SUPERUSER}", "--init-groups")
+        if capability:
+            options += (f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}")
+        enter = ["setpriv", *options, "--", "sh", "-c", 'cd "$0"', str(directory)]
+        if subprocess.run(enter, capture_output=True).returncode == 0:
+            return options
+    raise Failure(f"PostgreSQL refuses to run as root, and the user {SUPERUSER} cannot reach "
+                  f"{directory}. Run as another user, or move the checkout, say to /srv.")
+
+
 class Cluster:
     """The cluster in `directory`/postgres; its port and the superuser's password are kept beside it.
 
@@ -150,7 +169,7 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
         initdb = Command(
             [BIN / "initdb", "-D", new, "-U", SUPERUSER, "--pwfile", password,
              "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions",
-             *self._initdb_options], self._privileges(new))
+             *self._initdb_options], privileges(new))
         try:
             process = initdb.spawn(BARE_ENVIRONMENT, cwd="/", stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, start_new_session=True)
@@ -165,7 +184,7 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
         options = [option for name, value in self._settings.items()
                    for option in ("-c", f"{name}={value}")]
         return Command([BIN / "postgres", "-D", self.data, "-p", self.port, *options],
-                       self._privileges(self.data), STOP_SIGNALS["fast"], STOP_SIGNALS["immediate"])
+                       privileges(self.data), STOP_SIGNALS["fast"], STOP_SIGNALS["immediate"])
 
     def _choose_port(self) -> None:
         """Returns the previous port, or another one if that is taken."""
@@ -177,25 +196,6 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
             pass
         self.port = free_port()
         self._port_file.write_text(f"{self.port}\n")
-
-    def _privileges(self, directory: Path) -> tuple[str, ...]:
-        """Returns the options of setpriv for a program of PostgreSQL, which refuses to run as root.
-
-        As root it runs as the user `postgres`, which may be unable to enter a checkout below /root.
-        In that case the user gets the capability that permits this, if root has it here.
-        """
-        if os.geteuid() != 0:
-            return ()
-        for capability in (None, "dac_read_search", "dac_override"):
-            options = (f"--reuid={SUPERUSER}", f"--regid={SUPERUSER}", "--init-groups")
-            if capability:
-                options += (f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}")
-            enter = ["setpriv", *options, "--", "sh", "-c", 'cd "$0"', str(directory)]
-            if subprocess.run(enter, capture_output=True).returncode == 0:
-                return options
-        raise Failure(f"PostgreSQL refuses to run as root, and the user {SUPERUSER} cannot reach "
-                      f"{directory}. Run as another user, or move the checkout, say to /srv.")
-
 
 class TemporaryCluster(Cluster):
     """A cluster for tests, deleted by `close`. Commits survive a crash of the server, not of the
