@@ -21,13 +21,12 @@ bool MatchesArgon2id(const std::string& hash, std::string_view password) {
   return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0;
 }
 
-// Returns whether crypt can hash the whole password. It stops at a NUL, and refuses 512 bytes or
-// more at once.
-bool FitsCrypt(std::string_view password) {
-  return password.size() < CRYPT_MAX_PASSPHRASE_SIZE && !password.contains('\0');
+// Returns whether a "$5$" hash can be of this password. crypt stops at a NUL.
+bool FitsSha256Crypt(std::string_view password) {
+  return password.size() <= kMaxSha256CryptBytes && !password.contains('\0');
 }
 
-// Returns the hash of a password that fits crypt, with the salt and the rounds of `setting`, or an
+// Returns the "$5$" hash of a password that fits, with the salt and the rounds of `setting`, or an
 // empty text if `setting` is malformed.
 std::string Sha256Crypt(std::string_view password, const std::string& setting) {
   // crypt_r needs a terminated password and about 32 KiB of working memory.
@@ -41,11 +40,9 @@ std::string Sha256Crypt(std::string_view password, const std::string& setting) {
 }
 
 bool MatchesSha256Crypt(const std::string& hash, std::string_view password) {
-  const bool fits = FitsCrypt(password);
-  // If the password does not fit, another one is hashed instead, so that the time is the same.
-  const std::string made = Sha256Crypt(fits ? password : "too long", hash);
-  return fits && made.size() == hash.size() &&
-         sodium_memcmp(made.data(), hash.data(), hash.size()) == 0;
+  if (!FitsSha256Crypt(password)) return false;
+  const std::string made = Sha256Crypt(password, hash);
+  return made.size() == hash.size() && sodium_memcmp(made.data(), hash.data(), hash.size()) == 0;
 }
 
 // Returns "$5$rounds=535000$" and a new salt.
@@ -78,7 +75,7 @@ bool IsArgon2id(const std::string& hash) {
 bool IsSha256Crypt(const std::string& hash) { return hash.starts_with("$5$"); }
 
 HashForm FormFor(std::string_view password, HashForm wanted) {
-  return FitsCrypt(password) ? wanted : HashForm::kArgon2id;
+  return FitsSha256Crypt(password) ? wanted : HashForm::kArgon2id;
 }
 
 Verification VerifyAtOnce(const std::string& hash, std::string_view password, HashForm form) {
