@@ -130,7 +130,8 @@ def measure(stage: Stage, scenario: Scenario, pace: Pace, progress: Progress) ->
         result["yardstick_latency"] = latencies(stage, yardstick.title, yardstick,
                                                 result["yardstick"]["median"], pace, progress)
     result["memory_mib"] = memory(stage)
-    result["memory_budget_mib"] = MEMORY_BUDGET_MIB + HASH_MIB * os.cpu_count() * scenario.hashes
+    result["memory_budget_mib"] = MEMORY_BUDGET_MIB + (
+        HASH_MIB * (os.cpu_count() + 1) * scenario.hashes)
     return result
 
 

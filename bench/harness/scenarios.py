@@ -26,7 +26,7 @@ class Scenario:
     yardstick: Callable[[Stage], PgBench | PasswordHashes | Nginx | Validation]
     budget: float | None = None  # Minimum ratio, as in docs/performance.md.
     has_latency: bool = True
-    hashes: bool = False  # Hashes passwords, each in 19 MiB, one at a time on each core.
+    hashes: bool = False  # Hashes passwords, each in 19 MiB, one for each core at a time and one more.
 
 
 def token_users(stage: Stage) -> list[int]:

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "platform/base/client_network.h"
 #include "platform/http/message.h"
 
 namespace platform::http {
@@ -37,12 +38,6 @@ class TrustedProxies {
   bool Contains(const boost::asio::ip::address& address) const;
 
   std::vector<Network> networks_;
-};
-
-// A network that may belong to a single client.
-struct ClientNetwork {
-  std::string name;
-  int share = 1;  // How many times the limit of one client the network may use.
 };
 
 // Returns the networks by which a client's address is counted, the smallest first: an IPv4 address

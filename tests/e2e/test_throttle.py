@@ -9,11 +9,13 @@ import pytest
 
 from microcart.testing.accounts import PASSWORD, Accounts, fresh_email
 from microcart.testing.client import Client, at_once
-from microcart.testing.metrics import Scrape
+from microcart.testing.metrics import Growth, Scrape
 from microcart.waiting import eventually
 
 LOGIN = "/api/v1/auth/login/"
 PER_ACCOUNT, PER_ADDRESS, WINDOW = 4, 12, 900
+# Refusals after which an address is refused without being looked up.
+REFUSALS = 10 * PER_ADDRESS
 # A hash of PASSWORD that takes half a second to verify, on an idle machine.
 SLOW_HASH = "$5$rounds=1000000$0123456789abcdef$Uw4YGaauo5RRqDOt1T3rOKMk/bNqMugr4HuJbqTLW53"
 
@@ -271,9 +273,30 @@ def test_an_attempt_that_is_refused_writes_nothing(cluster, customers_database, 
     for _ in range(PER_ADDRESS):
         login(throttled, address, fresh_email())
     before = cluster.query(customers_database, ROWS)
-    for _ in range(1000):
+    for _ in range(REFUSALS - 1):
         assert_throttled(login(throttled, address, fresh_email()))
     assert cluster.query(customers_database, ROWS) == before
+
+
+def test_an_address_that_is_refused_again_and_again_is_no_longer_looked_up(
+        throttled, new_accounts, address):
+    """Neither in the database nor by the hash pool, for logins as for registrations."""
+    account = new_accounts.create()
+    for _ in range(PER_ADDRESS):
+        assert login(throttled, address, fresh_email()).status == 400
+    for _ in range(REFUSALS):
+        assert_throttled(login(throttled, address, account.email, PASSWORD))
+    grown = Growth(throttled.service)
+    assert_throttled(login(throttled, address, account.email, PASSWORD))
+    assert_throttled(throttled.post("/api/v1/users/create/", body={
+        "email": fresh_email(), "password": PASSWORD}, headers={"X-Forwarded-For": address}))
+    assert grown("password_guesses_total", outcome="throttled") == 1
+    assert grown("db_client_operation_duration_seconds_count", statement="guess_wait") == 0
+    assert grown("db_client_operation_duration_seconds_count",
+                 statement="find_credentials_by_email") == 0
+    assert grown("password_hash_duration_seconds_count") == 0
+    # Others are not affected.
+    assert login(throttled, "203.0.113.8", account.email, PASSWORD).status == 200
 
 
 def test_the_clean_up_blocks_nobody_for_ever(cluster, customers_database):

@@ -64,14 +64,16 @@ class Services {
   asio::io_context loop_{1};
   platform::service::Readiness readiness_{1};
   const std::shared_ptr<platform::security::HashPool> full_hash_pool_ =
-      std::make_shared<platform::security::HashPool>(0UZ, 0UZ);
+      std::make_shared<platform::security::HashPool>(
+          platform::security::HashPoolOptions{.threads = 0, .places = 0});
+  platform::security::RefusalLimit refusals_{1'000'000, std::chrono::seconds(1)};
   const platform::security::TokenCodec tokens_{{platform::Secret("secret of the fuzz test")}};
   const cart::Config cart_config_ = MakeCartConfig();
   const customers::Config customers_config_ = MakeCustomersConfig();
   const cart::Routes cart_routes_ = cart::MakeRoutes();
   const customers::Routes customers_routes_ = customers::MakeRoutes();
   cart::App cart_{cart_config_, readiness_, loop_.get_executor(), {}};
-  customers::App customers_{customers_config_, full_hash_pool_,      tokens_,
+  customers::App customers_{customers_config_, full_hash_pool_,      refusals_, tokens_,
                             readiness_,        loop_.get_executor(), {}};
 };
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "platform/postgres/client.h"
 #include "platform/security/hash_pool.h"
 #include "platform/security/jwt.h"
+#include "platform/security/refusal_limit.h"
 #include "platform/service/health.h"
 #include "services/customers/src/api/guess_metrics.h"
 #include "services/customers/src/auth/authenticator.h"
@@ -25,11 +27,13 @@ namespace customers {
 // objects to which it refers are shared by all workers.
 struct App {
   App(const Config& shared_config, std::shared_ptr<platform::security::HashPool> shared_hashes,
+      platform::security::RefusalLimit& shared_refusals,
       const platform::security::TokenCodec& shared_tokens,
       platform::service::Readiness& shared_readiness, const boost::asio::any_io_executor& executor,
       platform::postgres::ClientOptions options)
       : config(shared_config),
         hashes(std::move(shared_hashes)),
+        refusals(shared_refusals),
         tokens(shared_tokens),
         readiness(shared_readiness),
         database(executor, shared_config.database, std::move(options)) {}
@@ -42,6 +46,8 @@ struct App {
   // Owned by all Apps together, so that its destructor ends the last job before the event loops,
   // which the jobs post to, are destroyed.
   const std::shared_ptr<platform::security::HashPool> hashes;
+  // Requests with passwords that the hash pool or the throttle has refused.
+  platform::security::RefusalLimit& refusals;
   const platform::security::TokenCodec& tokens;
   platform::service::Readiness& readiness;
   platform::postgres::Client database;
@@ -52,6 +58,7 @@ struct App {
   LoginThrottle throttle{database, config.throttle};
   Authenticator authenticator{tokens, users};
   GuessMetrics guesses;
+  std::size_t delayed_refusals = 0;  // See EnterHashPool.
   std::chrono::steady_clock::time_point next_session_warning{};
 };
 

@@ -33,10 +33,14 @@ using platform::service::RestService;
 
 namespace {
 
-// Maximum number of passwords that wait for each hash thread. The pool bounds the waiting time too,
-// because an argon2id hash takes about twenty milliseconds, but one of the reference's hashes takes
-// ten times as long.
-constexpr std::size_t kHashQueuePerThread = 64;
+// Places in the hash pool for each core: for logins, and as many for registrations; and the part of
+// them that one client may have. The pool bounds the waiting time too, because an argon2id hash
+// takes about twenty milliseconds, but one of the reference's hashes takes ten times as long.
+constexpr std::size_t kHashPlacesPerCore = 64;
+constexpr std::size_t kHashPlacesOfClientPerCore = 32;
+
+// Refused requests with passwords that weigh as much as one wrong password.
+constexpr std::size_t kRefusalsPerFailure = 10;
 
 // Replicas of the previous version do not support sessions, and connect as "customers". While one
 // of them is connected, a login begins no session; see V009__keep_sessions.up.sql.
@@ -47,7 +51,11 @@ constexpr std::chrono::minutes kSweepRest{1};
 
 std::shared_ptr<platform::security::HashPool> MakeHashPool(platform::security::HashForm form) {
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  return std::make_shared<platform::security::HashPool>(cores, cores * kHashQueuePerThread, form);
+  return std::make_shared<platform::security::HashPool>(
+      platform::security::HashPoolOptions{.threads = cores,
+                                          .places = cores * kHashPlacesPerCore,
+                                          .places_of_client = cores * kHashPlacesOfClientPerCore,
+                                          .form = form});
 }
 
 std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
@@ -67,11 +75,14 @@ std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
 void Serve(const Config& config) {
   NewPassword::SetMinLength(static_cast<std::size_t>(config.password_min_length));
   const platform::security::TokenCodec tokens(TokenSecrets(config));
+  platform::security::RefusalLimit refusals(
+      kRefusalsPerFailure * static_cast<std::size_t>(config.throttle.per_address),
+      config.throttle.window);
   RestService<App> rest("customers", config.service, MakeRoutes(),
                         [&, hashes = MakeHashPool(config.hash_form)](
                             const RestService<App>::Executor& executor, Readiness& readiness) {
                           return std::make_unique<App>(
-                              config, hashes, tokens, readiness, executor,
+                              config, hashes, refusals, tokens, readiness, executor,
                               platform::service::MakeClientOptions(kApplicationName));
                         });
 

@@ -22,6 +22,8 @@ using platform::Task;
 using platform::http::Anyone;
 using platform::http::Method;
 using platform::http::Request;
+using platform::security::HashPool;
+using platform::security::HashPurpose;
 using platform::security::RefusalTime;
 using platform::security::Verification;
 
@@ -47,8 +49,9 @@ Error WrongCredentials() {
 
 // Replaces the account's hash by one of the configured form, also in `credentials`. The login
 // succeeds even if this fails.
-Task<void> Rehash(App& app, Credentials& credentials, std::string password) {
-  Result<std::string> hash = co_await app.hashes->Hash(std::move(password));
+Task<void> Rehash(App& app, HashPool::Place& place, Credentials& credentials,
+                  std::string password) {
+  Result<std::string> hash = co_await place.Hash(std::move(password));
   if (hash) {
     const Result<void> replaced =
         co_await app.users.ReplaceHash(credentials.id, credentials.password_hash, *hash);
@@ -98,6 +101,8 @@ std::string UserAgentOf(const Request& request) {
 }
 
 Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest request) {
+  ASSIGN_OR_CO_RETURN(HashPool::Place place,
+                      co_await EnterHashPool(app, http_request, HashPurpose::kLogin));
   ASSIGN_OR_CO_RETURN(auto credentials, co_await app.users.FindCredentialsByEmail(request.email));
 
   // A refusal takes the same time for unknown and known emails, and for every kind of hash.
@@ -107,14 +112,16 @@ Task<Result<Login>> LogIn(App& app, const Request& http_request, LoginRequest re
       credentials ? credentials->password_hash : platform::security::DummyHash();
   ASSIGN_OR_CO_RETURN(
       const Verification verified,
-      co_await VerifyGuess(app, http_request, account, hash, request.password.value(),
+      co_await VerifyGuess(app, http_request, place, account, hash, request.password.value(),
                            are_kinds_mixed ? RefusalTime::kOfBothKinds : RefusalTime::kOfItsHash));
   if (!credentials || !verified.matches) {
     Audit(http_request, Action::kFailToLogIn, std::nullopt,
           credentials.transform([](const Credentials& found) { return found.id; }));
     co_return std::unexpected(WrongCredentials());
   }
-  if (verified.needs_rehash) co_await Rehash(app, *credentials, request.password.value());
+  if (verified.needs_rehash) {
+    co_await Rehash(app, place, *credentials, request.password.value());
+  }
 
   // While the password was hashed, the account may have been deleted or its password changed.
   const auto expires = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) +

@@ -20,6 +20,8 @@ using platform::http::Created;
 using platform::http::EmptyObject;
 using platform::http::Method;
 using platform::http::Request;
+using platform::security::HashPool;
+using platform::security::HashPurpose;
 
 namespace {
 
@@ -40,13 +42,16 @@ Task<Result<Created<RecoveryCode>>> MakeRecoveryCode(App& app, const Request& re
 }
 
 Task<Result<EmptyObject>> Recover(App& app, const Request& http_request, Recovery recovery) {
+  ASSIGN_OR_CO_RETURN(HashPool::Place place,
+                      co_await EnterHashPool(app, http_request, HashPurpose::kLogin));
   ASSIGN_OR_CO_RETURN(const Guess guess, co_await BeginGuess(app, http_request, kAnyCode));
   ASSIGN_OR_CO_RETURN(const bool is_right,
                       co_await EndGuess(app, http_request, guess,
                                         co_await app.recovery.IsValid(recovery.code.value())));
   if (!is_right) co_return std::unexpected(WrongCode());
-  ASSIGN_OR_CO_RETURN(const std::string hash,
-                      co_await app.hashes->Hash(recovery.new_password.value()));
+  ASSIGN_OR_CO_RETURN(
+      const std::string hash,
+      co_await HashNewPassword(app, http_request, place, recovery.new_password.value()));
   // The code may have been used while the password was hashed.
   ASSIGN_OR_CO_RETURN(const auto user, co_await app.recovery.Recover(recovery.code.value(), hash));
   if (!user) co_return std::unexpected(WrongCode());

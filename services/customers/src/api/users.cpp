@@ -26,6 +26,8 @@ using platform::http::Request;
 using platform::http::Unparsed;
 using platform::schema::ListQuery;
 using platform::schema::Page;
+using platform::security::HashPool;
+using platform::security::HashPurpose;
 using platform::security::Verification;
 
 namespace {
@@ -41,7 +43,10 @@ Task<Result<Created<User>>> CreateUser(App& app, const Request& request, NewUser
     if (!caller.user.is_admin) co_return std::unexpected(Error::PermissionDenied());
     admin = caller.actor();
   }
-  ASSIGN_OR_CO_RETURN(const std::string hash, co_await app.hashes->Hash(user.password.value()));
+  ASSIGN_OR_CO_RETURN(HashPool::Place place,
+                      co_await EnterHashPool(app, request, HashPurpose::kRegistration));
+  ASSIGN_OR_CO_RETURN(const std::string hash,
+                      co_await HashNewPassword(app, request, place, user.password.value()));
   ASSIGN_OR_CO_RETURN(User created,
                       co_await app.users.Create(admin.value_or(Actor::Nobody()), user, hash));
   Audit(request, Action::kCreateUser, admin ? admin->id : created.id, created.id);
@@ -117,18 +122,22 @@ Task<Result<EmptyObject>> ChangePassword(App& app, const Request& request, Subje
   const bool needs_current = subject.IsSelf() && !app.config.legacy_api;
   ASSIGN_OR_CO_RETURN(const PasswordChange change,
                       ParsePasswordChange(unparsed.body, needs_current));
+  ASSIGN_OR_CO_RETURN(
+      HashPool::Place place,
+      co_await EnterHashPool(app, request,
+                             needs_current ? HashPurpose::kLogin : HashPurpose::kRegistration));
   std::optional<Credentials> checked;
   if (needs_current) {
     ASSIGN_OR_CO_RETURN(checked, co_await app.users.FindCredentials(id));
     if (!checked) co_return std::unexpected(Error::NotFound());
     ASSIGN_OR_CO_RETURN(
         const Verification verified,
-        co_await VerifyGuess(app, request, std::to_string(id.value()), checked->password_hash,
-                             change.current_password->value()));
+        co_await VerifyGuess(app, request, place, std::to_string(id.value()),
+                             checked->password_hash, change.current_password->value()));
     if (!verified.matches) co_return std::unexpected(WrongPassword());
   }
   ASSIGN_OR_CO_RETURN(const std::string hash,
-                      co_await app.hashes->Hash(change.new_password.value()));
+                      co_await HashNewPassword(app, request, place, change.new_password.value()));
   if (checked) {
     ASSIGN_OR_CO_RETURN(const bool is_changed, co_await app.users.ChangePassword(*checked, hash));
     // Another request has changed the password first, so the one checked is no longer current.
@@ -150,7 +159,7 @@ void AddUserRoutes(Routes& routes) {
              .description = "Creates an account. Creating an administrator requires an "
                             "administrator's token; otherwise a token is ignored.",
              .errors = {ErrorCode::kInvalidArgument, ErrorCode::kUnauthenticated,
-                        ErrorCode::kPermissionDenied}});
+                        ErrorCode::kPermissionDenied, ErrorCode::kTooManyRequests}});
   users.Add(Method::kGet, "/list/", Admin(), ListUsers,
             {.id = "listUsers",
              .summary = "List users",

@@ -1,6 +1,5 @@
 #include "services/customers/src/store/login_throttle.h"
 
-#include <optional>
 #include <utility>
 
 namespace customers {
@@ -16,9 +15,8 @@ using platform::postgres::Logged;
 using platform::postgres::Statement;
 
 // Each returns the seconds to wait, 0 if the limit is not reached.
-using GuessStatement =
-    Statement<std::int32_t, std::optional<std::string>, std::string, std::vector<std::int32_t>,
-              std::int32_t, std::int32_t, std::int32_t>;
+using GuessStatement = Statement<std::int32_t, std::string, std::string, std::vector<std::int32_t>,
+                                 std::int32_t, std::int32_t, std::int32_t>;
 
 constexpr GuessStatement kWait{"guess_wait", Lane::kKeyRead,
                                "SELECT guess_wait($1, string_to_array($2, ' '), $3, $4, $5, $6)"};
@@ -32,7 +30,7 @@ constexpr GuessStatement kCountRight{
     "SELECT count_right_guess($1, string_to_array($2, ' '), $3, $4, $5, $6)"};
 
 Task<Result<void>> Run(Client& client, const ThrottleLimits& limits,
-                       const GuessStatement& statement, std::optional<std::string> account,
+                       const GuessStatement& statement, const std::string& account,
                        const Guesser& guesser) {
   ASSIGN_OR_CO_RETURN(const auto wait_seconds,
                       Logged(co_await client.QueryOne(
@@ -54,10 +52,6 @@ Task<Result<void>> LoginThrottle::Check(const std::string& account, const Guesse
 Task<Result<void>> LoginThrottle::Count(const std::string& account, const Guesser& guesser,
                                         bool is_right) {
   return Run(client_, limits_, is_right ? kCountRight : kCountWrong, account, guesser);
-}
-
-Task<Result<void>> LoginThrottle::CountRefused(const Guesser& guesser) {
-  return Run(client_, limits_, kCountWrong, std::nullopt, guesser);
 }
 
 }  // namespace customers

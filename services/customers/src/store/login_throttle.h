@@ -48,9 +48,6 @@ class LoginThrottle {
   platform::Task<platform::Result<void>> Count(const std::string& account, const Guesser& guesser,
                                                bool is_right);
 
-  // Counts an attempt that was not verified among the failures of the networks, but of no account.
-  platform::Task<platform::Result<void>> CountRefused(const Guesser& guesser);
-
  private:
   platform::postgres::Client& client_;
   ThrottleLimits limits_;
