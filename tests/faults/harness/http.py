@@ -40,22 +40,26 @@ async def read_reply(reader: asyncio.StreamReader) -> Reply:
 
 class Pool:
     """Connections to one port, used in turn, so that all workers of a service get requests. When all
-    are busy, another one is opened."""
+    are busy, another one is opened. They come from the address `source`."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, source: str = "127.0.0.1"):
         self._port = port
+        self._source = source
         self._idle: collections.deque = collections.deque()
 
     async def open(self, count: int) -> None:
-        self._idle.extend([await asyncio.open_connection("127.0.0.1", self._port)
-                           for _ in range(count)])
+        self._idle.extend([await self._connect() for _ in range(count)])
+
+    async def _connect(self):
+        return await asyncio.open_connection("127.0.0.1", self._port,
+                                             local_addr=(self._source, 0))
 
     async def exchange(self, message: bytes) -> tuple[Reply, float]:
         """Returns the reply and its seconds. Raises OSError or IncompleteReadError if there is none."""
         if self._idle:
             reader, writer = self._idle.popleft()
         else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            reader, writer = await self._connect()
         try:
             began = time.monotonic()
             writer.write(message)
