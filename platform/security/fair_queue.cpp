@@ -55,7 +55,7 @@ bool FairQueue::Push(Client& client, Job job, Clock::time_point now) {
     start = std::max(start, network.finish[index]);
     std::size_t places = 0;
     for (const std::size_t count : network.places) places += count;
-    is_alone = is_alone && places <= static_cast<std::size_t>(network.share);
+    is_alone = is_alone && std::cmp_less_equal(places, network.share);
   }
   for (auto* entry : client.networks_) {
     entry->second.finish[index] = start + kTurn / static_cast<std::uint64_t>(entry->second.share);

@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-using testing::ElementsAreArray;
 using Thread = FairQueue::Thread;
 
 constexpr HashPurpose kLogin = HashPurpose::kLogin;

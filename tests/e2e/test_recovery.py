@@ -72,7 +72,9 @@ def test_a_code_works_once_in_parallel_too(customers, accounts, make_code):
         passwords = [f"password number {number}" for number in range(8)]
         answers = at_once(customers.url, [("POST", RECOVER, None, recovery(code, password))
                                           for password in passwords])
-        assert Counter(answer.status for answer in answers) == {200: 1, 400: 7}
+        # On a busy machine some passwords are not hashed in time (503).
+        counts = Counter(answer.status for answer in answers)
+        assert set(counts) <= {200, 400, 503} and counts[200] == 1, counts
         [winner] = [password for password, answer in zip(passwords, answers)
                     if answer.status == 200]
         accounts.login(account.email, winner)

@@ -81,7 +81,7 @@ Task<Result<HashPool::Place>> EnterHashPool(App& app, const Request& request, Ha
   if (const auto wait = app.refusals.Wait(networks, RefusalLimit::Clock::now())) {
     if (is_guess) app.guesses.throttled.Add();
     co_await DelayRefusal(app);
-    co_return std::unexpected(Error{.code = ErrorCode::kTooManyRequests, .retry_after = *wait});
+    co_return std::unexpected(Error{.code = ErrorCode::kTooManyRequests, .retry_after = wait});
   }
   Result<HashPool::Place> place = app.hashes->Enter(purpose, networks);
   if (!place) {
