@@ -12,6 +12,7 @@
 #include <boost/beast/http/error.hpp>
 #include <cstring>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -29,7 +30,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // A connection with less memory for its request or answer uses none of the memory budget. So
 // ordinary requests are served even if the budget is used up.
 constexpr std::size_t kFreeBytes = 2048;
-// Memory of a header field besides its text: its entry in `headers_`, and the parser's node.
+// Memory of a header field besides its text: its entry in `headers`, and the parser's node.
 constexpr std::size_t kFieldBytes = 128;
 // Unused capacity of an answer that is worth a copy.
 constexpr std::size_t kSpareBytes = std::size_t{64} * 1024;
@@ -38,8 +39,6 @@ constexpr std::chrono::seconds kPatience{1};
 constexpr std::chrono::seconds kLingerTime{1};
 // Size of most heads of answers.
 constexpr std::size_t kAnswerHeadBytes = 512;
-// Number of fields of most requests.
-constexpr std::size_t kUsualFields = 16;
 // For each step of a connection of the reserve.
 constexpr std::chrono::seconds kReserveTime{1};
 constexpr std::size_t kLingerBytes = 256UZ * 1024;
@@ -119,6 +118,19 @@ void LogRequest(const Request& request, const Response& response,
 
 }  // namespace
 
+struct Connection::Exchange {
+  explicit Exchange(std::string_view peer) : client(peer) {}
+
+  // On the heap, because the frame of a coroutine lives until the answer is sent.
+  std::unique_ptr<Parser> parser = std::make_unique<Parser>();
+  std::size_t head_bytes = 0;        // Size of the head.
+  std::vector<HeaderField> headers;  // Their texts belong to the parser.
+  std::string client;
+  std::string request_id;
+  trace::TraceContext trace;
+  AccessNotes notes;
+};
+
 Connection::Connection(Socket socket, std::string peer, Admission admission, const Handler& handler,
                        const ServerOptions& options, ServerState& state, ServerMetrics* metrics)
     : socket_(std::move(socket)),
@@ -128,8 +140,7 @@ Connection::Connection(Socket socket, std::string peer, Admission admission, con
       state_(state),
       metrics_(metrics),
       peer_(std::move(peer)),
-      is_peer_proxy_(options_.trusted_proxies.Trusts(peer_)),
-      client_(peer_) {
+      is_peer_proxy_(options_.trusted_proxies.Trusts(peer_)) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
@@ -139,81 +150,18 @@ Connection::~Connection() { MoveTo(unlisted_); }
 
 Task<void> Connection::Serve() {
   for (std::size_t served = 1;; ++served) {
-    std::optional<Parser> parser(std::in_place);
-    OrStatus<Framing> received = co_await Receive(*parser);
+    if (Received().empty()) buffer_ = {};
+    Hold(buffer_.capacity());  // Less than before, so it suffices.
+    const OrStatus<void> head = co_await ReadHead();
     if (closed_) co_return;
-    const bool is_reserved = admission_ == Admission::kReserve;
-    Response response = !received ? Refuse(received.error())
-                        : is_reserved && !IsHealthCheck(*parser)
-                            ? Refuse(ErrorStatus::kServiceUnavailable)
-                            : co_await Handle(*parser);
-    if (response.body.capacity() - response.body.size() > kSpareBytes) {
-      response.body.shrink_to_fit();
-    }
-    if (received && !Hold(response.body.capacity() + buffer_.capacity())) {
-      received = std::unexpected(ErrorStatus::kServiceUnavailable);
-      response = Refuse(received.error());
-    }
-    const Method method = ToMethod(parser->get().method());
-    options_.cors.AddHeaders(method, headers_, response);
-    const bool keep_alive = received && received->keep_alive && !draining_ && !is_reserved &&
-                            served < limits_.requests_per_connection;
-    // The request's memory is not needed while the answer is sent, which may take long.
-    parser.reset();
-    headers_ = std::vector<HeaderField>();  // = {} would keep its memory.
-    if (!received) {
-      buffer_ = {};
-      Hold(0);
-    }
-    co_await Send(response, method == Method::kHead, keep_alive);
+    const bool stays_open = co_await Answer(head, served >= limits_.requests_per_connection);
     if (closed_) co_return;
-    if (!keep_alive) {
+    if (!stays_open) {
       co_await Linger();
       co_return;
     }
-    if (response.status == std::to_underlying(ErrorStatus::kServiceUnavailable) &&
-        state_.in_progress >= kBusy && !is_peer_proxy_) {
-      co_await Rest();
-    } else {
-      rest_ = {};
-    }
+    if (rest_ > std::chrono::seconds{0}) co_await Rest();
   }
-}
-
-Task<OrStatus<Framing>> Connection::Receive(Parser& parser) {
-  request_id_.clear();
-  if (Received().empty()) buffer_ = {};
-  Hold(buffer_.capacity());  // Less than before, so it suffices.
-  CO_RETURN_IF_ERROR(co_await ReadHead());
-  if (closed_) co_return Framing();
-
-  parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + state_.received.size()));
-  parser.body_limit(limits_.body_bytes);
-  parser.eager(true);
-  // Chunk extensions are rejected, because nobody needs them and Beast accepts bytes in them that
-  // other parsers treat as the end of a line. The parser may keep a reference to this local
-  // function, because it is fed only while this coroutine runs.
-  auto refuse_extensions = [](std::uint64_t, boost::beast::string_view extensions,
-                              boost::system::error_code& error) {
-    if (!extensions.empty()) error = beast_http::error::bad_chunk_extension;
-  };
-  parser.on_chunk_header(refuse_extensions);
-  const OrStatus<void> fed = Feed(parser, scanner_.size());
-  head_bytes_ = scanner_.size();
-  scanner_.Reset();
-  headers_.reserve(kUsualFields);
-  for (const auto& field : parser.get()) {
-    headers_.emplace_back(View(field.name_string()), View(field.value()));
-  }
-  Identify();
-  CO_RETURN_IF_ERROR(fed);
-  if (!Hold(RequestBytes(parser))) co_return std::unexpected(ErrorStatus::kServiceUnavailable);
-  if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
-    co_return std::unexpected(ErrorStatus::kBadRequest);
-  }
-  ASSIGN_OR_CO_RETURN(const Framing framing, CheckFraming(parser.get().version(), headers_));
-  CO_RETURN_IF_ERROR(co_await ReadBody(parser, framing.expects_continue));
-  co_return framing;
 }
 
 Task<OrStatus<void>> Connection::ReadHead() {
@@ -241,7 +189,76 @@ Task<OrStatus<void>> Connection::ReadHead() {
   }
 }
 
-Task<OrStatus<void>> Connection::ReadBody(Parser& parser, bool expects_continue) {
+Task<bool> Connection::Answer(OrStatus<void> head, bool is_last) {
+  Exchange exchange(peer_);
+  OrStatus<Framing> received =
+      head ? co_await Receive(exchange) : OrStatus<Framing>(std::unexpected(head.error()));
+  if (closed_) co_return false;
+  const bool is_reserved = admission_ == Admission::kReserve;
+  Response response = !received ? Refuse(exchange, received.error())
+                      : is_reserved && !IsHealthCheck(*exchange.parser)
+                          ? Refuse(exchange, ErrorStatus::kServiceUnavailable)
+                          : co_await Handle(exchange);
+  if (response.body.capacity() - response.body.size() > kSpareBytes) {
+    response.body.shrink_to_fit();
+  }
+  if (received && !Hold(response.body.capacity() + buffer_.capacity())) {
+    received = std::unexpected(ErrorStatus::kServiceUnavailable);
+    response = Refuse(exchange, received.error());
+  }
+  const Method method = ToMethod(exchange.parser->get().method());
+  options_.cors.AddHeaders(method, exchange.headers, response);
+  const bool stays_open =
+      received && received->keep_alive && !draining_ && !is_reserved && !is_last;
+  // The request's memory is not needed while the answer is sent, which may take long.
+  exchange.parser.reset();
+  exchange.headers = std::vector<HeaderField>();  // = {} would keep its memory.
+  if (!received) {
+    buffer_ = {};
+    Hold(0);
+  }
+  co_await Send(response, exchange.request_id, method == Method::kHead, stays_open);
+  const bool must_rest = response.status == std::to_underlying(ErrorStatus::kServiceUnavailable) &&
+                         state_.in_progress >= kBusy && !is_peer_proxy_;
+  rest_ = must_rest ? std::clamp(2 * rest_, kMinRest, kMaxRest) : std::chrono::seconds{0};
+  co_return stays_open;
+}
+
+Task<OrStatus<Framing>> Connection::Receive(Exchange& exchange) {
+  Parser& parser = *exchange.parser;
+  parser.header_limit(static_cast<std::uint32_t>(limits_.head_bytes + state_.received.size()));
+  parser.body_limit(limits_.body_bytes);
+  parser.eager(true);
+  // Chunk extensions are rejected, because nobody needs them and Beast accepts bytes in them that
+  // other parsers treat as the end of a line. The parser may keep a reference to this local
+  // function, because it is fed only while this coroutine runs.
+  auto refuse_extensions = [](std::uint64_t, boost::beast::string_view extensions,
+                              boost::system::error_code& error) {
+    if (!extensions.empty()) error = beast_http::error::bad_chunk_extension;
+  };
+  parser.on_chunk_header(refuse_extensions);
+  const OrStatus<void> fed = Feed(parser, scanner_.size());
+  exchange.head_bytes = scanner_.size();
+  scanner_.Reset();
+  const auto& fields = parser.get();
+  exchange.headers.reserve(static_cast<std::size_t>(std::distance(fields.begin(), fields.end())));
+  for (const auto& field : fields) {
+    exchange.headers.emplace_back(View(field.name_string()), View(field.value()));
+  }
+  Identify(exchange);
+  CO_RETURN_IF_ERROR(fed);
+  if (!Hold(RequestBytes(exchange))) co_return std::unexpected(ErrorStatus::kServiceUnavailable);
+  if (!parser.is_header_done() || !IsOriginForm(View(parser.get().target()))) {
+    co_return std::unexpected(ErrorStatus::kBadRequest);
+  }
+  ASSIGN_OR_CO_RETURN(const Framing framing,
+                      CheckFraming(parser.get().version(), exchange.headers));
+  CO_RETURN_IF_ERROR(co_await ReadBody(exchange, framing.expects_continue));
+  co_return framing;
+}
+
+Task<OrStatus<void>> Connection::ReadBody(Exchange& exchange, bool expects_continue) {
+  Parser& parser = *exchange.parser;
   Enter(Phase::kBody);
   if (expects_continue && !parser.is_done() && Received().empty()) {
     const auto [error, size] = co_await asio::async_write(
@@ -251,7 +268,9 @@ Task<OrStatus<void>> Connection::ReadBody(Parser& parser, bool expects_continue)
   while (!closed_ && !parser.is_done()) {
     if (!Received().empty()) {
       CO_RETURN_IF_ERROR(Feed(parser, buffer_.size()));
-      if (!Hold(RequestBytes(parser))) co_return std::unexpected(ErrorStatus::kServiceUnavailable);
+      if (!Hold(RequestBytes(exchange))) {
+        co_return std::unexpected(ErrorStatus::kServiceUnavailable);
+      }
       if (parser.is_done()) break;
     }
     // A chunk header or a trailer that never ends must not fill the buffer.
@@ -280,13 +299,13 @@ OrStatus<void> Connection::Feed(Parser& parser, std::size_t size) {
   return {};
 }
 
-Response Connection::Refuse(ErrorStatus status) {
-  if (request_id_.empty()) Identify();
-  log::Info("request refused", {{"request_id", request_id_},
+Response Connection::Refuse(Exchange& exchange, ErrorStatus status) {
+  if (exchange.request_id.empty()) Identify(exchange);
+  log::Info("request refused", {{"request_id", exchange.request_id},
                                 {"status", std::to_underlying(status)},
-                                {"client", client_},
-                                {"trace_id", trace_.trace_id()},
-                                {"span_id", trace_.span_id()}});
+                                {"client", exchange.client},
+                                {"trace_id", exchange.trace.trace_id()},
+                                {"span_id", exchange.trace.span_id()}});
   if (metrics_ != nullptr) metrics_->CountRefusal(std::to_underlying(status));
   // A client that is refused for lack of resources may repeat its request.
   return status == ErrorStatus::kServiceUnavailable ? ToResponse(Error::Unavailable())
@@ -299,34 +318,34 @@ bool Connection::IsHealthCheck(const Parser& parser) const {
          options_.health_paths.end();
 }
 
-void Connection::Identify() {
+void Connection::Identify(Exchange& exchange) {
   const HeaderField* request_id = nullptr;
   const HeaderField* traceparent = nullptr;
   bool has_one_trace = true;
-  for (const HeaderField& field : headers_) {
+  for (const HeaderField& field : exchange.headers) {
     if (boost::beast::iequals(field.name, "X-Request-ID")) {
       if (request_id == nullptr) request_id = &field;
     } else if (boost::beast::iequals(field.name, "traceparent")) {
       has_one_trace = std::exchange(traceparent, &field) == nullptr;
     }
   }
-  request_id_ = request_id != nullptr && trace::IsRequestId(request_id->value)
-                    ? std::string(request_id->value)
-                    : trace::MakeRequestId();
+  exchange.request_id = request_id != nullptr && trace::IsRequestId(request_id->value)
+                            ? std::string(request_id->value)
+                            : trace::MakeRequestId();
   const auto parent = traceparent != nullptr && has_one_trace
                           ? trace::TraceContext::Parse(traceparent->value)
                           : std::nullopt;
-  trace_ = parent ? parent->NewSpan() : trace::TraceContext();
-  notes_ = {};
+  if (parent) exchange.trace = parent->NewSpan();
   if (is_peer_proxy_) {
-    client_ = options_.trusted_proxies.ClientOf({.headers = headers_, .client = peer_});
+    exchange.client =
+        options_.trusted_proxies.ClientOf({.headers = exchange.headers, .client = peer_});
   }
 }
 
-Task<Response> Connection::Handle(Parser& parser) {
+Task<Response> Connection::Handle(Exchange& exchange) {
   Enter(Phase::kHandling);
   const auto started = Clock::now();
-  const auto& message = parser.get();
+  const auto& message = exchange.parser->get();
   const std::string_view target = View(message.target());
   const std::size_t question = target.find('?');
   const Request request{
@@ -334,12 +353,12 @@ Task<Response> Connection::Handle(Parser& parser) {
       .path = target.substr(0, question),
       .query =
           question == std::string_view::npos ? std::string_view() : target.substr(question + 1),
-      .headers = headers_,
+      .headers = exchange.headers,
       .body = message.body(),
-      .id = request_id_,
-      .client = client_,
-      .trace = trace_,
-      .notes = &notes_,
+      .id = exchange.request_id,
+      .client = exchange.client,
+      .trace = exchange.trace,
+      .notes = &exchange.notes,
   };
   const InProgress counted(state_.in_progress, metrics_);
   Response response = co_await handler_(request);
@@ -349,14 +368,15 @@ Task<Response> Connection::Handle(Parser& parser) {
   co_return response;
 }
 
-Task<void> Connection::Send(const Response& response, bool is_head, bool keep_alive) {
+Task<void> Connection::Send(const Response& response, std::string_view request_id, bool is_head,
+                            bool keep_alive) {
   Enter(Phase::kWriting);
   std::string head;
   head.reserve(kAnswerHeadBytes);
   auto out = std::back_inserter(head);
   fmt::format_to(out, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n",
                  response.status, ReasonPhrase(response.status), response.content_type, HttpDate(),
-                 request_id_);
+                 request_id);
   head += kCommonHeaders;
   bool has_cache_control = false;
   for (const auto& [name, value] : response.headers) {
@@ -376,7 +396,6 @@ Task<void> Connection::Send(const Response& response, bool is_head, bool keep_al
 }
 
 Task<void> Connection::Rest() {
-  rest_ = std::clamp(2 * rest_, kMinRest, kMaxRest);
   Enter(Phase::kResting);
   co_await socket_.async_wait(Socket::wait_error, kAwait);
 }
@@ -465,9 +484,9 @@ bool Connection::Hold(std::size_t bytes) {
   return true;
 }
 
-std::size_t Connection::RequestBytes(const Parser& parser) const {
-  return buffer_.capacity() + head_bytes_ + (headers_.size() * kFieldBytes) +
-         parser.get().body().capacity();
+std::size_t Connection::RequestBytes(const Exchange& exchange) const {
+  return buffer_.capacity() + exchange.head_bytes + (exchange.headers.size() * kFieldBytes) +
+         exchange.parser->get().body().capacity();
 }
 
 bool Connection::IsSlow(Clock::time_point now) const { return now - holding_since_ >= kPatience; }

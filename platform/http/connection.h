@@ -73,20 +73,29 @@ class Connection {
 
   enum class Phase { kIdle, kHead, kBody, kHandling, kWriting, kResting, kLingering };
 
-  // Reads one request into `parser`. Returns the status to send before closing if the request is
-  // bad. If `closed_` is set, the client has gone and gets no answer. ReadHead and ReadBody are the
-  // two steps.
-  Task<OrStatus<Framing>> Receive(Parser& parser);
+  // The request in progress, from its complete head until its answer is sent. A connection that
+  // waits for a request has none, and little memory.
+  struct Exchange;
+
+  // Waits for a complete head in `buffer_`. Returns the status to send before closing if the head
+  // is bad. If `closed_` is set, the client has gone.
   Task<OrStatus<void>> ReadHead();
-  Task<OrStatus<void>> ReadBody(Parser& parser, bool expects_continue);
+  // Answers the request whose head was read, or refuses it if `head` is a status. Returns whether
+  // the connection stays open.
+  Task<bool> Answer(OrStatus<void> head, bool is_last);
+  // Reads the rest of the request. Returns the status to send before closing if the request is bad.
+  // If `closed_` is set, the client has gone and gets no answer.
+  Task<OrStatus<Framing>> Receive(Exchange& exchange);
+  Task<OrStatus<void>> ReadBody(Exchange& exchange, bool expects_continue);
   // Passes up to `size` of the received bytes to the parser.
   OrStatus<void> Feed(Parser& parser, std::size_t size);
 
-  Task<Response> Handle(Parser& parser);
-  Response Refuse(ErrorStatus status);
+  Task<Response> Handle(Exchange& exchange);
+  Response Refuse(Exchange& exchange, ErrorStatus status);
   // Sets the client's address, the request id and the trace from the header fields.
-  void Identify();
-  Task<void> Send(const Response& response, bool is_head, bool keep_alive);
+  void Identify(Exchange& exchange);
+  Task<void> Send(const Response& response, std::string_view request_id, bool is_head,
+                  bool keep_alive);
   // Waits before the connection is read again.
   Task<void> Rest();
   // Reads on for a moment after a last answer, because closing with unread data would reset the
@@ -104,7 +113,7 @@ class Connection {
   void MoveTo(std::list<Connection*>& list);
   // Uses this much of the memory budget. Returns false if it does not suffice.
   bool Hold(std::size_t bytes);
-  std::size_t RequestBytes(const Parser& parser) const;
+  std::size_t RequestBytes(const Exchange& exchange) const;
   bool IsHealthCheck(const Parser& parser) const;
   std::string_view Received() const;
 
@@ -123,15 +132,8 @@ class Connection {
   ServerMetrics* const metrics_;
   const std::string peer_;
   const bool is_peer_proxy_;
-  // These belong to the request in progress.
-  std::string client_;
-  std::string request_id_;
-  trace::TraceContext trace_;
-  AccessNotes notes_;
   boost::beast::flat_buffer buffer_;
   HeadScanner scanner_;
-  std::size_t head_bytes_ = 0;        // Size of the request's head.
-  std::vector<HeaderField> headers_;  // Their texts belong to the parser.
   Phase phase_ = Phase::kIdle;
   std::chrono::seconds rest_{};  // The rest after the latest answer; 0 if there was none.
   Clock::time_point deadline_ = Clock::time_point::max();
