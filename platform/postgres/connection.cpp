@@ -210,12 +210,29 @@ void Connection::AwaitReadable() {
 }
 
 void Connection::OnReadable() {
-  if (PQconsumeInput(session_.get()) != 1 || !Drain()) {
+  if (PQconsumeInput(session_.get()) == 1) {
+    TakeAnswers();
+  } else {
+    Break();
+    ResumeCompleted();
+  }
+}
+
+void Connection::TakeAnswers() {
+  if (!Drain()) {
     Break();
   } else if (is_read_only_ && settled_.empty()) {
     Break("the session is read-only");
   } else {
-    AwaitReadable();
+    if (HasCompletedSearch() && syncs_due_ > 0) {
+      asio::post(executor_, [self = shared_from_this(), generation = generation_] {
+        if (self->generation_ == generation) {
+          self->TakeAnswers();
+        }
+      });
+    } else {
+      AwaitReadable();
+    }
     if (!pending_.empty()) {
       ScheduleSend();
     }
@@ -223,10 +240,16 @@ void Connection::OnReadable() {
   ResumeCompleted();
 }
 
-// Takes all answers that have arrived. Returns false if the connection is dead.
+// A search may have a large answer, so its caller is resumed before the next answer is taken.
+bool Connection::HasCompletedSearch() const {
+  return lane_ == Lane::kSearch && !completed_.empty();
+}
+
+// Takes the answers that have arrived: all, or those up to a completed search. Returns false if the
+// connection is dead.
 bool Connection::Drain() {
   bool ended = false;
-  while (syncs_due_ > 0 && PQisBusy(session_.get()) == 0) {
+  while (syncs_due_ > 0 && !HasCompletedSearch() && PQisBusy(session_.get()) == 0) {
     PGresult* result = PQgetResult(session_.get());
     if (result != nullptr) {
       ended = false;

@@ -104,6 +104,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Flush();
   void AwaitReadable();
   void OnReadable();
+  void TakeAnswers();
+  bool HasCompletedSearch() const;
   bool Drain();
   bool Take(pg_result* result);
   void TakeError(Entry& entry, QueryError error);

@@ -36,4 +36,10 @@ void WriteTimestamp(Timestamp time, std::string& out) {
                  clock.seconds().count(), clock.subseconds().count());
 }
 
+void ReserveForRest(std::size_t count, std::size_t size, std::string& out) {
+  constexpr std::size_t kSlack = 32;  // One part in so many.
+  const std::size_t rest = (count - 1) * (size + 1);
+  out.reserve(out.size() + rest + (rest / kSlack) + 1);
+}
+
 }  // namespace platform::schema

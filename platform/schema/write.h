@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 void WriteText(std::string_view text, std::string& out);
 // ISO 8601 with microseconds and offset: "2026-11-22T23:00:27.304648+00:00".
 void WriteTimestamp(Timestamp time, std::string& out);
+// Reserves memory for the rest of an array of `count` elements, whose first one has `size` bytes
+// and whose others are probably alike.
+void ReserveForRest(std::size_t count, std::size_t size, std::string& out);
 
 template <class T>
 void Write(const T& value, std::string& out) {
@@ -37,10 +41,13 @@ void Write(const T& value, std::string& out) {
     std::visit([&out](const auto& held) { Write(held, out); }, value);
   } else if constexpr (kIsVector<T>) {
     out += '[';
+    const std::size_t begin = out.size();
     bool first = true;
     for (const auto& element : value) {
-      if (!std::exchange(first, false)) out += ',';
+      if (!first) out += ',';
       Write(element, out);
+      // A text that grows by doubling would for a moment need three times its memory.
+      if (std::exchange(first, false)) ReserveForRest(value.size(), out.size() - begin, out);
     }
     out += ']';
   } else {

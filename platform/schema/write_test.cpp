@@ -31,6 +31,16 @@ TEST(Write, EscapesWhatJsonDemandsAndNoMore) {
   EXPECT_EQ(Json(std::string("\"\\\n\x01")), R"("\"\\\n\u0001")");
 }
 
+TEST(Write, AnArrayOfElementsThatAreAlikeTakesNoMoreMemoryThanItNeeds) {
+  const std::string json = Json(std::vector<Line>(1000, {1, std::string(100, 'a'), true}));
+  EXPECT_LT(json.capacity(), json.size() + (json.size() / 16));
+}
+
+TEST(Write, AnArrayMayGrowBeyondWhatItsFirstElementSuggests) {
+  const std::vector<std::string> texts{"", std::string(1000, 'a'), "b"};
+  EXPECT_EQ(Json(texts), "[\"\",\"" + std::string(1000, 'a') + "\",\"b\"]");
+}
+
 TEST(Write, TimestampsCarryMicrosecondsAndOffset) {
   using std::chrono::microseconds;
   EXPECT_EQ(Json(Timestamp(microseconds(1795388427304648))),

@@ -26,16 +26,16 @@ Task<Result<Cacheable<Product>>> GetProduct(App& app, ProductId product) {
   co_return Cacheable{std::move(found), app.config.products_max_age};
 }
 
-Task<Result<Cacheable<ProductPage>>> ListProducts(App& app, ProductQuery query) {
+Task<Result<Cacheable<ProductPage>>> ListProducts(App& app, const ProductQuery& query) {
   const bool is_references_list = !query.sort;
   ASSIGN_OR_CO_RETURN(ProductPage page,
-                      co_await app.products.List(std::move(query), ProductStore::Scope::kActive));
+                      co_await app.products.List(query, ProductStore::Scope::kActive));
   page.shows_next = !is_references_list || !app.config.legacy_api;
   co_return Cacheable{std::move(page), app.config.products_max_age};
 }
 
-Task<Result<ProductPage>> ListAllProducts(App& app, ProductQuery query) {
-  return app.products.List(std::move(query), ProductStore::Scope::kAll);
+Task<Result<ProductPage>> ListAllProducts(App& app, const ProductQuery& query) {
+  return app.products.List(query, ProductStore::Scope::kAll);
 }
 
 Task<Result<Created<Product>>> CreateProduct(App& app, NewProduct product) {

@@ -167,7 +167,7 @@ ProductStore::Reply<Product> ProductStore::Find(ProductId product) {
   co_return OrNotFound(co_await client_.QueryOne(kFind, product));
 }
 
-ProductStore::Reply<ProductPage> ProductStore::List(ProductQuery query, Scope scope) {
+ProductStore::Reply<ProductPage> ProductStore::List(const ProductQuery& query, Scope scope) {
   ASSIGN_OR_CO_RETURN(auto rows, Logged(co_await Fetch(query, scope)));
   ProductPage page{.items = std::move(rows)};
   const auto limit = static_cast<std::size_t>(query.Limit());

@@ -31,7 +31,7 @@ class ProductStore {
   // Returns kNotFound if the product does not exist.
   Reply<Product> Find(ProductId product);
   // Returns a page of the products that are on sale, or of all.
-  Reply<ProductPage> List(ProductQuery query, Scope scope);
+  Reply<ProductPage> List(const ProductQuery& query, Scope scope);
 
   // Returns kInvalidArgument if another product has the SKU.
   Reply<Product> Create(const NewProduct& product);
