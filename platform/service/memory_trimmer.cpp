@@ -11,6 +11,7 @@
 #include <fstream>
 #include <mutex>
 #include <stop_token>
+#include <thread>
 
 namespace platform::service {
 namespace {
@@ -49,6 +50,12 @@ void Run(const std::stop_token& stop) {
 }
 
 }  // namespace
+
+void ShareArenas() {
+  constexpr int kCoresPerArena = 4;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  mallopt(M_ARENA_MAX, std::max(1, cores / kCoresPerArena));
+}
 
 MemoryTrimmer::MemoryTrimmer() {
   // Blocks of this size get pages of their own, which go back as soon as they are freed. If it is

@@ -9,6 +9,7 @@
 #include "platform/base/version.h"
 #include "platform/migrations/command.h"
 #include "platform/service/healthcheck.h"
+#include "platform/service/memory_trimmer.h"
 
 namespace platform::service {
 namespace {
@@ -60,6 +61,7 @@ bool ReportMistakes(const config::Environment& environment) {
 int RunProgram(int argc, char** argv, const Program& program) {
   // If nobody reads our output any more, a write fails instead.
   std::signal(SIGPIPE, SIG_IGN);
+  ShareArenas();
   int exit_code = 0;
   CLI::App app(program.description, program.name);
   app.require_subcommand(1);
