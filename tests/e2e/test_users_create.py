@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from microcart.testing import bodies, tokens
+from microcart.testing import bodies
 from microcart.testing.accounts import PASSWORD, fresh_email
 from microcart.testing.client import FORBIDDEN, TIMESTAMP, Client
 
@@ -295,6 +295,7 @@ def test_anyone_signed_in_may_create_a_user(customers, people):
         customers.post(CREATE, people.token(role), body(is_admin=False)).ok(201)
 
 
-def test_an_admin_made_here_is_one(customers, admin):
-    user = customers.post(CREATE, admin, body(is_admin=True)).ok(201)
-    customers.get("/api/v1/users/list/", tokens.bearer(user["id"])).ok()
+def test_an_admin_made_here_is_one(customers, admin, accounts):
+    new = body(is_admin=True)
+    customers.post(CREATE, admin, new).ok(201)
+    customers.get("/api/v1/users/list/", accounts.login(new["email"], new["password"])).ok()

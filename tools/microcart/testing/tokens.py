@@ -31,6 +31,11 @@ def bearer(user_id: int, **options) -> str:
     return f"Bearer {sign(claims(user_id, **options))}"
 
 
+def claims_of(header: str) -> dict:
+    """Returns the claims of a valid token in an Authorization header."""
+    return jwt.decode(header.split(" ")[1], SECRET, algorithms=["HS256"])
+
+
 def _without(payload: dict, name: str) -> dict:
     return {key: value for key, value in payload.items() if key != name}
 
