@@ -26,7 +26,7 @@ constexpr int kMaxWorkers = 256;
 constexpr int kMaxGraceSeconds = 3600;
 
 constexpr std::size_t kConnectionsPerClient = 1000;
-constexpr std::size_t kMemoryBytes = 12UZ * 1024 * 1024;
+constexpr std::size_t kMemoryBytes = 8UZ * 1024 * 1024;
 constexpr int kKiB = 1024;
 constexpr int kMiB = 1024 * kKiB;
 

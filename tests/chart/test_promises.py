@@ -124,7 +124,7 @@ def test_a_replica_has_memory_for_its_connections(name):
         mib = int(text[:-2]) * units[text[-2:]]
         connections = int(environment(pod)["HTTP_MAX_CONNECTIONS"])
         hashing = 19 * int(environment(pod)["WORKERS"]) if service == "customers" else 0
-        assert mib >= 62 + connections * 65.5 / 1024 + 12 + 8 + hashing
+        assert mib >= 39 + connections * 64.5 / 1024 + 8 + 8 + hashing
 
 
 def test_a_worker_has_a_core(objects):

@@ -41,7 +41,7 @@ struct TokenValidatorOptions {
   // these bounds fail at once with kUnavailable. A validation sent over a stream counts until its
   // verdict arrives or the stream ends, even after its deadline.
   std::size_t max_in_flight = 2048;
-  std::size_t max_in_flight_bytes = std::size_t{2} << 20;
+  std::size_t max_in_flight_bytes = std::size_t{1} << 20;
 
   // Minimum time between two messages of a stream.
   std::chrono::microseconds message_interval{500};
