@@ -9,6 +9,7 @@ _HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (_HARD, _HARD))
 
 pytest_plugins = ["microcart.testing.fixtures"]
+pytest.register_assert_rewrite("harness.writes")
 
 from harness.background import Background  # noqa: E402
 

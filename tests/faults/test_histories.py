@@ -10,16 +10,12 @@ import dataclasses
 import itertools
 import os
 
-import psycopg
 import pytest
 
-from harness.cart_model import Edit, Product, step
 from harness.http import Pool
-from harness.linearizability import check
 from harness.proxy import (BlackHole, Cut, CutMidMessage, Direction, Fault, Flapping, NoAnswer, Proxy,
                            Refuse)
-from harness.shoppers import Shoppers
-from microcart.testing import tokens
+from harness.shoppers import Shoppers, Store, explain
 from microcart.testing.service import Service
 
 ROUNDS = int(os.environ.get("HISTORY_ROUNDS", 1))
@@ -42,42 +38,11 @@ class Replica:
     pool: Pool
 
 
-class System:
+class System(Store):
     def __init__(self, background, cluster, databases, replicas: list[Replica]):
+        super().__init__(cluster, *databases, [replica.pool for replica in replicas])
         self.background = background
-        self.cluster = cluster
-        self.customers_database, self.cart_database = databases
         self.replicas = replicas
-
-    def shoppers(self, seed: str) -> list[Shoppers]:
-        """Makes the clients of new carts, each with products of its own."""
-        made = []
-        for number in range(CARTS):
-            [(user,)] = self.cluster.query(
-                self.customers_database, "INSERT INTO users (email, first_name, last_name, password, "
-                "is_admin) VALUES (gen_random_uuid() || '@example.com', '', '', '', false) "
-                "RETURNING id")
-            products = self.cluster.query(
-                self.cart_database, "INSERT INTO products (name, description, price) "
-                "SELECT 'Product ' || n, '', 5 FROM generate_series(1, %s) AS n RETURNING id",
-                PRODUCTS)
-            self.cluster.query(self.cart_database, "INSERT INTO carts (user_id) VALUES (%s)", user)
-            made.append(Shoppers(
-                [replica.pool for replica in self.replicas], user, tokens.bearer(user),
-                {product: Product("5.00") for (product,) in products}, self.edit,
-                f"{seed} {number}", CLIENTS, REQUESTS))
-        return made
-
-    async def edit(self, wanted: Edit) -> bool:
-        """Changes a product in the database. Returns whether the outcome is known."""
-        columns = ", ".join(f"{column} = %s" for column, _ in wanted.fields)
-        try:
-            await asyncio.to_thread(
-                self.cluster.query, self.cart_database, f"UPDATE products SET {columns} WHERE id = %s",
-                *(value for _, value in wanted.fields), wanted.product)
-        except psycopg.Error:
-            return False
-        return True
 
     @contextlib.contextmanager
     def altered(self, function: str, code: str, other: str):
@@ -93,7 +58,8 @@ class System:
 
     def run(self, seed: str, fault) -> list[Shoppers]:
         """Lets clients shop, and `fault` happen when they have sent a third of their requests."""
-        made = self.shoppers(seed)
+        made = self.shoppers(seed, carts=CARTS, clients=CLIENTS, requests=REQUESTS,
+                             products=PRODUCTS)
 
         async def shop():
             shopping = asyncio.gather(*(shoppers.run() for shoppers in made))
@@ -126,17 +92,6 @@ def system(background, cluster, customers_binary, cart_binary, customers_environ
     yield System(background, cluster, (customers_database, cart_database), replicas)
     for replica in replicas:
         background.run(replica.pool.close())
-
-
-def explain(made: list[Shoppers], seed: str) -> list[str]:
-    """Returns what is wrong with the histories."""
-    problems = []
-    for shoppers in made:
-        problems += shoppers.problems
-        violation = check(shoppers.history, shoppers.initial, step)
-        if violation:
-            problems.append(f"seed {seed}, cart {shoppers.owner}: {violation}")
-    return problems
 
 
 # Faults

@@ -6,9 +6,12 @@ import random
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import psycopg
+
 from harness import cart_model as model
 from harness.http import Pool, Reply, request
-from harness.linearizability import Operation
+from harness.linearizability import Operation, check
+from microcart.testing import tokens
 
 # Longer than a service takes for any answer.
 DEADLINE = 10
@@ -18,8 +21,8 @@ PAUSE = 0.1
 
 
 class Shoppers:
-    """Each of `count` clients sends `requests` requests, one after the other, each to any of `pools`:
-    the replicas of the cart service. `products` are in no other cart, so that the history of cart and
+    """Each of `count` clients sends `requests` requests, one after the other with pauses of `pace`
+    seconds, each to any of `pools`: the replicas of the cart service. `products` are in no other cart, so that the history of cart and
     products is complete. `edit` changes one of them, and returns whether its outcome is known.
 
     A moment of the history is the number of events before it. All clients run on one event loop, so
@@ -28,7 +31,7 @@ class Shoppers:
 
     def __init__(self, pools: list[Pool], owner: int, token: str, products: dict[int, model.Product],
                  edit: Callable[[model.Edit], Awaitable[bool]], seed: str, count: int,
-                 requests: int):
+                 requests: int, pace: float):
         self.initial = model.State(tuple(products.items()))
         self.history: list[Operation] = []
         self.problems: list[str] = []
@@ -40,6 +43,7 @@ class Shoppers:
         self._edit = edit
         self._clients = [random.Random(f"{seed} {number}") for number in range(count)]
         self._requests = requests
+        self._pace = pace
         self._moments = itertools.count(1)
         # What answers have shown, the latest last.
         self._items: dict[int, int] = {}  # Item → product.
@@ -56,6 +60,7 @@ class Shoppers:
                 pause *= 2
                 if client.random() < 0.2:
                     break
+            await asyncio.sleep(self._pace)
 
     def _choose(self, client: random.Random):
         product = client.choice(self._products)
@@ -188,3 +193,55 @@ def _checkout(status: int, data: dict) -> model.Answer:
         status, checkout=data["id"],
         lines=tuple(model.Line(line["product_id"], line["quantity"]) for line in lines),
         shown=tuple((line["price"], True) for line in lines))
+
+
+class Store:
+    """The databases of both services, and the replicas of the cart service."""
+
+    def __init__(self, cluster, customers_database: str, cart_database: str, pools: list[Pool]):
+        self.cluster = cluster
+        self.customers_database = customers_database
+        self.cart_database = cart_database
+        self.pools = pools
+
+    def shoppers(self, seed: str, *, carts: int, clients: int, requests: int, products: int,
+                 pace: float = 0) -> list[Shoppers]:
+        """Makes new carts, each with products of its own, and the clients of each."""
+        made = []
+        for number in range(carts):
+            [(user,)] = self.cluster.query(
+                self.customers_database, "INSERT INTO users (email, first_name, last_name, password, "
+                "is_admin) VALUES (gen_random_uuid() || '@example.com', '', '', '', false) "
+                "RETURNING id")
+            on_sale = self.cluster.query(
+                self.cart_database, "INSERT INTO products (name, description, price) "
+                "SELECT 'Product ' || n, '', 5 FROM generate_series(1, %s) AS n RETURNING id",
+                products)
+            self.cluster.query(self.cart_database, "INSERT INTO carts (user_id) VALUES (%s)", user)
+            made.append(Shoppers(
+                self.pools, user, tokens.bearer(user),
+                {product: model.Product("5.00") for (product,) in on_sale}, self.edit,
+                f"{seed} {number}", clients, requests, pace))
+        return made
+
+    async def edit(self, wanted: model.Edit) -> bool:
+        """Changes a product in the database. Returns whether the outcome is known."""
+        columns = ", ".join(f"{column} = %s" for column, _ in wanted.fields)
+        try:
+            await asyncio.to_thread(
+                self.cluster.query, self.cart_database, f"UPDATE products SET {columns} WHERE id = %s",
+                *(value for _, value in wanted.fields), wanted.product)
+        except psycopg.Error:
+            return False
+        return True
+
+
+def explain(made: list[Shoppers], seed: str) -> list[str]:
+    """Returns what is wrong with the histories."""
+    problems = []
+    for shoppers in made:
+        problems += shoppers.problems
+        violation = check(shoppers.history, shoppers.initial, model.step)
+        if violation:
+            problems.append(f"seed {seed}, cart {shoppers.owner}: {violation}")
+    return problems

@@ -7,9 +7,11 @@ from harness.http import Pool, Reply, request
 from harness.load import Request
 from microcart.testing import tokens
 
-# Maximum time of one step: platform/postgres/client.h, services/customers/client.
+# Maximum time of one step: platform/postgres/client.h, services/customers/client, and the time that a
+# password waits, platform/security/hash_pool.h.
 STATEMENT = 3
 VALIDATION = 2
+HASHING = 3
 
 _numbers = itertools.count(1)
 
