@@ -8,7 +8,7 @@ CTEST = ctest --output-on-failure --no-tests=error --no-label-summary --parallel
 
 .PHONY: help
 help: ## Print this list (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: packages-run build/release/build.ninja ## Build and run both services and their databases, until Ctrl-C
@@ -86,6 +86,11 @@ compose-test: ## Test a deployment of compose.yaml, and the commands of docs/dep
 chart-test: packages-chart ## Test the Helm chart; where KUBECONFIG names a cluster, in that too
 	@/usr/bin/python3 -m pytest -q tests/chart $(ARGS)
 
+.PHONY: failover-test
+failover-test: packages-failover build/release/build.ninja ## Let the databases of deploy/ha fail over under load, in 15 minutes; ARGS=--write updates docs/scaling.md
+	@cmake --build build/release --parallel $(JOBS) --target customers cart
+	@/usr/bin/python3 -m pytest -v -s tests/failover $(ARGS)
+
 .PHONY: packages
 packages: ## Install the Debian packages of all verbs
 	@scripts/install-packages
@@ -95,12 +100,13 @@ packages: ## Install the Debian packages of all verbs
 groups-run := tools build web run
 groups-build := tools build web test-build
 groups-test := $(groups-build) run test
+groups-failover := tools build web run test failover
 groups-instrument := $(groups-test) instrument
 groups-bench := $(groups-test) bench
 groups-lint := $(groups-build) lint
 groups-chart := tools chart
 groups-format := lint
-install := $(addprefix packages-,run build test instrument bench lint format chart)
+install := $(addprefix packages-,run build test failover instrument bench lint format chart)
 .PHONY: $(install)
 $(install): packages-%:
 	@scripts/install-packages $(groups-$*)

@@ -85,7 +85,7 @@ def test_limits_health_and_secrets(store, service):
             if limit["Name"].lower().endswith("nofile")] == [DESCRIPTORS]
     deployment.execute(service, f"/usr/bin/{service}", "healthcheck")
     assert deployment.execute(f"{service}-db", "ls", "/secrets").decode().split() == [
-        "ca.crt", "postgres_password", "service_password", "tls.crt", "tls.key"]
+        "ca.crt", "patroni_password", "postgres_password", "service_password", "tls.crt", "tls.key"]
 
 
 def assert_least_rights(store, service: str) -> None:
