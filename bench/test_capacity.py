@@ -103,20 +103,20 @@ def test_limits_come_in_order_and_end_where_a_part_is_used_up():
 def test_costs_are_measured(tmp_path):
     done = subprocess.run([ROOT / "bench/run", "--quick", "--costs", "--build", build_directory(),
                            "--results", tmp_path], capture_output=True, text=True, check=False,
-                          timeout=200)
+                          timeout=350)
     assert done.returncode == 0, done.stdout + done.stderr
     measured = json.loads((tmp_path / "costs.json").read_text())
     assert measured["http_bytes"] > 500
     for name, each in measured["loads"].items():
         assert len(each["points"]) == 4
-        for found in each["points"]:
-            assert found["per_second"] > 0
-            # A process that a load does not need uses little.
-            assert found["cpu_us"]["customers"] > 0
-        assert each["link_bytes"]["customers → postgres"] > 0
-        assert (each["link_bytes"]["cart → postgres"] > 500) == (name != "login")
-        assert (each["link_bytes"]["cart → customers"] > 50) == (name != "login")
-        assert (each["wal_bytes"] > 50) == (name != "read")
+        assert each["points"][-1]["per_second"] > 0
+        assert each["points"][-1]["cpu_us"]["customers"] > 0
+        assert each["link_bytes"]["customers → postgres"] > 100
+        if name != "login":  # Which leaves the cart service to its checks of readiness.
+            assert each["link_bytes"]["cart → postgres"] > 500
+            assert each["link_bytes"]["cart → customers"] > 200
+        if name != "read":
+            assert each["wal_bytes"] > 100
     assert capacity.plan(Costs(measured), 1_000_000).cores["cart"] > 1
 
 
