@@ -8,8 +8,7 @@
 namespace platform::trace {
 
 // A span of a distributed trace, as W3C Trace Context (level 1) names it in the header
-// `traceparent`. A `tracestate` is dropped, because it serves tracing systems and the services feed
-// none.
+// `traceparent`. A `tracestate` is dropped, because nothing in it concerns our spans.
 class TraceContext {
  public:
   // The first span of a new trace, not sampled.
@@ -27,7 +26,9 @@ class TraceContext {
   // They are 32 and 16 lower-case hexadecimal digits.
   std::string_view trace_id() const { return traceparent().substr(kTraceId, kTraceIdSize); }
   std::string_view span_id() const { return traceparent().substr(kSpanId, kSpanIdSize); }
+  // Returns whether the spans of this trace are recorded, as far as the caller decides that.
   bool is_sampled() const { return text_.back() == '1'; }
+  void SetSampled(bool is_sampled) { text_.back() = is_sampled ? '1' : '0'; }
 
  private:
   // Positions and sizes of the header's parts.

@@ -42,6 +42,16 @@ TEST(TraceContext, IsMadeAnew) {
   EXPECT_NE(one.span_id(), other.span_id());
 }
 
+TEST(TraceContext, SampledIsPassedOn) {
+  TraceContext context;
+  context.SetSampled(true);
+  EXPECT_TRUE(context.is_sampled());
+  EXPECT_THAT(std::string(context.NewSpan().traceparent()), testing::EndsWith("-01"));
+  context.SetSampled(false);
+  EXPECT_FALSE(context.is_sampled());
+  EXPECT_THAT(std::string(context.traceparent()), testing::EndsWith("-00"));
+}
+
 struct Row {
   const char* label;
   std::string header;
