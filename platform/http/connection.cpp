@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
@@ -19,6 +20,8 @@
 #include "platform/http/date.h"
 #include "platform/log/log.h"
 #include "platform/trace/request_id.h"
+#include "platform/trace/traced_executor.h"
+#include "platform/trace/tracer.h"
 
 namespace platform::http {
 namespace {
@@ -49,6 +52,9 @@ constexpr std::size_t kLingerBytes = 256UZ * 1024;
 constexpr std::size_t kBusy = 256;
 constexpr std::chrono::seconds kMinRest{1};
 constexpr std::chrono::seconds kMaxRest{4};
+
+// The least status that is the service's fault.
+constexpr unsigned kFirstServerError = 500;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -116,6 +122,34 @@ void LogRequest(const Request& request, const Response& response,
                         {"span_id", request.trace.span_id()}});
 }
 
+// The path is not an attribute, because that of an unknown route may hold anything, nor is the
+// query.
+void RecordRequest(trace::Tracer& tracer, const std::optional<trace::TraceContext>& parent,
+                   trace::SpanClock::time_point start, const Request& request,
+                   const Response& response) {
+  const std::string_view method = Name(request.method);
+  std::string name(method.empty() ? "HTTP" : method);
+  if (!response.route.empty()) name.append(" ").append(response.route);
+  const bool is_failed = response.status >= kFirstServerError;
+  std::optional<std::string> error;
+  if (is_failed) error = std::to_string(response.status);
+  std::optional<std::string_view> route;
+  if (!response.route.empty()) route = response.route;
+  tracer.Record({.context = request.trace,
+                 .parent_id = parent ? parent->span_id() : std::string_view(),
+                 .kind = trace::SpanKind::kServer,
+                 .name = name,
+                 .start = start,
+                 .end = trace::SpanClock::now(),
+                 .is_failed = is_failed},
+                {{"http.request.method", method.empty() ? "_OTHER" : method},
+                 {"url.scheme", "http"},
+                 {"http.route", route},
+                 {"http.response.status_code", response.status},
+                 {"client.address", request.client},
+                 {"error.type", error}});
+}
+
 }  // namespace
 
 struct Connection::Exchange {
@@ -128,6 +162,7 @@ struct Connection::Exchange {
   std::string client;
   std::string request_id;
   trace::TraceContext trace;
+  std::optional<trace::TraceContext> parent;  // The span that the request names.
   AccessNotes notes;
 };
 
@@ -332,10 +367,14 @@ void Connection::Identify(Exchange& exchange) {
   exchange.request_id = request_id != nullptr && trace::IsRequestId(request_id->value)
                             ? std::string(request_id->value)
                             : trace::MakeRequestId();
-  const auto parent = traceparent != nullptr && has_one_trace
-                          ? trace::TraceContext::Parse(traceparent->value)
-                          : std::nullopt;
-  if (parent) exchange.trace = parent->NewSpan();
+  exchange.parent = traceparent != nullptr && has_one_trace
+                        ? trace::TraceContext::Parse(traceparent->value)
+                        : std::nullopt;
+  if (options_.tracer != nullptr) {
+    exchange.trace = options_.tracer->Begin(exchange.parent);
+  } else if (exchange.parent) {
+    exchange.trace = exchange.parent->NewSpan();
+  }
   if (is_peer_proxy_) {
     exchange.client =
         options_.trusted_proxies.ClientOf({.headers = exchange.headers, .client = peer_});
@@ -361,10 +400,25 @@ Task<Response> Connection::Handle(Exchange& exchange) {
       .notes = &exchange.notes,
   };
   const InProgress counted(state_.in_progress, metrics_);
-  Response response = co_await handler_(request);
+  const bool is_recorded =
+      options_.tracer != nullptr && exchange.trace.is_sampled() && !IsHealthCheck(*exchange.parser);
+  Response response =
+      is_recorded ? co_await HandleTraced(request, exchange.parent) : co_await handler_(request);
   const auto duration = Clock::now() - started;
   if (metrics_ != nullptr) metrics_->CountRequest(request.method, response, duration);
   LogRequest(request, response, duration);
+  co_return response;
+}
+
+Task<Response> Connection::HandleTraced(const Request& request,
+                                        const std::optional<trace::TraceContext>& parent) {
+  const auto start = trace::SpanClock::now();
+  auto parents =
+      std::make_shared<const trace::Parents>(*options_.tracer, std::vector{request.trace});
+  Response response =
+      co_await asio::co_spawn(trace::TracedExecutor(socket_.get_executor(), std::move(parents)),
+                              handler_(request), asio::use_awaitable);
+  RecordRequest(*options_.tracer, parent, start, request, response);
   co_return response;
 }
 

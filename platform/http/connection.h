@@ -6,6 +6,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <list>
+#include <optional>
 #include <string>
 
 #include "platform/http/request_head.h"
@@ -91,6 +92,10 @@ class Connection {
   OrStatus<void> Feed(Parser& parser, std::size_t size);
 
   Task<Response> Handle(Exchange& exchange);
+  // Calls the handler with the request's span as the parent of its operations' spans, and records
+  // the span. `parent` is the span that the request names.
+  Task<Response> HandleTraced(const Request& request,
+                              const std::optional<trace::TraceContext>& parent);
   Response Refuse(Exchange& exchange, ErrorStatus status);
   // Sets the client's address, the request id and the trace from the header fields.
   void Identify(Exchange& exchange);

@@ -18,6 +18,10 @@
 #include "platform/http/memory_budget.h"
 #include "platform/http/message.h"
 
+namespace platform::trace {
+class Tracer;
+}  // namespace platform::trace
+
 namespace platform::http {
 
 // Limits on the resources that clients use. The defaults are the documented limits.
@@ -48,6 +52,8 @@ struct ServerOptions {
   std::vector<std::string> health_paths;
   TrustedProxies trusted_proxies;
   CorsPolicy cors;
+  // Records the spans of requests, except health checks; null for none. It must outlive the server.
+  trace::Tracer* tracer = nullptr;
 };
 
 // Answers one request. Called on the server's event loop; must not throw.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -9,11 +10,53 @@
 #include <stdexcept>
 
 #include "platform/postgres/connection.h"
+#include "platform/trace/traced_executor.h"
 
 namespace platform::postgres {
 
 namespace asio = boost::asio;
 using internal::Connection;
+
+namespace {
+
+// Returns the error of a failed statement as an attribute of its span: the SQLSTATE, or the kind of
+// error if it is not the server's.
+std::optional<std::string_view> ErrorType(const internal::Operation& operation) {
+  if (operation.result) return std::nullopt;
+  const QueryError& error = operation.result.error();
+  switch (error.kind) {
+    case QueryError::Kind::kRejected:
+      return error.sqlstate;
+    case QueryError::Kind::kUnavailable:
+      return "unavailable";
+    case QueryError::Kind::kTimeout:
+      return "timeout";
+    case QueryError::Kind::kOverloaded:
+      return "overloaded";
+  }
+  return std::nullopt;
+}
+
+// Records the span of a call, from its start until its answer, under each of its parents. The
+// statement is named, and neither its text nor its parameters are shown.
+void RecordStatement(const trace::Parents& parents, trace::SpanClock::time_point start,
+                     const internal::Operation& operation) {
+  const auto end = trace::SpanClock::now();
+  for (const trace::TraceContext& parent : parents.spans) {
+    parents.tracer.Record({.context = parent.NewSpan(),
+                           .parent_id = parent.span_id(),
+                           .kind = trace::SpanKind::kClient,
+                           .name = operation.name,
+                           .start = start,
+                           .end = end,
+                           .is_failed = !operation.result},
+                          {{"db.system.name", "postgresql"},
+                           {"db.query.summary", operation.name},
+                           {"error.type", ErrorType(operation)}});
+  }
+}
+
+}  // namespace
 
 class Client::Impl {
  public:
@@ -99,9 +142,18 @@ Task<std::expected<std::size_t, QueryError>> Client::Count(internal::Operation o
 Task<void> Client::Run(internal::Operation& operation) {
   return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [this, &operation](auto handler) {
-        operation.resume = [handler = std::move(handler)] mutable {
-          asio::dispatch(std::move(handler));
-        };
+        if (auto parents = trace::ParentsOf(asio::get_associated_executor(handler))) {
+          operation.resume = [&operation, parents = std::move(parents),
+                              start = trace::SpanClock::now(),
+                              handler = std::move(handler)] mutable {
+            RecordStatement(*parents, start, operation);
+            asio::dispatch(std::move(handler));
+          };
+        } else {
+          operation.resume = [handler = std::move(handler)] mutable {
+            asio::dispatch(std::move(handler));
+          };
+        }
         impl_->Pick(operation.lane).Start(operation);
       },
       asio::use_awaitable);

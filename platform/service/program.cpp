@@ -39,9 +39,9 @@ std::expected<postgres::Settings, std::string> ReadDatabaseSettings() {
   return std::unexpected(text);
 }
 
-int CheckHealth(std::uint16_t default_port) {
+int CheckHealth(const Program& program) {
   config::Environment environment;
-  const Settings settings = ReadSettings(environment, default_port);
+  const Settings settings = ReadSettings(environment, program.name, program.default_port);
   if (ReportMistakes(environment)) return kMistakenConfiguration;
   const auto healthy = AskReadiness(settings.address, settings.port);
   if (healthy) return 0;
@@ -74,7 +74,7 @@ int RunProgram(int argc, char** argv, const Program& program) {
       ->callback([&] { fmt::print("{}\n", program.openapi()); });
   app.add_subcommand("healthcheck",
                      "Exit with 0 if the service on SERVICE_PORT of this machine is ready")
-      ->callback([&] { exit_code = CheckHealth(program.default_port); });
+      ->callback([&] { exit_code = CheckHealth(program); });
   app.add_subcommand("version", "Print the version")->callback([&] {
     fmt::print("{} {}\n", program.name, kVersion);
   });

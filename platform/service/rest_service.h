@@ -24,6 +24,7 @@
 #include "platform/service/metrics_server.h"
 #include "platform/service/settings.h"
 #include "platform/service/workers.h"
+#include "platform/trace/tracer.h"
 
 namespace platform::service {
 
@@ -51,11 +52,14 @@ class RestService {
       : name_(std::move(name)),
         settings_(settings),
         routes_(std::move(routes)),
+        tracer_(settings.tracer ? std::make_unique<trace::Tracer>(*settings.tracer) : nullptr),
         workers_(settings.workers),
         readiness_(settings.workers) {
     auto listeners = http::Listener::Open(settings.address, settings.port, settings.workers);
     if (!listeners) throw std::runtime_error(listeners.error());
     port_ = listeners->front().port();
+    http::ServerOptions http_options = settings.http;
+    http_options.tracer = tracer_.get();
     for (std::size_t i = 0; i < settings.workers; ++i) {
       const Executor executor = workers_.executor(i);
       App& app = *apps_.emplace_back(make_app(executor, readiness_));
@@ -63,7 +67,7 @@ class RestService {
       servers_.push_back(std::make_unique<http::Server>(
           executor, std::move((*listeners)[i]),
           [this, &app](const http::Request& request) { return routes_.Dispatch(app, request); },
-          settings.http, &http_metrics_.emplace_back(routes_.table())));
+          http_options, &http_metrics_.emplace_back(routes_.table())));
     }
     boost::asio::co_spawn(workers_.executor(0), id_metrics_.Watch(apps_.front()->database),
                           RethrowOnLoop);
@@ -73,6 +77,7 @@ class RestService {
   Executor executor(std::size_t worker) const { return workers_.executor(worker); }
   App& app(std::size_t worker) { return *apps_[worker]; }
   Readiness& readiness() { return readiness_; }
+  trace::Tracer* tracer() const { return tracer_.get(); }  // Null if no spans are recorded.
 
   // Serves until SIGTERM or SIGINT. Then it is no longer ready, finishes the requests in progress,
   // and calls `finish` with the rest of the time for stopping while the workers still run. `report`
@@ -86,6 +91,7 @@ class RestService {
         settings_.metrics_address, settings_.metrics_port, name_, [&](telemetry::Report& all) {
           readiness_.ReportTo(all);
           id_metrics_.ReportTo(all);
+          trace::ReportSpans(tracer_.get(), all);
           for (const auto& metrics : http_metrics_) metrics.ReportTo(all);
           for (const auto& app : apps_) app->ReportTo(all);
           report(all);
@@ -106,10 +112,14 @@ class RestService {
         [&] {
           finish(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
         });
+    if (tracer_ != nullptr) tracer_->Stop(kLastSpans);
     log::Info("stopped");
   }
 
  private:
+  // Time to send the last spans, after the last request.
+  static constexpr std::chrono::seconds kLastSpans{2};
+
   // An exception that ends one of these tasks ends the process. Without the readiness checks, for
   // example, the service would seem ready for ever.
   static void RethrowOnLoop(const std::exception_ptr& exception) {
@@ -119,6 +129,8 @@ class RestService {
   const std::string name_;
   const Settings settings_;
   const http::Router<App> routes_;
+  // Outlives the workers, which record spans.
+  const std::unique_ptr<trace::Tracer> tracer_;
   std::deque<http::ServerMetrics> http_metrics_;
   Workers workers_;
   Readiness readiness_;

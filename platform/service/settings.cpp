@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "platform/service/health.h"
+#include "platform/trace/settings.h"
 
 namespace platform::service {
 
@@ -226,7 +227,8 @@ std::vector<postgres::Server> ReadPostgresServers(Environment& environment) {
 
 }  // namespace
 
-Settings ReadSettings(Environment& environment, std::uint16_t default_port) {
+Settings ReadSettings(Environment& environment, std::string_view service,
+                      std::uint16_t default_port) {
   const int cores =
       std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxWorkers);
   Settings settings;
@@ -245,6 +247,7 @@ Settings ReadSettings(Environment& environment, std::uint16_t default_port) {
                           "how long a stopping service waits for requests in progress");
   settings.http = ReadHttpSettings(environment, settings.workers);
   settings.log = ReadLogSettings(environment);
+  settings.tracer = trace::ReadTracerOptions(environment, service);
   return settings;
 }
 

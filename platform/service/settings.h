@@ -3,13 +3,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "platform/config/environment.h"
 #include "platform/grpc/tls.h"
 #include "platform/http/server.h"
 #include "platform/log/log.h"
 #include "platform/postgres/settings.h"
+#include "platform/trace/tracer.h"
 
 // The settings that every service reads from the environment.
 namespace platform::service {
@@ -29,11 +32,13 @@ struct Settings {
   std::chrono::seconds shutdown_grace{};
   http::ServerOptions http;
   LogSettings log;
+  std::optional<trace::TracerOptions> tracer;  // Not set if no spans are recorded.
 };
 
-// The default of the metrics' port is `default_port` + 1000. HTTP_MAX_CONNECTIONS limits all
-// workers together; each gets an equal share.
-Settings ReadSettings(config::Environment& environment, std::uint16_t default_port);
+// `service` is the name of the service. The default of the metrics' port is `default_port` + 1000.
+// HTTP_MAX_CONNECTIONS limits all workers together; each gets an equal share.
+Settings ReadSettings(config::Environment& environment, std::string_view service,
+                      std::uint16_t default_port);
 
 // Reads POSTGRES_*.
 postgres::Settings ReadPostgresSettings(config::Environment& environment);

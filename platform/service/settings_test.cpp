@@ -21,7 +21,7 @@ constexpr std::uint16_t kDefaultPort = 8081;
 
 TEST(ServiceSettings, HaveDefaults) {
   config::Environment environment(config::Environment::Variables{});
-  const Settings settings = ReadSettings(environment, kDefaultPort);
+  const Settings settings = ReadSettings(environment, "shop", kDefaultPort);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
   EXPECT_EQ(settings.address, "0.0.0.0");
   EXPECT_EQ(settings.port, kDefaultPort);
@@ -42,7 +42,7 @@ TEST(ServiceSettings, AreAllRead) {
                                    {"SHUTDOWN_GRACE", "0"},
                                    {"LOG_LEVEL", "error"},
                                    {"LOG_FORMAT", "text"}});
-  const Settings settings = ReadSettings(environment, kDefaultPort);
+  const Settings settings = ReadSettings(environment, "shop", kDefaultPort);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
   EXPECT_EQ(settings.address, "127.0.0.1");
   EXPECT_EQ(settings.port, 0);
@@ -60,7 +60,7 @@ TEST(ServiceSettings, ReportAllMistakes) {
                                    {"WORKERS", "0"},
                                    {"SHUTDOWN_GRACE", "3601"},
                                    {"LOG_LEVEL", "loud"}});
-  ReadSettings(environment, kDefaultPort);
+  ReadSettings(environment, "shop", kDefaultPort);
   EXPECT_THAT(environment.Mistakes(),
               ElementsAre(StartsWith("SERVICE_PORT is"), StartsWith("METRICS_PORT is"),
                           StartsWith("WORKERS is"), StartsWith("SHUTDOWN_GRACE is"),
@@ -69,7 +69,7 @@ TEST(ServiceSettings, ReportAllMistakes) {
 
 TEST(HttpSettings, HaveDefaults) {
   config::Environment environment({{"WORKERS", "1"}});
-  const http::ServerOptions options = ReadSettings(environment, kDefaultPort).http;
+  const http::ServerOptions options = ReadSettings(environment, "shop", kDefaultPort).http;
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
   EXPECT_EQ(options.limits.head_bytes, 16384U);
   EXPECT_EQ(options.limits.body_bytes, 65536U);
@@ -97,7 +97,7 @@ TEST(HttpSettings, AreAllRead) {
                                    {"HTTP_MAX_MEMORY_BYTES", "3000000"},
                                    {"TRUSTED_PROXIES", "10.0.0.0/8"},
                                    {"CORS_ORIGINS", "https://shop.example"}});
-  const http::ServerOptions options = ReadSettings(environment, kDefaultPort).http;
+  const http::ServerOptions options = ReadSettings(environment, "shop", kDefaultPort).http;
   EXPECT_THAT(environment.Mistakes(), IsEmpty());
   EXPECT_EQ(options.limits.head_bytes, 1024U);
   EXPECT_EQ(options.limits.body_bytes, 2048U);
@@ -130,7 +130,7 @@ TEST(HttpSettings, ReportAllMistakes) {
                                    {"HTTP_MAX_MEMORY_BYTES", "1000"},
                                    {"TRUSTED_PROXIES", "10.0.0.0/33"},
                                    {"CORS_ORIGINS", "https://shop.example, *"}});
-  ReadSettings(environment, kDefaultPort);
+  ReadSettings(environment, "shop", kDefaultPort);
   EXPECT_THAT(
       environment.Mistakes(),
       ElementsAre(
@@ -148,7 +148,7 @@ TEST(HttpSettings, ReportAllMistakes) {
 TEST(HttpSettings, AskForMemoryForABody) {
   config::Environment environment(
       {{"HTTP_MAX_BODY_BYTES", "2000000"}, {"HTTP_MAX_MEMORY_BYTES", "1999999"}});
-  ReadSettings(environment, kDefaultPort);
+  ReadSettings(environment, "shop", kDefaultPort);
   EXPECT_THAT(environment.Mistakes(),
               ElementsAre("HTTP_MAX_MEMORY_BYTES is less than HTTP_MAX_BODY_BYTES"));
 }
@@ -349,7 +349,7 @@ class ReadLog : public testing::TestWithParam<LogCase> {};
 
 TEST_P(ReadLog, Settings) {
   config::Environment environment(GetParam().variables);
-  const LogSettings settings = ReadSettings(environment, kDefaultPort).log;
+  const LogSettings settings = ReadSettings(environment, "shop", kDefaultPort).log;
   EXPECT_EQ(settings.level, GetParam().level);
   EXPECT_EQ(settings.format, GetParam().format);
   EXPECT_THAT(environment.Mistakes(), IsEmpty());

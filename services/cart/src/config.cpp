@@ -10,7 +10,7 @@ constexpr int kMaxAgeSeconds = 31'536'000;  // A year, as RFC 2616 once recommen
 
 Config ReadConfig(platform::config::Environment& environment) {
   Config config{
-      .service = platform::service::ReadSettings(environment, kDefaultPort),
+      .service = platform::service::ReadSettings(environment, "cart", kDefaultPort),
       .database = platform::service::ReadPostgresSettings(environment),
   };
   config.customers.tls = platform::service::ReadTlsFiles(environment);

@@ -1,8 +1,12 @@
 #include "services/customers/client/token_validator.h"
 
+#include <boost/asio/this_coro.hpp>
+#include <memory>
+#include <string_view>
 #include <utility>
 
 #include "platform/log/log.h"
+#include "platform/trace/traced_executor.h"
 #include "services/customers/client/stream_validator.h"
 #include "services/customers/client/unary_validator.h"
 
@@ -20,6 +24,45 @@ constexpr std::size_t kMaxAuthorizationBytes = std::size_t{64} << 10;
 bool IsUnavailable(const Result<Caller>& verdict) {
   return !verdict && verdict.error().code == ErrorCode::kUnavailable;
 }
+
+// The span of a validation, if its request's span is recorded.
+class ValidationSpan {
+ public:
+  // `parents` may be null; it has at most one span, because a validation is for one request.
+  explicit ValidationSpan(std::shared_ptr<const platform::trace::Parents> parents)
+      : parents_(std::move(parents)) {
+    if (parents_ == nullptr) return;
+    context_ = parents_->spans.front().NewSpan();
+    start_ = platform::trace::SpanClock::now();
+  }
+
+  // Makes the span the one that the customers service continues.
+  void Identify(Origin& origin) const {
+    if (context_) origin.traceparent = context_->traceparent();
+  }
+
+  void End(const Result<Caller>& verdict) const {
+    if (!context_) return;
+    const bool is_failed = !verdict && verdict.error().code != ErrorCode::kPermissionDenied;
+    std::optional<std::string_view> error;
+    if (is_failed) error = "unavailable";
+    parents_->tracer.Record({.context = *context_,
+                             .parent_id = parents_->spans.front().span_id(),
+                             .kind = platform::trace::SpanKind::kClient,
+                             .name = "validate token",
+                             .start = start_,
+                             .end = platform::trace::SpanClock::now(),
+                             .is_failed = is_failed},
+                            {{"rpc.system", "grpc"},
+                             {"microcart.token.accepted", verdict.has_value()},
+                             {"error.type", error}});
+  }
+
+ private:
+  const std::shared_ptr<const platform::trace::Parents> parents_;
+  std::optional<platform::trace::TraceContext> context_;
+  platform::trace::SpanClock::time_point start_;
+};
 
 }  // namespace
 
@@ -67,6 +110,8 @@ Task<Result<Caller>> TokenValidator::Validate(std::string_view authorization, Or
     co_return std::unexpected(Error::PermissionDenied(kInvalidHeader));
   }
   CountedValidation counted(metrics_);
+  const ValidationSpan span(platform::trace::ParentsOf(co_await boost::asio::this_coro::executor));
+  span.Identify(origin);
   Result<Caller> verdict = std::unexpected(Error::Unavailable());
   if (HasRoomFor(authorization)) {
     const InFlight::Place place(in_flight_, authorization.size());
@@ -74,6 +119,7 @@ Task<Result<Caller>> TokenValidator::Validate(std::string_view authorization, Or
     verdict = co_await ValidateUnbounded(copy, origin, Clock::now() + options_.timeout);
   }
   counted.End(verdict);
+  span.End(verdict);
   co_return verdict;
 }
 

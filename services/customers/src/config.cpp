@@ -40,7 +40,7 @@ std::int32_t ReadPasswordMinLength(platform::config::Environment& environment) {
 
 Config ReadConfig(platform::config::Environment& environment) {
   Config config{
-      .service = platform::service::ReadSettings(environment, kDefaultPort),
+      .service = platform::service::ReadSettings(environment, "customers", kDefaultPort),
       .database = platform::service::ReadPostgresSettings(environment),
       .tls = platform::service::ReadTlsFiles(environment),
   };

@@ -63,9 +63,11 @@ std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
   for (std::size_t i = 0; i < rest.worker_count(); ++i) {
     App& app = rest.app(i);
     workers.push_back({.executor = rest.executor(i),
-                       .validate = [&app](std::vector<std::string_view> authorizations) {
-                         return app.authenticator.Validate(std::move(authorizations));
-                       }});
+                       .validate =
+                           [&app](std::vector<std::string_view> authorizations) {
+                             return app.authenticator.Validate(std::move(authorizations));
+                           },
+                       .tracer = rest.tracer()});
   }
   return workers;
 }

@@ -8,15 +8,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <deque>
-#include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
 
-#include "platform/log/log.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
 #include "services/customers/src/rpc/open_streams.h"
-#include "services/customers/src/rpc/verdict_log.h"
 
 namespace customers {
 namespace {
@@ -26,6 +23,7 @@ using Response = v1::ValidateTokensResponse;
 using platform::Result;
 using platform::Task;
 
+constexpr std::string_view kMethod = "customers.v1.TokenValidation/ValidateTokens";
 // The limit in token_validation.proto.
 constexpr int kMaxQueries = 1024;
 // Maximum size of a message's verdicts, in bytes; far below the limit of a message.
@@ -219,23 +217,15 @@ class OpenBatch {
     if (stream_ != nullptr) stream_->Abandon(size_);
   }
 
-  std::vector<std::string_view> Authorizations() const {
-    const auto& queries = request_.queries();
-    std::vector<std::string_view> authorizations;
-    authorizations.reserve(static_cast<std::size_t>(queries.size()));
-    std::ranges::transform(queries, std::back_inserter(authorizations),
-                           &v1::TokenQuery::authorization);
-    return authorizations;
-  }
-
-  void Log(const std::vector<Result<Identity>>& results) const {
-    auto result = results.begin();
+  std::vector<AskedToken> Tokens() const {
+    std::vector<AskedToken> tokens;
+    tokens.reserve(static_cast<std::size_t>(request_.queries_size()));
     for (const v1::TokenQuery& query : request_.queries()) {
-      LogVerdict({.authorization = query.authorization(),
-                  .request_id = query.request_id(),
-                  .traceparent = query.traceparent()},
-                 *result++);
+      tokens.push_back({.authorization = query.authorization(),
+                        .request_id = query.request_id(),
+                        .traceparent = query.traceparent()});
     }
+    return tokens;
   }
 
   void Answer(std::vector<Result<Identity>> results) {
@@ -248,18 +238,8 @@ class OpenBatch {
   std::size_t size_;  // In bytes, as counted by Streams.
 };
 
-Task<void> Validate(const ValidateTokens& validate, OpenBatch batch) {
-  std::vector<std::string_view> authorizations = batch.Authorizations();
-  const std::size_t count = authorizations.size();
-  std::vector<Result<Identity>> results;
-  try {
-    results = co_await validate(std::move(authorizations));
-  } catch (const std::exception& fault) {
-    platform::log::Error("validating tokens failed", {{"reason", fault.what()}});
-    results.assign(count, std::unexpected(platform::Error::Internal()));
-  }
-  batch.Log(results);
-  batch.Answer(std::move(results));
+Task<void> Validate(const ValidationWorker& worker, OpenBatch batch) {
+  batch.Answer(co_await Judge(worker, kMethod, batch.Tokens()));
 }
 
 ::grpc::Status Stream::Register(const Request& request) {
@@ -284,10 +264,9 @@ void Stream::Dispatch() {
     Write(request, ToResponses(request, results));
     return;
   }
-  boost::asio::co_spawn(
-      worker_.executor,
-      Validate(worker_.validate, OpenBatch(shared_from_this(), std::move(request), size)),
-      boost::asio::detached);
+  boost::asio::co_spawn(worker_.executor,
+                        Validate(worker_, OpenBatch(shared_from_this(), std::move(request), size)),
+                        boost::asio::detached);
 }
 
 void Stream::OnReadDone(bool ok) {

@@ -5,15 +5,14 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <exception>
 #include <utility>
 
-#include "platform/log/log.h"
 #include "proto/auth.grpc.pb.h"
-#include "services/customers/src/rpc/verdict_log.h"
 
 namespace customers {
 namespace {
+
+constexpr std::string_view kMethod = "UserAuth/ValidateToken";
 
 ::grpc::Status ToStatus(const platform::Error& error) {
   // The reference reports a refused token by this status.
@@ -90,24 +89,19 @@ class OpenCall {
   ::grpc::ServerUnaryReactor* reactor_;
 };
 
-platform::Task<void> Answer(const ValidateTokens& validate, OpenCall call,
+platform::Task<void> Answer(const ValidationWorker& worker, OpenCall call,
                             std::string authorization) {
   if (call.IsCancelled()) {
     call.Fail(::grpc::Status::CANCELLED);
     co_return;
   }
-  platform::Result<Identity> identity;
-  try {
-    auto verdicts = co_await validate({authorization});
-    identity = std::move(verdicts.front());
-  } catch (const std::exception& fault) {
-    platform::log::Error("validating a token failed", {{"reason", fault.what()}});
-    identity = std::unexpected(platform::Error::Internal());
-  }
-  LogVerdict({.authorization = authorization,
-              .request_id = call.Metadata("x-request-id"),
-              .traceparent = call.Metadata("traceparent")},
-             identity);
+  // Not made within the co_await, because Clang 19 then leaks the call if the coroutine is
+  // destroyed.
+  std::vector<AskedToken> tokens{{.authorization = authorization,
+                                  .request_id = call.Metadata("x-request-id"),
+                                  .traceparent = call.Metadata("traceparent")}};
+  auto verdicts = co_await Judge(worker, kMethod, std::move(tokens));
+  platform::Result<Identity>& identity = verdicts.front();
   if (identity) {
     call.Succeed(*std::move(identity));
   } else {
@@ -132,7 +126,7 @@ class UserAuthService final : public UserAuth::CallbackService {
     const ValidationWorker& worker =
         workers_[next_worker_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
     boost::asio::co_spawn(worker.executor,
-                          Answer(worker.validate, std::move(call), request->token().value()),
+                          Answer(worker, std::move(call), request->token().value()),
                           boost::asio::detached);
     return reactor;
   }

@@ -18,8 +18,6 @@ void LogVerdict(const AskedToken& asked, const platform::Result<Identity>& verdi
 
   std::optional<std::string_view> request_id;
   if (platform::trace::IsRequestId(asked.request_id)) request_id = asked.request_id;
-  // A validation is part of a batch and has no span of its own, so it is logged under the caller's
-  // span.
   const auto span = platform::trace::TraceContext::Parse(asked.traceparent);
   std::optional<std::string_view> trace_id;
   std::optional<std::string_view> span_id;

@@ -8,7 +8,7 @@
 namespace customers {
 
 // A token that another service asked about, with the ids of the request that carried it. All may
-// hold any bytes.
+// hold any bytes. `traceparent` names the caller's span, or the validation's own if it is recorded.
 struct AskedToken {
   std::string_view authorization;
   std::string_view request_id;
