@@ -1,4 +1,4 @@
-"""The services' logs: JSON lines, request ids, and never a secret."""
+"""The services' logs: JSON lines, request ids, and never a secret; nor has a trace one."""
 
 import json
 import re
@@ -11,11 +11,13 @@ from microcart.testing import tokens
 from microcart.testing.auth_rpc import UserAuth
 from microcart.testing.cluster import PASSWORD as DATABASE_PASSWORD, SERVING_ROLE
 from microcart.testing.client import FORBIDDEN, Client
+from microcart.testing.collector import Collector
 from microcart.testing.service import Service
 from microcart.waiting import eventually
 
 EMAIL = "marked-email@example.com"
 PREVIOUS_SECRET = "marked-previous-secret-0123456789abcdef"
+COLLECTOR_KEY = "marked-collector-key"
 TAKEN = {"email": ["User with this email already exists."]}
 PASSWORDS = ("marked-first-password", "marked-second-password", "marked-wrong-password")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -23,13 +25,14 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 class Toured:
     """The logs of both services at the lowest level, after a tour of all functions, and of their
-    database server."""
+    database server; and the spans that a collector has received."""
 
-    def __init__(self, customers: Service, cart: Service, cluster):
+    def __init__(self, customers: Service, cart: Service, cluster, collector: Collector):
         self.services = [customers, cart]
+        self.collector = collector
         self._cluster = cluster
-        self.secrets = [tokens.SECRET, PREVIOUS_SECRET, DATABASE_PASSWORD, *PASSWORDS, EMAIL,
-                        EMAIL.title(), "$argon2id$"]
+        self.secrets = [tokens.SECRET, PREVIOUS_SECRET, DATABASE_PASSWORD, COLLECTOR_KEY,
+                        *PASSWORDS, EMAIL, EMAIL.title(), "$argon2id$"]
 
     def token(self, header: str) -> str:
         """Records a token; neither it nor its signature may be logged."""
@@ -122,12 +125,15 @@ def _tour(toured: Toured, customers: Client, cart: Client) -> None:
 @pytest.fixture(scope="module")
 def toured(customers_binary, customers_environment, customers_database, cart_binary,
            cart_environment, cart_database, cluster):
+    collector = Collector()
+    settings = {"LOG_LEVEL": "trace", "DEBUG": "true", "OTEL_TRACES_SAMPLER": "always_on",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+                "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={COLLECTOR_KEY}"}
     customers_service = Service(customers_binary, customers_environment(
-        customers_database, LOG_LEVEL="trace", DEBUG="true",
-        JWT_SECRET_PREVIOUS=PREVIOUS_SECRET)).start()
+        customers_database, JWT_SECRET_PREVIOUS=PREVIOUS_SECRET, **settings)).start()
     cart_service = Service(cart_binary, cart_environment(
-        cart_database, customers_service.grpc_port, LOG_LEVEL="trace", DEBUG="true")).start()
-    toured = Toured(customers_service, cart_service, cluster)
+        cart_database, customers_service.grpc_port, **settings)).start()
+    toured = Toured(customers_service, cart_service, cluster, collector)
     customers, cart = Client(customers_service.url), Client(cart_service.url)
     _tour(toured, customers, cart)
     # Failures are likely to reveal details.
@@ -142,6 +148,7 @@ def toured(customers_binary, customers_environment, customers_database, cart_bin
     cart.close()
     cart_service.stop()
     customers_service.stop()
+    collector.close()
     return toured
 
 
@@ -149,6 +156,27 @@ def test_no_secret_is_logged(toured):
     output = toured.output()
     leaked = [secret for secret in toured.secrets if len(secret) > 7 and secret in output]
     assert leaked == []
+
+
+def test_a_span_holds_nothing_secret_or_personal(toured):
+    """Nothing that a client sends, but the ids of its trace; no id of a user, and no value of a
+    statement."""
+    spans = toured.collector.spans()
+    assert {span.service for span in spans} == {"customers", "cart"}
+    sent = "".join(body.decode() for body in toured.collector.accepted)
+    assert [secret for secret in toured.secrets if len(secret) > 7 and secret in sent] == []
+    for hidden in ("marked", "@", "Bearer", "Zoë", "SELECT", "INSERT", "/api/v1/users/3/"):
+        assert hidden not in sent, hidden
+    shown = {(key, value) for span in spans for key, value in span.attributes.items()}
+    assert {key for key, _ in shown} == {
+        "http.request.method", "http.route", "http.response.status_code", "url.scheme",
+        "client.address", "db.system.name", "db.query.summary", "rpc.system", "rpc.method",
+        "microcart.token.accepted", "error.type"}
+    assert {value for key, value in shown if key == "client.address"} == {"127.0.0.1"}
+    # Names and texts are declared ones.
+    for text in {span.name for span in spans} | {value for key, value in shown
+                                                 if isinstance(value, str)}:
+        assert re.fullmatch(r"[A-Z]+ /[a-z0-9_{}/.-]*|/[a-z0-9_{}/.-]*|[A-Za-z0-9_./ ]+", text), text
 
 
 def test_every_line_is_a_json_object(toured):
