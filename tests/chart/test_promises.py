@@ -397,6 +397,17 @@ def test_an_external_database_is_reached_at_its_address():
     assert not reach.reaches(objects, cart, other, 443)
 
 
+def test_the_services_alone_reach_a_collector_that_is_named():
+    collector = reach.Peer.pod({}, "observability")
+    for name, is_named in (("everything", True), ("default", False)):
+        objects = chart.rendered(name, NEWEST)
+        for service in SERVICES:
+            pod = objects.get("Deployment", service)["spec"]["template"]["metadata"]["labels"]
+            assert reach.reaches(objects, reach.Peer.pod(pod), collector, 4318) == is_named
+            migrating = job(objects, service)["spec"]["template"]["metadata"]["labels"]
+            assert not reach.reaches(objects, reach.Peer.pod(migrating), collector, 4318)
+
+
 def test_clients_may_be_addresses():
     objects = chart.rendered("everything", NEWEST)
     cart = reach.Peer.pod(objects.get("Deployment", "cart")["spec"]["template"]["metadata"]["labels"])
