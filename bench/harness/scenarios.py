@@ -153,10 +153,10 @@ def writes_yardstick(stage: Stage) -> PgBench:
 {_cart_of_a_client(stage)}\
 {sql("find_cart", ":cart")};
 {sql("add_item", ":cart", ":product", "3", "NULL")} \\aset item_
-{sql("find_cart_of_item", ":item_id")};
-{sql("change_item", ":item_id", "4", "NULL")};
-{sql("find_cart_of_item", ":item_id")};
-{sql("remove_item", ":item_id", "NULL")};
+{sql("find_item", ":cart", ":item_id")};
+{sql("change_item", ":cart", ":item_id", "4", "NULL")};
+{sql("find_item", ":cart", ":item_id")};
+{sql("remove_item", ":cart", ":item_id", "NULL")};
 """
     return PgBench("cart", [script], statement("cart", "add_item"), requests_per_transaction=3)
 

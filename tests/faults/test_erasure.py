@@ -134,10 +134,10 @@ def test_an_erased_cart_is_not_written_to(carts, accounts, erasures):
     accounts.delete(account)
     erasures.wait_for(account.id)
     before = erasures.of(account.id)
-    for call in (f"add_item({account.id}, 1, 1, NULL)", f"change_item({item}, 1, NULL)",
+    for call in (f"add_item({account.id}, 1, 1, NULL)", f"change_item({account.id}, {item}, 1, NULL)",
                  f"put_product({account.id}, 1, 1, NULL)", f"add_product({account.id}, 1, 1, NULL)",
                  f"check_out({account.id}, NULL)",
-                 f"remove_item({item}, NULL)", f"clear_cart({account.id}, NULL)"):
+                 f"remove_item({account.id}, {item}, NULL)", f"clear_cart({account.id}, NULL)"):
         with pytest.raises(Exception, match="P0002|no_data_found"):
             erasures.query(f"SELECT {call}")
     assert erasures.of(account.id) == before

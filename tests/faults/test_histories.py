@@ -46,9 +46,11 @@ class System(Store):
 
     @contextlib.contextmanager
     def altered(self, function: str, code: str, other: str):
-        """Has other code in a function of the cart service's database."""
-        [(definition,)] = self.cluster.query(self.cart_database, "SELECT pg_get_functiondef(%s::regproc)",
-                                             function)
+        """Has other code in a function of the cart service's database, in the latest of this name."""
+        [(definition,)] = self.cluster.query(
+            self.cart_database,
+            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = %s ORDER BY oid DESC LIMIT 1",
+            function)
         assert code in definition
         self.cluster.query(self.cart_database, definition.replace(code, other))
         try:

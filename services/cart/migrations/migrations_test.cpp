@@ -166,6 +166,44 @@ TEST_F(CartMigrationsTest, GramsAreCharactersAndPairsInLowerCase) {
   EXPECT_EQ(database_.Value("SELECT grams('')"), "{}");
 }
 
+// The services of version 12 run until all databases and replicas are new.
+TEST_F(CartMigrationsTest, LinesOfEarlierCheckoutsGetTheirUser) {
+  const std::string fill = "SELECT add_item(3, 1, 2, NULL)";
+  ASSERT_TRUE(runner_.To(12));
+  database_.Run(
+      "INSERT INTO products (name, description, price) VALUES ('P', '', 1);"
+      "INSERT INTO carts VALUES (3)");
+  database_.Run(fill);
+  database_.Run("SELECT check_out(3, '{*}')");
+  ASSERT_TRUE(runner_.To(13));
+  database_.Run(fill);
+  database_.Run("SELECT check_out(3, '{*}')");
+  const auto rows = database_.Run("SELECT * FROM checkout_rows ORDER BY id");
+  ASSERT_EQ(rows.size(), 2U);
+
+  MigrateUp();
+  EXPECT_EQ(database_.Run("SELECT * FROM checkout_rows ORDER BY id"), rows);
+  EXPECT_EQ(database_.Value("SELECT string_agg(user_id::text, ' ') FROM checkout_lines"), "3 3");
+
+  database_.Run(fill);
+  EXPECT_EQ(
+      database_.Value("SELECT quantity FROM change_item((SELECT id FROM cartitems), 4, NULL)"),
+      "4");
+  database_.Run("SELECT remove_item((SELECT id FROM cartitems), NULL)");
+  EXPECT_EQ(Items(), "");
+}
+
+TEST_F(CartMigrationsTest, AnItemIsWrittenToInItsCartOnly) {
+  MigrateUp();
+  InstallDemo();
+  for (const std::string call : {"change_item(2, 1, 4, NULL)", "remove_item(2, 1, NULL)"}) {
+    EXPECT_THROW(database_.Run("SELECT " + call), std::runtime_error) << call;
+  }
+  EXPECT_EQ(Items(), "1:1,1,1 2:2,2,5 3:3,3,5 4:4,4,5");
+  database_.Run("SELECT change_item(1, 1, 4, NULL); SELECT remove_item(2, 2, NULL)");
+  EXPECT_EQ(Items(), "1:1,1,4 3:3,3,5 4:4,4,5");
+}
+
 TEST_F(CartMigrationsTest, DemoIsIdempotentAndIdsContinueAt5) {
   MigrateUp();
   InstallDemo();

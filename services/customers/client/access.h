@@ -54,26 +54,33 @@ struct AdminOf {
   }
 };
 
+// Who makes a request, and the owner of the object that its path names.
+template <class OwnerId>
+struct Ownership {
+  Caller caller;
+  OwnerId owner;
+};
+
 // Permits administrators and the owner of the object that the path names.
 template <class App, class Id, class OwnerId>
 struct OwnerOrAdmin {
-  using Grant = Caller;
+  using Grant = Ownership<OwnerId>;
 
-  // Returns the id of the owner of the object that the path names. An error, such as kNotFound, is
-  // the answer to a signed-in caller.
-  platform::Task<platform::Result<OwnerId>> (*find_owner)(App& app, Id id);
+  // Returns the id of the owner of the object that the path names. It may look among the caller's
+  // objects first. An error, such as kNotFound, is the answer to a signed-in caller.
+  platform::Task<platform::Result<OwnerId>> (*find_owner)(App& app, const Caller& caller, Id id);
 
   static platform::http::AccessDescription Describe() { return DescribeAccess(); }
 
-  platform::Task<platform::Result<Caller>> operator()(App& app,
-                                                      const platform::http::Request& request,
-                                                      Id id) const {
+  platform::Task<platform::Result<Grant>> operator()(App& app,
+                                                     const platform::http::Request& request,
+                                                     Id id) const {
     ASSIGN_OR_CO_RETURN(Caller caller, co_await Authenticate(app.validator, request));
-    ASSIGN_OR_CO_RETURN(const OwnerId owner, co_await find_owner(app, id));
+    ASSIGN_OR_CO_RETURN(const OwnerId owner, co_await find_owner(app, caller, id));
     if (caller.id != owner.value() && !caller.is_admin) {
       co_return std::unexpected(platform::Error::PermissionDenied());
     }
-    co_return caller;
+    co_return Grant{.caller = caller, .owner = owner};
   }
 };
 

@@ -42,7 +42,7 @@ class FakeUserAuth final : public UserAuth::Service {
 
 class Id {
  public:
-  explicit Id(std::int32_t value) : value_(value) {}
+  explicit Id(std::int32_t value = 0) : value_(value) {}
   std::int32_t value() const { return value_; }
 
  private:
@@ -54,18 +54,20 @@ struct App {
       : validator(executor, std::move(options)) {}
 
   TokenValidator validator;
-  int searches = 0;  // Number of calls of FindOwner.
+  int searches = 0;           // Number of calls of FindOwner.
+  std::int32_t asked_by = 0;  // The caller of the last one.
 };
 
 // Thing 30 belongs to user 3, and thing 50 belongs to user 5.
-Task<Result<Id>> FindOwner(App& app, Id thing) {
+Task<Result<Id>> FindOwner(App& app, const Caller& caller, Id thing) {
+  app.asked_by = caller.id;
   ++app.searches;
   if (thing.value() % 10 != 0) co_return std::unexpected(Error::NotFound());
   co_return Id(thing.value() / 10);
 }
 
 Task<Result<void>> FindThing(App& app, Id thing) {
-  CO_RETURN_IF_ERROR(co_await FindOwner(app, thing));
+  CO_RETURN_IF_ERROR(co_await FindOwner(app, Caller{}, thing));
   co_return Result<void>();
 }
 
@@ -81,7 +83,8 @@ class AccessTest : public ::testing::Test {
 
   // Calls a rule for a request with this Authorization header, if there is one.
   template <class Rule, class... Ids>
-  Result<Caller> Call(const Rule& rule, std::optional<std::string_view> authorization, Ids... id) {
+  Result<typename Rule::Grant> Call(const Rule& rule, std::optional<std::string_view> authorization,
+                                    Ids... id) {
     std::array<http::HeaderField, 1> headers{{{"authorization", authorization.value_or("")}}};
     http::Request request{.notes = &notes_};
     if (authorization) request.headers = headers;
@@ -91,10 +94,11 @@ class AccessTest : public ::testing::Test {
     return result.get();
   }
 
-  static void ExpectDenied(const Result<Caller>& caller, std::string_view reason) {
-    ASSERT_FALSE(caller);
-    EXPECT_EQ(caller.error().code, ErrorCode::kPermissionDenied);
-    EXPECT_EQ(caller.error().reason, reason);
+  template <class Grant>
+  static void ExpectDenied(const Result<Grant>& grant, std::string_view reason) {
+    ASSERT_FALSE(grant);
+    EXPECT_EQ(grant.error().code, ErrorCode::kPermissionDenied);
+    EXPECT_EQ(grant.error().reason, reason);
   }
 
   static constexpr std::string_view kNotPermitted =
@@ -120,8 +124,13 @@ TEST_F(AccessTest, AdminLetsAdministratorsIn) {
 
 TEST_F(AccessTest, OwnerOrAdminLetsTheOwnerAndAdministratorsIn) {
   const OwnerOrAdmin rule{FindOwner};
-  EXPECT_EQ(Call(rule, "user", Id(30)).value_or(Caller{}).id, 3);
-  EXPECT_EQ(Call(rule, "admin", Id(30)).value_or(Caller{}).id, 9);
+  for (const auto& [token, caller] : {std::pair("user", 3), std::pair("admin", 9)}) {
+    const auto grant = Call(rule, token, Id(30));
+    ASSERT_TRUE(grant) << token;
+    EXPECT_EQ(grant->caller.id, caller);
+    EXPECT_EQ(grant->owner.value(), 3);
+    EXPECT_EQ(app_->asked_by, caller);
+  }
   ExpectDenied(Call(rule, "user", Id(50)), kNotPermitted);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 using customers::client::Caller;
 using customers::client::OwnerOrAdmin;
+using customers::client::Ownership;
 using platform::ErrorCode;
 using platform::Result;
 using platform::Tagged;
@@ -23,10 +24,11 @@ using platform::schema::PageQuery;
 
 // The handlers find out whether the cart exists, because here permission is checked before
 // existence.
-Task<Result<CartId>> FindOwner(App&, CartId cart) { co_return cart; }
+Task<Result<CartId>> FindOwner(App&, const Caller&, CartId cart) { co_return cart; }
 
-Task<Result<Tagged<Cart>>> GetCart(App& app, const Caller& caller, CartId cart) {
-  return caller.id == cart.value() ? app.carts.FindOrCreate(cart) : app.carts.ReadOrEmpty(cart);
+Task<Result<Tagged<Cart>>> GetCart(App& app, const Ownership<CartId>& access, CartId cart) {
+  return access.caller.id == cart.value() ? app.carts.FindOrCreate(cart)
+                                          : app.carts.ReadOrEmpty(cart);
 }
 
 Task<Result<void>> ClearCart(App& app, CartId cart, IfMatch condition) {

@@ -6,7 +6,9 @@
 namespace cart {
 namespace {
 
+using customers::client::Caller;
 using customers::client::OwnerOrAdmin;
+using customers::client::Ownership;
 using platform::ErrorCode;
 using platform::Result;
 using platform::Tagged;
@@ -15,8 +17,11 @@ using platform::http::Created;
 using platform::http::IfMatch;
 using platform::http::Method;
 
-Task<Result<CartId>> FindCart(App& app, CartId cart) { return app.carts.Find(cart); }
-Task<Result<CartId>> FindCartOf(App& app, CartItemId item) { return app.carts.FindCartOf(item); }
+Task<Result<CartId>> FindCart(App& app, const Caller&, CartId cart) { return app.carts.Find(cart); }
+
+Task<Result<CartId>> FindCartOf(App& app, const Caller& caller, CartItemId item) {
+  return app.carts.FindCartOf(item, CartId::Unchecked(caller.id));
+}
 
 Task<Result<Created<Tagged<Cart>>>> CreateItem(App& app, CartId cart, NewItem item,
                                                IfMatch condition) {
@@ -25,13 +30,14 @@ Task<Result<Created<Tagged<Cart>>>> CreateItem(App& app, CartId cart, NewItem it
   co_return Created{std::move(filled)};
 }
 
-Task<Result<Tagged<Cart>>> ChangeItem(App& app, CartItemId item, ItemChange change,
-                                      IfMatch condition) {
-  return app.carts.ChangeItem(item, change, std::move(condition.tags));
+Task<Result<Tagged<Cart>>> ChangeItem(App& app, const Ownership<CartId>& access, CartItemId item,
+                                      ItemChange change, IfMatch condition) {
+  return app.carts.ChangeItem(access.owner, item, change, std::move(condition.tags));
 }
 
-Task<Result<void>> RemoveItem(App& app, CartItemId item, IfMatch condition) {
-  return app.carts.RemoveItem(item, std::move(condition.tags));
+Task<Result<void>> RemoveItem(App& app, const Ownership<CartId>& access, CartItemId item,
+                              IfMatch condition) {
+  return app.carts.RemoveItem(access.owner, item, std::move(condition.tags));
 }
 
 }  // namespace

@@ -5,19 +5,21 @@ namespace cart {
 namespace {
 
 using customers::client::Admin;
+using customers::client::Caller;
 using customers::client::OwnerOrAdmin;
+using customers::client::Ownership;
 using platform::Result;
 using platform::Task;
 using platform::http::Method;
 using platform::schema::Page;
 using platform::schema::PageQuery;
 
-Task<Result<CartId>> FindCartOf(App& app, CheckoutId checkout) {
-  return app.checkouts.FindCartOf(checkout);
+Task<Result<CartId>> FindCartOf(App& app, const Caller& caller, CheckoutId checkout) {
+  return app.checkouts.FindCartOf(checkout, CartId::Unchecked(caller.id));
 }
 
-Task<Result<Checkout>> GetCheckout(App& app, CheckoutId checkout) {
-  return app.checkouts.Find(checkout);
+Task<Result<Checkout>> GetCheckout(App& app, const Ownership<CartId>& access, CheckoutId checkout) {
+  return app.checkouts.Find(access.owner, checkout);
 }
 
 Task<Result<Page<Checkout>>> ListCheckouts(App& app, PageQuery query) {

@@ -75,6 +75,9 @@ BOOST_DESCRIBE_STRUCT(MergedRow, (),
 
 // The functions that write, and the view that they return, are in the migrations. Each function
 // locks the cart first, so its answer is a state that the cart was in.
+//
+// Carts may be spread over partitions or servers by their id (docs/scaling.md, "Shards"). So each
+// statement of a user's request names the cart.
 constexpr Statement<CartId, CartId> kFind{
     "find_cart", Lane::kKeyRead, "SELECT user_id FROM carts WHERE user_id = $1 AND NOT erased"};
 
@@ -102,6 +105,10 @@ constexpr Statement<void, CartId> kCreate{
 constexpr Statement<void, CartId, ExpectedTags> kClear{"clear_cart", Lane::kWrite,
                                                        "SELECT clear_cart($1, $2)"};
 
+constexpr Statement<CartId, CartId, CartItemId> kFindItem{
+    "find_item", Lane::kKeyRead, "SELECT cart_id FROM cartitems WHERE cart_id = $1 AND id = $2"};
+
+// Looks in all carts.
 constexpr Statement<CartId, CartItemId> kFindCartOf{"find_cart_of_item", Lane::kKeyRead,
                                                     "SELECT cart_id FROM cartitems WHERE id = $1"};
 
@@ -112,15 +119,15 @@ SELECT user_id, total_price, etag, id, created, product_id, quantity, name, pric
 FROM add_item($1, $2, $3, $4)
 ORDER BY id)"};
 
-constexpr Statement<CartRow, CartItemId, Quantity, ExpectedTags> kChangeItem{"change_item",
-                                                                             Lane::kWrite, R"(
+constexpr Statement<CartRow, CartId, CartItemId, Quantity, ExpectedTags> kChangeItem{
+    "change_item", Lane::kWrite, R"(
 SELECT user_id, total_price, etag, id, created, product_id, quantity, name, price, line_total,
        is_available
-FROM change_item($1, $2, $3)
+FROM change_item($1, $2, $3, $4)
 ORDER BY id)"};
 
-constexpr Statement<void, CartItemId, ExpectedTags> kRemoveItem{"remove_item", Lane::kWrite,
-                                                                "SELECT remove_item($1, $2)"};
+constexpr Statement<void, CartId, CartItemId, ExpectedTags> kRemoveItem{
+    "remove_item", Lane::kWrite, "SELECT remove_item($1, $2, $3)"};
 
 constexpr Statement<CartRow, CartId, ProductId, QuantityOrNone, ExpectedTags> kPutProduct{
     "put_product", Lane::kWrite, R"(
@@ -234,7 +241,9 @@ CartStore::Reply<void> CartStore::Clear(CartId cart, ExpectedTags expected) {
   co_return Written(co_await client_.Execute(kClear, cart, expected));
 }
 
-CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item) {
+CartStore::Reply<CartId> CartStore::FindCartOf(CartItemId item, CartId likely) {
+  ASSIGN_OR_CO_RETURN(const auto found, Logged(co_await client_.QueryOne(kFindItem, likely, item)));
+  if (found) co_return *found;
   co_return OrNotFound(co_await client_.QueryOne(kFindCartOf, item));
 }
 
@@ -244,13 +253,13 @@ CartStore::Reply<Tagged<Cart>> CartStore::AddItem(CartId cart, NewItem item,
       co_await client_.Query(kAddItem, cart, item.product_id, item.quantity, expected));
 }
 
-CartStore::Reply<Tagged<Cart>> CartStore::ChangeItem(CartItemId item, ItemChange change,
-                                                     ExpectedTags expected) {
-  co_return Written(co_await client_.Query(kChangeItem, item, change.quantity, expected));
+CartStore::Reply<Tagged<Cart>> CartStore::ChangeItem(CartId cart, CartItemId item,
+                                                     ItemChange change, ExpectedTags expected) {
+  co_return Written(co_await client_.Query(kChangeItem, cart, item, change.quantity, expected));
 }
 
-CartStore::Reply<void> CartStore::RemoveItem(CartItemId item, ExpectedTags expected) {
-  co_return Written(co_await client_.Execute(kRemoveItem, item, expected));
+CartStore::Reply<void> CartStore::RemoveItem(CartId cart, CartItemId item, ExpectedTags expected) {
+  co_return Written(co_await client_.Execute(kRemoveItem, cart, item, expected));
 }
 
 CartStore::Reply<Tagged<Cart>> CartStore::PutProduct(CartId cart, ProductId product,
@@ -293,8 +302,8 @@ CartStore::Reply<std::optional<CartId>> CartStore::Expire(CartId after, std::int
 }
 
 std::vector<StatementText> CartStore::Statements() {
-  return TextsOf(kFind, kRead, kReadOrEmpty, kCreate, kClear, kFindCartOf, kAddItem, kChangeItem,
-                 kRemoveItem, kPutProduct, kAddProduct, kMerge, kExpire);
+  return TextsOf(kFind, kRead, kReadOrEmpty, kCreate, kClear, kFindItem, kFindCartOf, kAddItem,
+                 kChangeItem, kRemoveItem, kPutProduct, kAddProduct, kMerge, kExpire);
 }
 
 }  // namespace cart

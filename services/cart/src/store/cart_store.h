@@ -37,16 +37,17 @@ class CartStore {
   // Removes all items. Returns kNotFound if the cart does not exist.
   Reply<void> Clear(CartId cart, ExpectedTags expected);
 
-  // Returns the cart of an item, or kNotFound if the item does not exist.
-  Reply<CartId> FindCartOf(CartItemId item);
+  // Returns the cart of an item, or kNotFound if the item does not exist. If the item is not in the
+  // likely cart, a second statement looks in all carts.
+  Reply<CartId> FindCartOf(CartItemId item, CartId likely);
   // Returns the cart with the new item. Returns kInvalidArgument if the product is in the cart
   // already or cannot be bought, and kNotFound if the cart does not exist.
   Reply<platform::Tagged<Cart>> AddItem(CartId cart, NewItem item, ExpectedTags expected);
-  // Returns the item's cart, or kNotFound if the item does not exist.
-  Reply<platform::Tagged<Cart>> ChangeItem(CartItemId item, ItemChange change,
+  // Returns the cart, or kNotFound if it does not have the item.
+  Reply<platform::Tagged<Cart>> ChangeItem(CartId cart, CartItemId item, ItemChange change,
                                            ExpectedTags expected);
-  // Returns kNotFound if the item does not exist.
-  Reply<void> RemoveItem(CartItemId item, ExpectedTags expected);
+  // Returns kNotFound if the cart does not have the item.
+  Reply<void> RemoveItem(CartId cart, CartItemId item, ExpectedTags expected);
 
   // The following functions create a cart that does not exist.
 

@@ -50,12 +50,17 @@ SELECT (checkout).id, (checkout).user_id, (checkout).created, (checkout).total_p
 FROM check_out($1, $2)
 ORDER BY (checkout).number)"};
 
-constexpr Statement<CheckoutRow, CheckoutId> kFind{"find_checkout", Lane::kKeyRead, R"(
+constexpr Statement<CheckoutRow, CartId, CheckoutId> kFind{"find_checkout", Lane::kKeyRead, R"(
 SELECT id, user_id, created, total_price, product_id, sku, name, price, quantity, line_total, false
 FROM checkout_rows
-WHERE id = $1
+WHERE user_id = $1 AND id = $2
 ORDER BY number)"};
 
+constexpr Statement<CartId, CartId, CheckoutId> kFindIn{
+    "find_checkout_of_cart", Lane::kKeyRead,
+    "SELECT user_id FROM checkouts WHERE user_id = $1 AND id = $2"};
+
+// Looks in the checkouts of all carts.
 constexpr Statement<CartId, CheckoutId> kFindCartOf{"find_cart_of_checkout", Lane::kKeyRead,
                                                     "SELECT user_id FROM checkouts WHERE id = $1"};
 
@@ -63,7 +68,7 @@ constexpr Statement<CheckoutRow, CartId, std::int32_t, std::int32_t> kListOf{
     "list_checkouts_of_cart", Lane::kSearch, R"(
 SELECT id, user_id, created, total_price, product_id, sku, name, price, quantity, line_total, false
 FROM checkout_rows
-WHERE id IN (
+WHERE user_id = $1 AND id IN (
     SELECT id FROM checkouts WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3 + 1
 )
 ORDER BY id, number)"};
@@ -129,12 +134,15 @@ CheckoutStore::Reply<CheckedOut> CheckoutStore::CheckOut(CartId cart,
                        .is_created = is_created};
 }
 
-CheckoutStore::Reply<Checkout> CheckoutStore::Find(CheckoutId checkout) {
-  ASSIGN_OR_CO_RETURN(auto rows, OrNotFound(co_await client_.Query(kFind, checkout)));
+CheckoutStore::Reply<Checkout> CheckoutStore::Find(CartId cart, CheckoutId checkout) {
+  ASSIGN_OR_CO_RETURN(auto rows, OrNotFound(co_await client_.Query(kFind, cart, checkout)));
   co_return std::move(ToCheckouts(std::move(rows)).front());
 }
 
-CheckoutStore::Reply<CartId> CheckoutStore::FindCartOf(CheckoutId checkout) {
+CheckoutStore::Reply<CartId> CheckoutStore::FindCartOf(CheckoutId checkout, CartId likely) {
+  ASSIGN_OR_CO_RETURN(const auto found,
+                      Logged(co_await client_.QueryOne(kFindIn, likely, checkout)));
+  if (found) co_return *found;
   co_return OrNotFound(co_await client_.QueryOne(kFindCartOf, checkout));
 }
 
@@ -158,7 +166,7 @@ CheckoutStore::Reply<CheckoutStore::Page> CheckoutStore::List(PageQuery query) {
 }
 
 std::vector<StatementText> CheckoutStore::Statements() {
-  return TextsOf(kCheckOut, kFind, kFindCartOf, kListOf, kNumber, kList);
+  return TextsOf(kCheckOut, kFind, kFindIn, kFindCartOf, kListOf, kNumber, kList);
 }
 
 }  // namespace cart

@@ -35,10 +35,11 @@ class CheckoutStore {
   // is in another state, kConflict if it is empty or some of its lines are not available.
   Reply<CheckedOut> CheckOut(CartId cart, std::vector<std::string> expected);
 
-  // Returns kNotFound if the checkout does not exist.
-  Reply<Checkout> Find(CheckoutId checkout);
-  // Returns the cart that was checked out, or kNotFound if the checkout does not exist.
-  Reply<CartId> FindCartOf(CheckoutId checkout);
+  // Returns kNotFound if the cart has no such checkout.
+  Reply<Checkout> Find(CartId cart, CheckoutId checkout);
+  // Returns the cart that was checked out, or kNotFound if the checkout does not exist. If it is
+  // not the likely one, a second statement looks in the checkouts of all carts.
+  Reply<CartId> FindCartOf(CheckoutId checkout, CartId likely);
   // Returns a page of a cart's checkouts in the order of their ids.
   Reply<Page> ListOf(CartId cart, platform::schema::PageQuery query);
   // Returns a page of all checkouts, in two statements. A checkout that is committed later than
