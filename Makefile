@@ -78,6 +78,11 @@ clean: ## Delete build/
 images: ## Build the container images, with docker or podman
 	@scripts/images
 
+.PHONY: partitioned-test
+partitioned-test: packages-test build/release/build.ninja ## Run the end-to-end tests of carts with carts that are spread over partitions
+	@cmake --build build/release --parallel $(JOBS) --target customers cart bench_statements
+	@CART_PARTITIONED=1 $(CTEST) --test-dir build/release --label-regex e2e --exclude-regex partitioned_
+
 .PHONY: compose-test
 compose-test: ## Test a deployment of compose.yaml, and the commands of docs/deployment.md
 	@/usr/bin/python3 -m pytest -v tests/deployment

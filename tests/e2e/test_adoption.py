@@ -69,6 +69,8 @@ def cart_database(cluster, cart_binary):
         contents(cluster, name, "cartitems", ITEM_COLUMNS),
         contents(cluster, name, "products", "id, created, name, description, price"),
         contents(cluster, name, "carts", "user_id")]
+    if "CART_PARTITIONED" in os.environ:
+        cluster.partition(name)
     yield name
     cluster.drop(name)
 

@@ -13,6 +13,8 @@ ROLE = "microcart"
 # The role that serves, with the rights that the migration grants it, and the same password.
 SERVING_ROLE = "microcart_service"
 PASSWORD = "marked-database-password-5b1f"
+PARTITIONED = (pathlib.Path(__file__).resolve().parents[3]
+               / "services/cart/migrations/variants/partitioned.sql")
 
 
 class Cluster(TemporaryCluster):
@@ -48,6 +50,11 @@ class Cluster(TemporaryCluster):
         """Runs a dump as the services' role, so that its objects belong to them."""
         self._run("psql", database, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", f"SET ROLE {ROLE}",
                   "-f", "-", stdin=dump.read_text())
+
+    def partition(self, database: str) -> None:
+        """Spreads the carts of the cart service's database over partitions."""
+        self._run("psql", database, "-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction",
+                  "-c", f"SET ROLE {ROLE}", "-f", str(PARTITIONED))
 
     def dump(self, database: str, *options: str) -> str:
         """Returns what pg_dump writes, without comments and the random key that fences its script."""

@@ -2,6 +2,7 @@
 every test file, so that files can run in parallel and in any order."""
 
 import itertools
+import os
 import pathlib
 
 import pytest
@@ -87,6 +88,8 @@ def _fixtures(spec: ServiceSpec) -> list:
         assert done.returncode == 0, done.stdout + done.stderr
         if name == "customers":
             cluster.query(database, ACCOUNTS_OF_THE_REFERENCE)
+        elif "CART_PARTITIONED" in os.environ:
+            cluster.partition(database)
         return database
 
     @pytest.fixture(scope="module", name=f"{name}_database")
