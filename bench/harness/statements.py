@@ -14,10 +14,19 @@ from microcart.services import build_directory
 class Statement:
     sql: str  # With $1, $2, …
     planned_each_call: bool
+    keys: int  # Of a read by key; each is an array in the SQL.
 
     def with_arguments(self, *arguments: str) -> str:
-        """The statement with pgbench's variables, or literals, as its parameters."""
-        sql = re.sub(r"\$(\d)", lambda match: arguments[int(match[1]) - 1], self.sql)
+        """The statement with pgbench's variables, or literals, as its parameters.
+
+        A read by key becomes the simpler statement for one call: with values instead of arrays.
+        """
+        sql = self.sql
+        if self.keys > 0:
+            sql = re.sub(r"= ANY \((\$\d)\)", r"= \1", sql)
+            sql = re.sub(r"unnest\((.*?)\) AS", lambda match: "(VALUES (" + re.sub(
+                r"(\$\d)", r"\1::integer", match[1]) + ")) AS", sql)
+        sql = re.sub(r"\$(\d)", lambda match: arguments[int(match[1]) - 1], sql)
         return " ".join(sql.split())
 
 
@@ -31,7 +40,8 @@ def _printed() -> dict:
 
 def stores() -> dict[str, dict[str, Statement]]:
     """All statements by their stores and names."""
-    return {store: {name: Statement(printed["sql"].strip(), printed["planned_each_call"])
+    return {store: {name: Statement(printed["sql"].strip(), printed["planned_each_call"],
+                                    printed["keys"])
                     for name, printed in statements.items()}
             for store, statements in _printed()["stores"].items()}
 

@@ -1,7 +1,7 @@
 // bench_statements: prints the SQL of the services, so that a yardstick runs the very same
 // statements in sessions with the same settings. A JSON object: {"session_options": "…", "stores":
 // {"cart":
-// {"read_cart": {"sql": "…", "planned_each_call": false}, …}, …}}.
+// {"read_cart": {"sql": "…", "planned_each_call": false, "keys": 1}, …}, …}}.
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -25,7 +25,8 @@ json::object ToJson(const std::vector<postgres::StatementText>& statements) {
   for (const postgres::StatementText& statement : statements) {
     by_name[statement.name] = {
         {"sql", statement.sql},
-        {"planned_each_call", statement.planning == postgres::Planning::kEachCall}};
+        {"planned_each_call", statement.planning == postgres::Planning::kEachCall},
+        {"keys", statement.keys}};
   }
   return by_name;
 }

@@ -37,11 +37,13 @@ std::optional<std::string_view> ErrorType(const internal::Operation& operation) 
   return std::nullopt;
 }
 
-// Records the span of a call, from its start until its answer, under each of its parents. The
-// statement is named, and neither its text nor its parameters are shown.
+// Records the span of calls of one statement, from their start until their answers, under each of
+// its parents. The statement is named, and neither its text nor its parameters are shown.
 void RecordStatement(const trace::Parents& parents, trace::SpanClock::time_point start,
-                     const internal::Operation& operation) {
+                     std::span<const internal::Operation> operations) {
   const auto end = trace::SpanClock::now();
+  const auto failed = std::ranges::find_if(operations, [](const auto& one) { return !one.result; });
+  const internal::Operation& operation = failed == operations.end() ? operations.front() : *failed;
   for (const trace::TraceContext& parent : parents.spans) {
     parents.tracer.Record({.context = parent.NewSpan(),
                            .parent_id = parent.span_id(),
@@ -134,27 +136,30 @@ bool Client::connected() const { return impl_->connected(); }
 const ClientMetrics& Client::metrics() const { return impl_->metrics(); }
 
 Task<std::expected<std::size_t, QueryError>> Client::Count(internal::Operation operation) {
-  co_await Run(operation);
+  co_await Run({&operation, 1});
   CO_RETURN_IF_ERROR(operation.result);
   co_return operation.result->affected();
 }
 
-Task<void> Client::Run(internal::Operation& operation) {
-  return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-      [this, &operation](auto handler) {
+Task<void> Client::Run(std::span<internal::Operation> operations) {
+  internal::Caller caller{.waiting = operations.size()};
+  co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+      [&](auto handler) {
         if (auto parents = trace::ParentsOf(asio::get_associated_executor(handler))) {
-          operation.resume = [&operation, parents = std::move(parents),
-                              start = trace::SpanClock::now(),
-                              handler = std::move(handler)] mutable {
-            RecordStatement(*parents, start, operation);
+          caller.resume = [operations, parents = std::move(parents),
+                           start = trace::SpanClock::now(), handler = std::move(handler)] mutable {
+            RecordStatement(*parents, start, operations);
             asio::dispatch(std::move(handler));
           };
         } else {
-          operation.resume = [handler = std::move(handler)] mutable {
+          caller.resume = [handler = std::move(handler)] mutable {
             asio::dispatch(std::move(handler));
           };
         }
-        impl_->Pick(operation.lane).Start(operation);
+        for (internal::Operation& operation : operations) {
+          operation.caller = &caller;
+          impl_->Pick(operation.lane).Start(operation);
+        }
       },
       asio::use_awaitable);
 }

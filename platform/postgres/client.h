@@ -1,15 +1,19 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
 #include <expected>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -24,12 +28,13 @@ namespace platform::postgres {
 
 struct LaneOptions {
   std::size_t connections = 1;  // At least one.
-  // Maximum number of statements of one connection that wait or are sent; one more is kOverloaded.
+  // Maximum number of calls of one connection that wait or are sent; one more is kOverloaded.
   std::size_t max_in_flight = 1024;
 };
 
 struct ClientOptions {
-  LaneOptions key_reads;
+  // Many of these calls share a statement, so they are answered faster than others.
+  LaneOptions key_reads{.max_in_flight = 8192};
   LaneOptions writes{.connections = 2};
   // Each search may take long, so statements behind many of them would only time out.
   LaneOptions searches{.max_in_flight = 256};
@@ -55,9 +60,9 @@ struct ClientOptions {
 };
 
 // A pipelined, asynchronous PostgreSQL client. It belongs to one event loop: construct it, call it
-// and destroy it on that loop's thread. Many calls share few connections, and reads by key within
-// one turn of the loop share a sync (see Lane). Each call is one statement, whose error affects
-// only its own caller.
+// and destroy it on that loop's thread. Many calls share few connections. Each call is one
+// statement, except that reads by key that are made together share one (see KeyedStatement). An
+// error affects only its own caller: a shared statement that fails is repeated for each of them.
 //
 // It connects by itself in the background and reconnects for ever. A call waits for a connection
 // that is being made, within its deadline. When an attempt fails, all waiting calls fail with
@@ -91,6 +96,32 @@ class Client {
     return FetchOne<Row>(internal::MakeOperation(statement, args...));
   }
 
+  // The same for a read by key.
+  template <class Row, class... Keys, class... Args>
+  Task<std::expected<std::vector<Row>, QueryError>> Query(
+      const KeyedStatement<Row, Keys...>& statement, const Args&... keys) {
+    return FetchAll<Row>(internal::MakeOperation(statement, keys...));
+  }
+  template <class Row, class... Keys, class... Args>
+  Task<std::expected<std::optional<Row>, QueryError>> QueryOne(
+      const KeyedStatement<Row, Keys...>& statement, const Args&... keys) {
+    return FetchOne<Row>(internal::MakeOperation(statement, keys...));
+  }
+
+  // Makes a call for each of these tuples of keys. Returns what QueryOne() returns for each, in
+  // their order.
+  template <class Row, class... Keys>
+  Task<std::vector<std::expected<std::optional<Row>, QueryError>>> QueryOneOfEach(
+      const KeyedStatement<Row, Keys...>& statement, const std::vector<std::tuple<Keys...>>& keys) {
+    std::vector<internal::Operation> operations;
+    operations.reserve(keys.size());
+    for (const auto& each : keys) {
+      operations.push_back(std::apply(
+          [&](const Keys&... key) { return internal::MakeOperation(statement, key...); }, each));
+    }
+    return FetchOneOfEach<Row>(std::move(operations));
+  }
+
   // Runs a statement that returns no rows. Returns the number of rows that it changed.
   template <class... Params, class... Args>
   Task<std::expected<std::size_t, QueryError>> Execute(const Statement<void, Params...>& statement,
@@ -109,26 +140,39 @@ class Client {
 
   template <class Row>
   Task<std::expected<std::vector<Row>, QueryError>> FetchAll(internal::Operation operation) {
-    co_await Run(operation);
+    co_await Run({&operation, 1});
     CO_RETURN_IF_ERROR(operation.result);
     co_return internal::Decode<Row>(*operation.result, operation.result->size());
   }
 
   template <class Row>
   Task<std::expected<std::optional<Row>, QueryError>> FetchOne(internal::Operation operation) {
-    co_await Run(operation);
-    CO_RETURN_IF_ERROR(operation.result);
+    co_await Run({&operation, 1});
+    co_return FirstRow<Row>(operation);
+  }
+
+  template <class Row>
+  Task<std::vector<std::expected<std::optional<Row>, QueryError>>> FetchOneOfEach(
+      std::vector<internal::Operation> operations) {
+    if (!operations.empty()) co_await Run(operations);
+    std::vector<std::expected<std::optional<Row>, QueryError>> rows;
+    rows.reserve(operations.size());
+    std::ranges::transform(operations, std::back_inserter(rows), FirstRow<Row>);
+    co_return rows;
+  }
+
+  template <class Row>
+  static std::expected<std::optional<Row>, QueryError> FirstRow(internal::Operation& operation) {
+    if (!operation.result) return std::unexpected(std::move(operation.result).error());
     auto rows = internal::Decode<Row>(*operation.result, 1);
-    if (rows.empty()) {
-      co_return std::nullopt;
-    }
-    co_return std::move(rows.front());
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
   }
 
   Task<std::expected<std::size_t, QueryError>> Count(internal::Operation operation);
 
-  // Ends when operation.result is set.
-  Task<void> Run(internal::Operation& operation);
+  // Ends when the results of all operations are set.
+  Task<void> Run(std::span<internal::Operation> operations);
 
   std::unique_ptr<Impl> impl_;
 };

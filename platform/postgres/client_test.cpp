@@ -490,32 +490,6 @@ TEST_F(ClientTest, OnlyTheWriteLaneWrites) {
   });
 }
 
-// Reads that are sent together share a transaction, which must not be noticeable.
-TEST_F(ClientTest, AnErrorAmongReadsOfOneTurnHurtsOnlyItsOwnCaller) {
-  TestLoop loop(Server());
-  int right = 0;
-  int refused = 0;
-  loop.Run([&](Client& client) -> Task<void> {
-    for (const std::int32_t id : {1, 2, 3}) {  // The first round prepares the statements.
-      int waiting = 0;
-      for (int caller = 0; caller < 200; ++caller) {
-        ++waiting;
-        loop.Spawn([&, id, caller] -> Task<void> {
-          const std::int32_t divisor = caller % 10 == 9 ? 0 : id;
-          const auto row = co_await loop.client().QueryOne(kInverse, divisor);
-          right += row && divisor != 0 ? 1 : 0;
-          refused += !row && divisor == 0 && row.error().sqlstate == "22012" ? 1 : 0;
-          --waiting;
-        });
-      }
-      while (waiting > 0) co_await loop.Sleep(1ms);
-    }
-    EXPECT_TRUE((co_await client.QueryOne(kNumbered, 1)).has_value());
-  });
-  EXPECT_EQ(right, 3 * 180);
-  EXPECT_EQ(refused, 3 * 20);
-}
-
 // Executes `odd` among ten calls of kNumbered in one turn of the loop, so that all are sent
 // together. The ten must return the right rows.
 Task<std::expected<std::size_t, QueryError>> ExecuteAmongReads(TestLoop& loop,

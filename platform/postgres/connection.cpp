@@ -8,7 +8,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/defer.hpp>
 #include <boost/asio/post.hpp>
+#include <cstdint>
 #include <exception>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "platform/postgres/unconfirmed_commit.h"
@@ -23,19 +26,92 @@ namespace {
 
 constexpr int kBinary = 1;
 
-// Maximum number of reads by key that share a sync.
-constexpr std::size_t kMaxBatch = 64;
+// Maximum number of reads by key that share a statement. The gain beyond is small, and those who
+// asked first wait longer.
+constexpr std::size_t kMaxGathered = 64;
 
-// Maximum number of searches that are sent and not answered. It is enough to keep the server busy,
-// and small because the server runs a search even after the caller has given up.
-constexpr std::size_t kMaxSearchesSent = 4;
+// Maximum number of statements of a connection that are sent and not answered. The others wait.
+std::size_t MaxSent(Lane lane) {
+  switch (lane) {
+    case Lane::kKeyRead:
+      return 2;  // One on which the server works, and the next one. Further calls gather.
+    case Lane::kSearch:
+      return 4;  // Few, because the server runs a search even after the caller has given up.
+    case Lane::kWrite:
+      break;
+  }
+  return std::numeric_limits<std::size_t>::max();
+}
 
 // SQLSTATE of a write in a session that has become read-only.
 constexpr std::string_view kReadOnly = "25006";
 
+// SQLSTATE of an answer that is not what the statement's declaration says.
+constexpr std::string_view kDatatypeMismatch = "42804";
+
 // Returns whether the SQLSTATE reports a prepared statement that the server has lost, or whose
 // tables have changed.
 bool IsStale(std::string_view sqlstate) { return sqlstate == "26000" || sqlstate == "0A000"; }
+
+// Returns the parameters of a read by key: an array for each of the keys, with their different
+// values. The operations must be in the order of their keys.
+Parameters KeysOf(const std::vector<Operation*>& operations) {
+  Parameters parameters;
+  for (std::size_t key = 0; key < operations.front()->key_count; ++key) {
+    std::vector<std::int32_t> values;
+    values.reserve(operations.size());
+    const Operation* last = nullptr;
+    for (const Operation* operation : operations) {
+      if (last == nullptr || last->keys != operation->keys) {
+        values.push_back(operation->keys.at(key));
+      }
+      last = operation;
+    }
+    parameters.Add<std::vector<std::int32_t>>(values);
+  }
+  return parameters;
+}
+
+// Returns the keys with which a row begins, or nothing if one is NULL.
+std::optional<Keys> KeysOf(const Rows& rows, std::size_t row, std::size_t key_count) {
+  Keys keys{};
+  for (std::size_t key = 0; key < key_count; ++key) {
+    const auto bytes = rows.value(row, key);
+    if (!bytes) return std::nullopt;
+    keys.at(key) = Codec<std::int32_t>::Decode(*bytes);
+  }
+  return keys;
+}
+
+// Sets the result of each operation of a read by key to the rows that have its keys. Returns false
+// if the statement is not what KeyedStatement demands.
+bool Distribute(const Rows& rows, const std::vector<Operation*>& operations) {
+  const std::size_t key_count = operations.front()->key_count;
+  if (rows.columns() < key_count) return false;
+  for (std::size_t key = 0; key < key_count; ++key) {
+    if (!Accepts<std::int32_t>(rows.type(key))) return false;
+  }
+  for (Operation* operation : operations) operation->result = rows.Part(0, 0, key_count);
+  for (std::size_t first = 0, end = 0; first < rows.size(); first = end) {
+    const auto keys = KeysOf(rows, first, key_count);
+    if (!keys) return false;
+    do {
+      ++end;
+    } while (end < rows.size() && KeysOf(rows, end, key_count) == keys);
+    for (Operation* operation : std::ranges::equal_range(operations, *keys, {}, &Operation::keys)) {
+      if (operation->result->size() > 0) return false;  // They do not stand together.
+      operation->result = rows.Part(first, end - first, key_count);
+    }
+  }
+  return true;
+}
+
+// Counts the end of an operation. Returns the function that resumes its caller, or null if the
+// caller waits for more operations.
+std::move_only_function<void()> End(Operation& operation) {
+  if (--operation.caller->waiting > 0) return nullptr;
+  return std::move(operation.caller->resume);
+}
 
 }  // namespace
 
@@ -75,8 +151,8 @@ void Connection::Close() {
 }
 
 void Connection::Start(Operation& operation) {
-  const auto now = Clock::now();
-  operation.started = now;
+  operation.started = Clock::now();
+  operation.deadline = operation.started + shared_->options.deadline;
   operation.metrics = &shared_->metrics->Find(operation.name);
   metrics_.calls.Add(1);
   if (state_ == State::kBackingOff || state_ == State::kClosed) {
@@ -87,7 +163,7 @@ void Connection::Start(Operation& operation) {
     Fail(operation, {.kind = QueryError::Kind::kOverloaded, .message = "too many calls wait"});
     return;
   }
-  pending_.push_back({&operation, now + shared_->options.deadline});
+  pending_.push_back(&operation);
   WatchDeadlines();
   ScheduleSend();
 }
@@ -102,37 +178,47 @@ void Connection::ScheduleSend() {
   }
 }
 
-// A sync ends a transaction of the server, and takes most of a short read's time. Reads by key
-// share one. Every other statement has its own, so that neither its effect nor its failure affects
-// another.
 void Connection::SendPending() {
   if (state_ != State::kUp || pending_.empty()) {
     return;
   }
-  if (syncs_due_ == 0) {
+  if (in_flight_.empty()) {
     last_answer_ = Clock::now();
   }
-  std::size_t batch = 0;
-  while (!pending_.empty() && (lane_ != Lane::kSearch || in_flight_.size() < kMaxSearchesSent)) {
-    in_flight_.push_back(pending_.front());
-    pending_.pop_front();
-    Entry& entry = in_flight_.back();
-    const bool ends_batch =
-        lane_ != Lane::kKeyRead || entry.retried || pending_.empty() || ++batch % kMaxBatch == 0;
-    if (!Send(entry) || (ends_batch && PQpipelineSync(session_.get()) != 1)) {
+  while (!pending_.empty() && in_flight_.size() < MaxSent(lane_)) {
+    in_flight_.push_back(Gather());
+    sent_calls_ += in_flight_.back().calls;
+    if (!Send(in_flight_.back()) || PQpipelineSync(session_.get()) != 1) {
       Break();
       return;
     }
-    syncs_due_ += ends_batch ? 1 : 0;
   }
   Flush();
+}
+
+// Removes the first waiting call, and those that can share its statement. There must be one.
+Connection::Entry Connection::Gather() {
+  std::vector<Operation*> operations{pending_.front()};
+  pending_.pop_front();
+  const Operation& first = *operations.front();
+  if (first.key_count > 0 && !first.is_alone) {
+    std::erase_if(pending_, [&](Operation* operation) {
+      const bool shares = operations.size() < kMaxGathered && operation->sql == first.sql &&
+                          operation->name == first.name && !operation->is_alone;
+      if (shares) operations.push_back(operation);
+      return shares;
+    });
+    std::ranges::sort(operations, {}, &Operation::keys);
+  }
+  return {.operations = std::move(operations)};
 }
 
 // Writes one statement. Its first call prepares it. Until the server has confirmed that, other
 // calls send plain text, so that no call depends on another.
 bool Connection::Send(Entry& entry) {
-  const Operation& operation = *entry.operation;
-  const Parameters& parameters = operation.parameters;
+  const Operation& operation = *entry.operations.front();
+  const Parameters keys = operation.key_count > 0 ? KeysOf(entry.operations) : Parameters{};
+  const Parameters& parameters = operation.key_count > 0 ? keys : operation.parameters;
   const int count = static_cast<int>(parameters.count);
   std::array<const char*, kMaxParameters> values{};
   std::array<int, kMaxParameters> formats{};
@@ -146,7 +232,7 @@ bool Connection::Send(Entry& entry) {
   }
 
   PGconn* session = session_.get();
-  entry.prepared = entry.retried ? nullptr : Find(operation);
+  entry.prepared = operation.is_alone ? nullptr : Find(operation);
   if (entry.prepared != nullptr && entry.prepared->state == Prepared::State::kUnknown) {
     entry.preparing = true;
     entry.prepared->state = Prepared::State::kSent;
@@ -221,10 +307,10 @@ void Connection::OnReadable() {
 void Connection::TakeAnswers() {
   if (!Drain()) {
     Break();
-  } else if (is_read_only_ && settled_.empty()) {
+  } else if (is_read_only_) {
     Break("the session is read-only");
   } else {
-    if (HasCompletedSearch() && syncs_due_ > 0) {
+    if (HasCompletedSearch() && !in_flight_.empty()) {
       asio::post(executor_, [self = shared_from_this(), generation = generation_] {
         if (self->generation_ == generation) {
           self->TakeAnswers();
@@ -249,51 +335,41 @@ bool Connection::HasCompletedSearch() const {
 // connection is dead.
 bool Connection::Drain() {
   bool ended = false;
-  while (syncs_due_ > 0 && !HasCompletedSearch() && PQisBusy(session_.get()) == 0) {
+  while (!in_flight_.empty() && !HasCompletedSearch() && PQisBusy(session_.get()) == 0) {
     PGresult* result = PQgetResult(session_.get());
     if (result != nullptr) {
       ended = false;
       if (!Take(result)) {
         return false;
       }
-    } else if (std::exchange(ended, true) || in_flight_.empty()) {
+    } else if (std::exchange(ended, true)) {
       return false;  // One null ends a statement's results; two mean that no more will follow.
     } else {
-      TakeEnd();
+      in_flight_.front().preparing = false;
     }
   }
   return PQstatus(session_.get()) == CONNECTION_OK;
 }
 
-// For each statement, the results are that of its preparation, if any, and its own; after the last
-// statement before a sync follows the result of the sync. Returns false if the session has ended
-// with this result.
+// The results of each statement are that of its preparation, if any, its own, and that of its sync.
+// Returns false if the session has ended with this result.
 bool Connection::Take(pg_result* result) {
   Rows rows(result);
-  const ExecStatusType status = PQresultStatus(result);
-  if (status == PGRES_PIPELINE_SYNC) {
-    CompleteSettled();
-    return true;
-  }
-  if (in_flight_.empty()) {
-    return false;
-  }
   Entry& entry = in_flight_.front();
-  switch (status) {
+  switch (PQresultStatus(result)) {
+    case PGRES_PIPELINE_SYNC:
+      TakeSync();
+      return true;
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
     case PGRES_EMPTY_QUERY:
       if (entry.preparing) {
         entry.prepared->state = Prepared::State::kConfirmed;
-      } else if (entry.operation != nullptr) {
-        entry.operation->result = std::move(rows);
+      } else {
+        entry.result = std::move(rows);
       }
       return true;
-    case PGRES_PIPELINE_ABORTED:
-      if (entry.preparing) {
-        entry.prepared->state = Prepared::State::kUnknown;
-      }
-      entry.skipped = !entry.failed;
+    case PGRES_PIPELINE_ABORTED:  // The statement's preparation has failed.
       return true;
     case PGRES_FATAL_ERROR: {
       bool fatal = false;
@@ -309,53 +385,60 @@ bool Connection::Take(pg_result* result) {
 }
 
 void Connection::TakeError(Entry& entry, QueryError error) {
-  entry.failed = true;
-  if (lane_ == Lane::kWrite && error.sqlstate == kReadOnly) {
-    is_read_only_ = true;
-  }
-  if (entry.preparing) {
+  if (entry.prepared != nullptr && (entry.preparing || IsStale(error.sqlstate))) {
     entry.prepared->state = Prepared::State::kUnknown;
-  } else if (entry.prepared != nullptr && IsStale(error.sqlstate)) {
-    entry.prepared->state = Prepared::State::kUnknown;
-    entry.skipped = true;
+    entry.is_stale = !entry.preparing;
   }
-  if (entry.operation != nullptr) {
-    error.statement = entry.operation->name;
-    entry.operation->result = std::unexpected(std::move(error));
+  entry.result = std::unexpected(std::move(error));
+}
+
+// Sets the results of the calls that the statement answers.
+void Connection::Settle(Entry& entry) {
+  if (entry.operations.empty()) {
+    return;
+  }
+  if (entry.result && entry.operations.front()->key_count == 0) {
+    entry.operations.front()->result = *std::move(entry.result);
+    return;
+  }
+  if (entry.result && !Distribute(*entry.result, entry.operations)) {
+    entry.result = std::unexpected(QueryError{
+        .kind = QueryError::Kind::kRejected,
+        .sqlstate = std::string(kDatatypeMismatch),
+        .message = "the rows of a read by key do not begin with the keys, or not in order"});
+  }
+  if (!entry.result) {
+    entry.result.error().statement = entry.operations.front()->name;
+    for (Operation* operation : entry.operations) {
+      operation->result = std::unexpected(entry.result.error());
+    }
   }
 }
 
-// Handles the end of the results of a preparation, or of a statement.
-void Connection::TakeEnd() {
-  if (!std::exchange(in_flight_.front().preparing, false)) {
-    settled_.push_back(in_flight_.front());
-    in_flight_.pop_front();
-  }
-}
-
-// Statements are complete with their sync and not earlier, because only then is a write committed.
-void Connection::CompleteSettled() {
-  --syncs_due_;
+// A statement is complete with its sync and not earlier, because only then is a write committed.
+void Connection::TakeSync() {
+  Entry entry = std::move(in_flight_.front());
+  in_flight_.pop_front();
+  sent_calls_ -= entry.calls;
   answered_ = true;
   last_answer_ = Clock::now();
-  const bool is_unconfirmed = std::exchange(is_unconfirmed_, false);
-  for (const Entry& entry : settled_) {
-    if (entry.operation == nullptr) {
-      continue;
-    }
-    if (is_unconfirmed && entry.operation->result) {
-      entry.operation->result = std::unexpected(QueryError{
-          .kind = QueryError::Kind::kUnavailable, .message = std::string(kUnconfirmedCommit)});
-    }
-    if (entry.skipped && !entry.retried) {
-      pending_.push_front(
-          {.operation = entry.operation, .deadline = entry.deadline, .retried = true});
+  if (std::exchange(is_unconfirmed_, false) && entry.result) {
+    entry.result = std::unexpected(QueryError{.kind = QueryError::Kind::kUnavailable,
+                                              .message = std::string(kUnconfirmedCommit)});
+  }
+  is_read_only_ |=
+      lane_ == Lane::kWrite && !entry.result && entry.result.error().sqlstate == kReadOnly;
+  Settle(entry);
+  // One call may be to blame for the failure of all.
+  const bool is_repeated = !entry.result && (entry.is_stale || entry.calls > 1);
+  for (Operation* operation : entry.operations) {
+    if (is_repeated && !std::exchange(operation->is_alone, true)) {
+      pending_.push_front(operation);
     } else {
-      CountEnd(*entry.operation, last_answer_);
-      completed_.push_back(entry.operation);
+      CountEnd(*operation, last_answer_);
+      completed_.push_back(operation);
     }
   }
-  settled_.clear();
 }
 
 // Resumes the callers of complete statements within this turn of the loop. They may make new calls
@@ -366,11 +449,11 @@ void Connection::ResumeCompleted() {
   std::size_t next = 0;
   try {
     while (next < completed.size()) {
-      std::exchange(completed[next++]->resume, nullptr)();
+      if (auto resume = End(*completed[next++])) resume();
     }
   } catch (...) {
     while (next < completed.size()) {
-      asio::post(executor_, std::exchange(completed[next++]->resume, nullptr));
+      if (auto resume = End(*completed[next++])) asio::post(executor_, std::move(resume));
     }
     throw;
   }
@@ -400,18 +483,15 @@ void Connection::WatchDeadlines() {
     return;
   }
   auto next = Clock::time_point::max();
-  if (syncs_due_ > 0) {
+  if (!in_flight_.empty()) {
     next = last_answer_ + shared_->options.deadline;
   }
-  const auto is_live = [](const Entry& entry) { return entry.operation != nullptr; };
-  if (const auto live = std::ranges::find_if(settled_, is_live); live != settled_.end()) {
-    next = std::min(next, live->deadline);
-  }
+  const auto is_live = [](const Entry& entry) { return !entry.operations.empty(); };
   if (const auto live = std::ranges::find_if(in_flight_, is_live); live != in_flight_.end()) {
-    next = std::min(next, live->deadline);
+    for (const Operation* operation : live->operations) next = std::min(next, operation->deadline);
   }
   if (!pending_.empty()) {
-    next = std::min(next, pending_.front().deadline);
+    next = std::min(next, pending_.front()->deadline);
   }
   watching_deadlines_ = true;
   deadline_timer_.expires_at(next);
@@ -429,18 +509,14 @@ void Connection::OnDeadline() {
   const auto now = Clock::now();
   const QueryError overdue{.kind = QueryError::Kind::kTimeout,
                            .message = "no answer within the deadline"};
-  while (!pending_.empty() && pending_.front().deadline <= now) {
-    Fail(*pending_.front().operation, overdue);
-    pending_.pop_front();
-  }
-  const auto fail_overdue = [&](Entry& entry) {
-    if (entry.operation != nullptr && entry.deadline <= now) {
-      Fail(*std::exchange(entry.operation, nullptr), overdue);
-    }
+  const auto fail_overdue = [&](Operation* operation) {
+    const bool is_overdue = operation->deadline <= now;
+    if (is_overdue) Fail(*operation, overdue);
+    return is_overdue;
   };
-  std::ranges::for_each(settled_, fail_overdue);
-  std::ranges::for_each(in_flight_, fail_overdue);
-  if (syncs_due_ > 0 && now - last_answer_ >= shared_->options.deadline) {
+  while (!pending_.empty() && fail_overdue(pending_.front())) pending_.pop_front();
+  for (Entry& entry : in_flight_) std::erase_if(entry.operations, fail_overdue);
+  if (!in_flight_.empty() && now - last_answer_ >= shared_->options.deadline) {
     Break("the server does not answer");
   }
   WatchDeadlines();
@@ -449,22 +525,18 @@ void Connection::OnDeadline() {
 void Connection::Fail(Operation& operation, QueryError error) {
   operation.result = std::unexpected(std::move(error));
   CountEnd(operation, Clock::now());
-  asio::post(executor_, std::exchange(operation.resume, nullptr));
+  if (auto resume = End(operation)) asio::post(executor_, std::move(resume));
 }
 
 void Connection::FailAll(const std::string& reason) {
-  const auto fail_each = [&](auto& entries) {
-    for (const Entry& entry : entries) {
-      if (entry.operation != nullptr) {
-        Fail(*entry.operation, {.kind = QueryError::Kind::kUnavailable, .message = reason});
-      }
-    }
-    entries.clear();
+  const auto fail = [&](Operation* operation) {
+    Fail(*operation, {.kind = QueryError::Kind::kUnavailable, .message = reason});
   };
-  fail_each(settled_);
-  fail_each(in_flight_);
-  fail_each(pending_);
-  syncs_due_ = 0;
+  for (const Entry& entry : in_flight_) std::ranges::for_each(entry.operations, fail);
+  std::ranges::for_each(pending_, fail);
+  in_flight_.clear();
+  pending_.clear();
+  sent_calls_ = 0;
 }
 
 void Connection::CountEnd(const Operation& operation, Clock::time_point now) {

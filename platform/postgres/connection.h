@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <memory>
 #include <random>
 #include <string>
@@ -60,7 +61,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start(Operation& operation);
 
   State state() const { return state_; }
-  std::size_t load() const { return pending_.size() + in_flight_.size() + settled_.size(); }
+  // The calls that wait or are sent. One that was overdue counts until the server has answered.
+  std::size_t load() const { return pending_.size() + sent_calls_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -73,17 +75,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::vector<unsigned> types;
   };
 
-  // The place of one operation in the order of answers.
+  // A statement that is sent, in the order of answers. It has a sync of its own, so neither its
+  // effect nor its failure affects another statement.
   struct Entry {
-    Operation* operation;  // Null after it has failed because it was overdue.
-    Clock::time_point deadline;
+    // The calls that it answers, except for those that have failed because they were overdue. Those
+    // of a read by key are in the order of their keys.
+    std::vector<Operation*> operations;
+    std::size_t calls = operations.size();  // Their number when it was sent.
     Prepared* prepared = nullptr;  // The prepared statement; null if it was sent as plain text.
     bool preparing = false;        // The answer to the statement's preparation comes first.
-    bool failed = false;
-    // It has had no effect and may be sent again: the server has lost or outdated its statement, or
-    // another statement before the same sync has failed.
-    bool skipped = false;
-    bool retried = false;  // Sent again, as plain text and with its own sync.
+    bool is_stale = false;         // It has had no effect, because its preparation was stale.
+    std::expected<Rows, QueryError> result{};
   };
 
   // Connecting.
@@ -99,6 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Serving.
   void ScheduleSend();
   void SendPending();
+  Entry Gather();
   bool Send(Entry& entry);
   Prepared* Find(const Operation& operation);
   void Flush();
@@ -109,8 +112,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool Drain();
   bool Take(pg_result* result);
   void TakeError(Entry& entry, QueryError error);
-  void TakeEnd();
-  void CompleteSettled();
+  void Settle(Entry& entry);
+  void TakeSync();
   void ResumeCompleted();
   void Break(std::string_view reason = {});  // The default is libpq's last error.
 
@@ -142,10 +145,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool answered_ = false;  // The session has answered a statement.
   std::minstd_rand random_{std::random_device{}()};
 
-  std::deque<Entry> pending_;    // Not sent.
-  std::deque<Entry> in_flight_;  // Sent, to be answered in this order.
-  std::vector<Entry> settled_;   // Answered, but their sync is not.
-  std::size_t syncs_due_ = 0;    // Syncs that are sent and not answered.
+  std::deque<Operation*> pending_;  // Not sent, in the order of their deadlines.
+  std::deque<Entry> in_flight_;     // Sent, to be answered in this order.
+  std::size_t sent_calls_ = 0;      // Of the statements in flight.
   std::vector<Operation*> completed_;
   std::unordered_map<std::string_view, Prepared> prepared_;  // By Statement::name.
   std::uint64_t prepare_count_ = 0;

@@ -6,6 +6,7 @@
 #include <boost/mp11/list.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -62,14 +63,18 @@ struct Parameters {
   }
 };
 
-// A statement's answer.
+// A statement's answer, or the part of it that belongs to one call. Copies share the answer.
 class Rows {
  public:
   Rows() = default;
-  explicit Rows(pg_result* result) : result_(result) {}  // Takes ownership.
+  explicit Rows(pg_result* result);  // Takes ownership.
 
-  std::size_t size() const;
+  // Returns `count` rows from the row `first` on, without their first `skipped` columns.
+  Rows Part(std::size_t first, std::size_t count, std::size_t skipped) const;
+
+  std::size_t size() const { return size_; }
   std::size_t affected() const;
+  std::size_t columns() const;
   // Throws std::runtime_error unless the columns are `count` in number.
   void ExpectColumns(std::size_t count) const;
   unsigned type(std::size_t column) const;
@@ -79,10 +84,23 @@ class Rows {
   [[noreturn]] void ThrowUnexpectedNull(std::size_t column) const;
 
  private:
-  struct Clear {
-    void operator()(pg_result* result) const;
-  };
-  std::unique_ptr<pg_result, Clear> result_;
+  const char* name(std::size_t column) const;
+
+  std::shared_ptr<pg_result> result_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+  std::size_t skipped_ = 0;
+};
+
+inline constexpr std::size_t kMaxKeys = 3;
+
+// The keys of a call. Those that the statement does not have are 0.
+using Keys = std::array<std::int32_t, kMaxKeys>;
+
+// A coroutine that waits for one or several operations.
+struct Caller {
+  std::size_t waiting;  // Operations that have not ended.
+  std::move_only_function<void()> resume{};
 };
 
 // One call, from its start until its caller resumes. It lives in the caller's coroutine frame.
@@ -91,17 +109,32 @@ struct Operation {
   const char* sql;
   Lane lane;
   Planning planning;
-  std::span<const unsigned> types;  // Of the parameters.
-  Parameters parameters;
+  std::span<const unsigned> types;  // Of the parameters; of a read by key, arrays of the keys.
+  Parameters parameters;            // Of a read by key, none: its keys are below.
+  std::size_t key_count = 0;        // 0 if it is not a read by key.
+  Keys keys{};
   std::expected<Rows, QueryError> result{};
-  std::move_only_function<void()> resume{};     // Set while the caller waits; to be called once.
-  ClientMetrics::Statement* metrics = nullptr;  // The following are set by Connection::Start.
+  Caller* caller = nullptr;
+  // The following are set by Connection::Start.
+  ClientMetrics::Statement* metrics = nullptr;
   std::chrono::steady_clock::time_point started{};
+  std::chrono::steady_clock::time_point deadline{};
+  bool is_alone = false;  // Sent again, by itself and as plain text.
 };
 
 template <class... Params>
 inline constexpr std::array<unsigned, sizeof...(Params)> kTypes{
     Codec<typename Nullable<Params>::Value>::kOid...};
+
+template <class... Keys>
+inline constexpr std::array<unsigned, sizeof...(Keys)> kKeyTypes{
+    (static_cast<void>(sizeof(Keys)), Codec<std::vector<std::int32_t>>::kOid)...};
+
+inline std::int32_t ToInt32(std::int32_t key) { return key; }
+template <DomainValue Key>
+std::int32_t ToInt32(const Key& key) {
+  return key.value();
+}
 
 template <class Row, class... Params, class... Args>
 Operation MakeOperation(const Statement<Row, Params...>& statement, const Args&... args) {
@@ -115,6 +148,23 @@ Operation MakeOperation(const Statement<Row, Params...>& statement, const Args&.
                       .parameters = {}};
   (operation.parameters.template Add<Params>(args), ...);
   return operation;
+}
+
+template <class Key>
+concept Int32Key = Codec<Key>::kOid == Codec<std::int32_t>::kOid;
+
+template <class Row, Int32Key... KeyTypes, class... Args>
+Operation MakeOperation(const KeyedStatement<Row, KeyTypes...>& statement, const Args&... args) {
+  static_assert(sizeof...(KeyTypes) == sizeof...(Args), "wrong number of keys");
+  static_assert(sizeof...(KeyTypes) > 0 && sizeof...(KeyTypes) <= kMaxKeys);
+  return {.name = statement.name,
+          .sql = statement.sql,
+          .lane = Lane::kKeyRead,
+          .planning = statement.planning,
+          .types = kKeyTypes<KeyTypes...>,
+          .parameters = {},
+          .key_count = sizeof...(KeyTypes),
+          .keys = {ToInt32(args)...}};
 }
 
 // A row that is one value, not a struct of columns.

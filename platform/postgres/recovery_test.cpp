@@ -71,29 +71,6 @@ TEST(RecoveryTest, ATerminatedBackendFailsItsCallsAndIsReplaced) {
   });
 }
 
-TEST(RecoveryTest, ABackendThatDiesAmongReadsOfOneTurnFailsAllOfThem) {
-  constexpr Statement<bool> kDie{"die", Lane::kKeyRead,
-                                 "SELECT pg_terminate_backend(pg_backend_pid())"};
-  TestLoop loop(PostgresCluster::Shared().Settings());
-  loop.Run([&](Client& client) -> Task<void> {
-    EXPECT_TRUE((co_await client.QueryOne(kEcho, 1)).has_value());
-    std::vector<Kind> kinds;
-    for (std::int32_t number = 0; number < 11; ++number) {
-      loop.Spawn([&, number] -> Task<void> {
-        if (number == 5) {
-          kinds.push_back((co_await loop.client().QueryOne(kDie)).error().kind);
-        } else {
-          kinds.push_back((co_await loop.client().QueryOne(kEcho, number)).error().kind);
-        }
-      });
-    }
-    while (kinds.size() < 11) co_await loop.Sleep(1ms);
-    EXPECT_EQ(kinds, std::vector<Kind>(11, Kind::kUnavailable));
-    const auto next = co_await client.QueryOne(kEcho, 7);
-    EXPECT_EQ(next ? **next : 0, 7);
-  });
-}
-
 TEST(RecoveryTest, AnIdleConnectionThatDiesIsReplaced) {
   PostgresCluster& cluster = PostgresCluster::Shared();
   int lost = 0;

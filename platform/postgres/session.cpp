@@ -20,17 +20,23 @@ std::string Field(const PGresult* result, int field) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
+// A read by key has one good plan for any number of keys: to look each of them up in the indexes.
+// If the server chose, it would read a small table as a whole, and plan again and again at several
+// times the cost of executing.
+constexpr std::string_view kKeyReadOptions =
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off "
+    "-c enable_mergejoin=off";
+
 // Returns settings of the session, in the form of command-line options of the server process.
 std::string SessionOptions(const ClientOptions& options, Lane lane) {
   // The server gives up before the client does, so that a slow statement fails alone.
   const auto statement_timeout =
       std::max<std::chrono::milliseconds::rep>(options.deadline.count() * 9 / 10, 1);
   // Without the server's warnings, an unconfirmed commit would look like a confirmed one.
-  // A read by key has one good plan, and planning it again costs more than executing it.
-  return fmt::format("-c statement_timeout={} -c client_min_messages=notice {}{}{}",
+  return fmt::format("-c statement_timeout={} -c client_min_messages=notice {}{} {}",
                      statement_timeout, kSessionOptions,
                      lane == Lane::kWrite ? "" : " -c default_transaction_read_only=on",
-                     lane == Lane::kKeyRead ? " -c plan_cache_mode=force_generic_plan" : "");
+                     lane == Lane::kKeyRead ? kKeyReadOptions : "");
 }
 
 // Returns a list for libpq, with one name for each address.
@@ -123,7 +129,16 @@ QueryError ErrorOf(const pg_result* result, bool& fatal) {
   return error;
 }
 
-std::size_t Rows::size() const { return static_cast<std::size_t>(PQntuples(result_.get())); }
+Rows::Rows(pg_result* result)
+    : result_(result, PQclear), size_(static_cast<std::size_t>(PQntuples(result))) {}
+
+Rows Rows::Part(std::size_t first, std::size_t count, std::size_t skipped) const {
+  Rows part = *this;
+  part.first_ = first_ + first;
+  part.size_ = count;
+  part.skipped_ = skipped_ + skipped;
+  return part;
+}
 
 std::size_t Rows::affected() const {
   const std::string_view text = PQcmdTuples(result_.get());
@@ -132,20 +147,24 @@ std::size_t Rows::affected() const {
   return count;
 }
 
+std::size_t Rows::columns() const {
+  return static_cast<std::size_t>(PQnfields(result_.get())) - skipped_;
+}
+
 void Rows::ExpectColumns(std::size_t count) const {
-  if (const int columns = PQnfields(result_.get()); std::cmp_not_equal(columns, count)) {
+  if (columns() != count) {
     throw std::runtime_error(
-        fmt::format("postgres: {} columns where the row has {}", columns, count));
+        fmt::format("postgres: {} columns where the row has {}", columns(), count));
   }
 }
 
 unsigned Rows::type(std::size_t column) const {
-  return PQftype(result_.get(), static_cast<int>(column));
+  return PQftype(result_.get(), static_cast<int>(skipped_ + column));
 }
 
 std::optional<std::string_view> Rows::value(std::size_t row, std::size_t column) const {
-  const int r = static_cast<int>(row);
-  const int c = static_cast<int>(column);
+  const int r = static_cast<int>(first_ + row);
+  const int c = static_cast<int>(skipped_ + column);
   const int length = PQgetlength(result_.get(), r, c);
   if (length == 0 && PQgetisnull(result_.get(), r, c) == 1) {
     return std::nullopt;
@@ -155,15 +174,15 @@ std::optional<std::string_view> Rows::value(std::size_t row, std::size_t column)
 
 void Rows::ThrowUnexpectedType(std::size_t column) const {
   throw std::runtime_error(fmt::format("postgres: column {} ({}) has the unexpected type {}",
-                                       column, PQfname(result_.get(), static_cast<int>(column)),
-                                       type(column)));
+                                       column, name(column), type(column)));
 }
 
 void Rows::ThrowUnexpectedNull(std::size_t column) const {
-  throw std::runtime_error(fmt::format("postgres: column {} ({}) is NULL", column,
-                                       PQfname(result_.get(), static_cast<int>(column))));
+  throw std::runtime_error(fmt::format("postgres: column {} ({}) is NULL", column, name(column)));
 }
 
-void Rows::Clear::operator()(pg_result* result) const { PQclear(result); }
+const char* Rows::name(std::size_t column) const {
+  return PQfname(result_.get(), static_cast<int>(skipped_ + column));
+}
 
 }  // namespace platform::postgres::internal

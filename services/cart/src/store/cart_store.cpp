@@ -21,6 +21,7 @@ using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
 using platform::Tagged;
+using platform::postgres::KeyedStatement;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
@@ -76,28 +77,44 @@ BOOST_DESCRIBE_STRUCT(MergedRow, (),
 // The functions that write, and the view that they return, are in the migrations. Each function
 // locks the cart first, so its answer is a state that the cart was in.
 //
-// Carts may be spread over partitions or servers by their id (docs/scaling.md, "Shards"). So each
-// statement of a user's request names the cart.
-constexpr Statement<CartId, CartId> kFind{
-    "find_cart", Lane::kKeyRead, "SELECT user_id FROM carts WHERE user_id = $1 AND NOT erased"};
+// Carts may be spread over partitions or servers by their id (docs/scaling.md, "Shards"). So
+// statements name the cart. Reads look each key up in a lateral subquery, because `= ANY ($1)`
+// would look everywhere; OFFSET 0 stops the planner from turning the subquery into a join.
+constexpr KeyedStatement<CartId, CartId> kFind{"find_cart", R"(
+SELECT wanted.cart, user_id
+FROM unnest($1) AS wanted (cart)
+CROSS JOIN LATERAL (
+    SELECT user_id FROM carts WHERE user_id = wanted.cart AND NOT erased OFFSET 0
+) AS found)"};
 
-constexpr Statement<CartRow, CartId> kRead{"read_cart", Lane::kKeyRead, R"(
-SELECT user_id, total_price, etag, id, created, product_id, quantity, name, price, line_total,
-       is_available
-FROM cart_lines
-WHERE user_id = $1
-ORDER BY id)"};
+constexpr KeyedStatement<CartRow, CartId> kRead{"read_cart", R"(
+SELECT line.*
+FROM unnest($1) AS wanted (cart)
+CROSS JOIN LATERAL (
+    SELECT user_id AS cart, user_id, total_price, etag, id, created, product_id, quantity, name,
+           price, line_total, is_available
+    FROM cart_lines
+    WHERE user_id = wanted.cart
+    OFFSET 0
+) AS line
+ORDER BY cart, id)"};
 
 // No cart counts as an empty one at version 0.
-constexpr Statement<CartRow, CartId> kReadOrEmpty{"read_cart_or_empty", Lane::kKeyRead, R"(
-SELECT user_id, total_price, etag, id, created, product_id, quantity, name, price, line_total,
-       is_available
-FROM cart_lines
-WHERE user_id = $1
+constexpr KeyedStatement<CartRow, CartId> kReadOrEmpty{"read_cart_or_empty", R"(
+SELECT line.*
+FROM unnest($1) AS wanted (cart)
+CROSS JOIN LATERAL (
+    SELECT user_id AS cart, user_id, total_price, etag, id, created, product_id, quantity, name,
+           price, line_total, is_available
+    FROM cart_lines
+    WHERE user_id = wanted.cart
+    OFFSET 0
+) AS line
 UNION ALL
-SELECT $1, '0.00', '"0-0"', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-WHERE NOT EXISTS (SELECT FROM carts WHERE user_id = $1)
-ORDER BY id)"};
+SELECT wanted.cart, wanted.cart, '0.00', '"0-0"', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM unnest($1) AS wanted (cart)
+WHERE NOT EXISTS (SELECT FROM carts WHERE user_id = wanted.cart OFFSET 0)
+ORDER BY cart, id)"};
 
 constexpr Statement<void, CartId> kCreate{
     "create_cart", Lane::kWrite, "INSERT INTO carts (user_id) VALUES ($1) ON CONFLICT DO NOTHING"};
@@ -105,12 +122,16 @@ constexpr Statement<void, CartId> kCreate{
 constexpr Statement<void, CartId, ExpectedTags> kClear{"clear_cart", Lane::kWrite,
                                                        "SELECT clear_cart($1, $2)"};
 
-constexpr Statement<CartId, CartId, CartItemId> kFindItem{
-    "find_item", Lane::kKeyRead, "SELECT cart_id FROM cartitems WHERE cart_id = $1 AND id = $2"};
+constexpr KeyedStatement<CartId, CartId, CartItemId> kFindItem{"find_item", R"(
+SELECT wanted.cart, wanted.item, cart_id
+FROM unnest($1, $2) AS wanted (cart, item)
+CROSS JOIN LATERAL (
+    SELECT cart_id FROM cartitems WHERE cart_id = wanted.cart AND id = wanted.item OFFSET 0
+) AS found)"};
 
 // Looks in all carts.
-constexpr Statement<CartId, CartItemId> kFindCartOf{"find_cart_of_item", Lane::kKeyRead,
-                                                    "SELECT cart_id FROM cartitems WHERE id = $1"};
+constexpr KeyedStatement<CartId, CartItemId> kFindCartOf{
+    "find_cart_of_item", "SELECT id, cart_id FROM cartitems WHERE id = ANY ($1)"};
 
 constexpr Statement<CartRow, CartId, ProductId, Quantity, ExpectedTags> kAddItem{"add_item",
                                                                                  Lane::kWrite, R"(

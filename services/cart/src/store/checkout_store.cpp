@@ -12,6 +12,7 @@ namespace {
 using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
+using platform::postgres::KeyedStatement;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
@@ -50,19 +51,26 @@ SELECT (checkout).id, (checkout).user_id, (checkout).created, (checkout).total_p
 FROM check_out($1, $2)
 ORDER BY (checkout).number)"};
 
-constexpr Statement<CheckoutRow, CartId, CheckoutId> kFind{"find_checkout", Lane::kKeyRead, R"(
-SELECT id, user_id, created, total_price, product_id, sku, name, price, quantity, line_total, false
-FROM checkout_rows
-WHERE user_id = $1 AND id = $2
-ORDER BY number)"};
+// Reads look each key up by itself, as those of carts do (cart_store.cpp).
+constexpr KeyedStatement<CheckoutRow, CartId, CheckoutId> kFind{"find_checkout", R"(
+SELECT wanted.cart, wanted.checkout, id, user_id, created, total_price, product_id, sku, name,
+       price, quantity, line_total, false
+FROM unnest($1, $2) AS wanted (cart, checkout)
+CROSS JOIN LATERAL (
+    SELECT * FROM checkout_rows WHERE user_id = wanted.cart AND id = wanted.checkout OFFSET 0
+) AS line
+ORDER BY wanted.cart, wanted.checkout, number)"};
 
-constexpr Statement<CartId, CartId, CheckoutId> kFindIn{
-    "find_checkout_of_cart", Lane::kKeyRead,
-    "SELECT user_id FROM checkouts WHERE user_id = $1 AND id = $2"};
+constexpr KeyedStatement<CartId, CartId, CheckoutId> kFindIn{"find_checkout_of_cart", R"(
+SELECT wanted.cart, wanted.checkout, user_id
+FROM unnest($1, $2) AS wanted (cart, checkout)
+CROSS JOIN LATERAL (
+    SELECT user_id FROM checkouts WHERE user_id = wanted.cart AND id = wanted.checkout OFFSET 0
+) AS found)"};
 
 // Looks in the checkouts of all carts.
-constexpr Statement<CartId, CheckoutId> kFindCartOf{"find_cart_of_checkout", Lane::kKeyRead,
-                                                    "SELECT user_id FROM checkouts WHERE id = $1"};
+constexpr KeyedStatement<CartId, CheckoutId> kFindCartOf{
+    "find_cart_of_checkout", "SELECT id, user_id FROM checkouts WHERE id = ANY ($1)"};
 
 constexpr Statement<CheckoutRow, CartId, std::int32_t, std::int32_t> kListOf{
     "list_checkouts_of_cart", Lane::kSearch, R"(

@@ -15,6 +15,7 @@ using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
 using platform::Task;
+using platform::postgres::KeyedStatement;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
@@ -23,21 +24,27 @@ using platform::postgres::QueryError;
 using platform::postgres::Statement;
 using platform::postgres::StatementText;
 
-constexpr Statement<Product, ProductId> kFind{"find_product", Lane::kKeyRead, R"(
-SELECT id, created, name, description, round(price, 2)::text, sku, image_url, stock, is_active
+constexpr KeyedStatement<Product, ProductId> kFind{"find_product", R"(
+SELECT id, id, created, name, description, round(price, 2)::text, sku, image_url, stock, is_active
 FROM products
-WHERE id = $1)"};
+WHERE id = ANY ($1))"};
 
-constexpr Statement<Product, std::int32_t, std::int32_t> kList{"list_products", Lane::kKeyRead, R"(
-SELECT id, created, name, description, round(price, 2)::text, sku, image_url, stock, is_active
-FROM products
-WHERE is_active AND id > $1
-ORDER BY id
-LIMIT $2 + 1)"};
+// A page of products on sale, in the order of their ids. Its keys are the id of the product before
+// it and the number of products.
+constexpr KeyedStatement<Product, std::int32_t, std::int32_t> kList{"list_products", R"(
+SELECT page.after, page.size, product.*
+FROM unnest($1, $2) AS page (after, size)
+CROSS JOIN LATERAL (
+    SELECT id, created, name, description, round(price, 2)::text, sku, image_url, stock, is_active
+    FROM products
+    WHERE is_active AND id > page.after
+    ORDER BY id
+    LIMIT page.size + 1
+) AS product
+ORDER BY page.after, page.size, product.id)"};
 
-// A page of more rows takes long, so it is sent in the lane of searches.
+// A page of more rows takes long, so it is read in the lane of searches.
 constexpr std::int32_t kShortPage = 100;
-constexpr auto kListMany = kList.In(Lane::kSearch);
 
 // The parameters of the statements below: whether products that are off sale are included, a LIKE
 // pattern, a term without trigrams, the lowest and the highest price, the id and the key of the
@@ -182,9 +189,8 @@ Task<std::expected<std::vector<Product>, QueryError>> ProductStore::Fetch(const 
                                                                           Scope scope) {
   const bool is_by_id = !query.sort || query.sort->value() == "id";
   if (scope == Scope::kActive && is_by_id && !query.IsSearch() && !query.min_price &&
-      !query.max_price) {
-    return client_.Query(query.Limit() <= kShortPage ? kList : kListMany,
-                         query.after ? query.after->id() : 0, query.Limit());
+      !query.max_price && query.Limit() <= kShortPage) {
+    return client_.Query(kList, query.after ? query.after->id() : 0, query.Limit());
   }
   std::optional<std::string> pattern;
   std::optional<std::string> short_term;

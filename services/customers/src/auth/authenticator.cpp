@@ -1,8 +1,7 @@
 #include "services/customers/src/auth/authenticator.h"
 
-#include <algorithm>
 #include <chrono>
-#include <ranges>
+#include <cstddef>
 #include <utility>
 
 #include "platform/security/authorization.h"
@@ -19,11 +18,12 @@ namespace {
 
 Error Revoked() { return Error::PermissionDenied("Token is revoked"); }
 
-// Returns whether a token of the account is still valid. A token with a session needs the session;
-// one without needs the account's present version.
-bool Counts(const VerifiedToken& token, const Account& account) {
-  if (token.session == 0) return token.version == account.token_version;
-  return std::ranges::find(account.sessions, token.session) != account.sessions.end();
+// Returns the verdict on a verified token whose user was looked up.
+Result<Identity> Judge(Result<std::optional<User>> user) {
+  if (!user) return std::unexpected(user.error());
+  if (!*user) return std::unexpected(Revoked());
+  return Identity{
+      .id = (*user)->id.value(), .email = (*user)->email.value(), .is_admin = (*user)->is_admin};
 }
 
 }  // namespace
@@ -41,36 +41,24 @@ Task<Result<Caller>> Authenticator::Authenticate(std::string_view token) {
 
 Task<std::vector<Result<Identity>>> Authenticator::Validate(
     std::vector<std::string_view> authorizations) {
-  // Verify the tokens themselves.
-  std::vector<Result<VerifiedToken>> tokens;
-  std::vector<std::int32_t> ids;
-  tokens.reserve(authorizations.size());
-  ids.reserve(authorizations.size());
-  for (const std::string_view authorization : authorizations) {
-    tokens.push_back(ReadAuthorization(authorization));
-    if (tokens.back()) ids.push_back(tokens.back()->user_id);
-  }
-
-  // Find their users, by id.
-  Result<std::vector<Account>> accounts;
-  if (!ids.empty()) accounts = co_await users_.FindAccounts(ids);
-  const auto id_of = [](const Account& account) { return account.id.value(); };
-  if (accounts) std::ranges::sort(*accounts, {}, id_of);
-
-  const auto judge = [&](const Result<VerifiedToken>& token) -> Result<Identity> {
-    if (!token) return std::unexpected(token.error());
-    if (!accounts) return std::unexpected(accounts.error());
-    const auto account = std::ranges::lower_bound(*accounts, token->user_id, {}, id_of);
-    if (account == accounts->end() || account->id.value() != token->user_id ||
-        !Counts(*token, *account)) {
-      return std::unexpected(Revoked());
-    }
-    return Identity{
-        .id = account->id.value(), .email = account->email.value(), .is_admin = account->is_admin};
-  };
   std::vector<Result<Identity>> verdicts;
-  verdicts.reserve(tokens.size());
-  std::ranges::transform(tokens, std::back_inserter(verdicts), judge);
+  std::vector<TokenSubject> subjects;
+  std::vector<std::size_t> places;  // Of their verdicts.
+  verdicts.reserve(authorizations.size());
+  subjects.reserve(authorizations.size());
+  places.reserve(authorizations.size());
+  for (const std::string_view authorization : authorizations) {
+    const Result<VerifiedToken> token = ReadAuthorization(authorization);
+    if (token) {
+      subjects.emplace_back(UserId::Unchecked(token->user_id), token->version, token->session);
+      places.push_back(verdicts.size());
+      verdicts.emplace_back();
+    } else {
+      verdicts.push_back(std::unexpected(token.error()));
+    }
+  }
+  auto users = co_await users_.FindSignedIn(std::move(subjects));
+  for (std::size_t i = 0; i < users.size(); ++i) verdicts[places[i]] = Judge(std::move(users[i]));
   metrics_.CountBatch(verdicts);
   co_return verdicts;
 }

@@ -43,8 +43,8 @@ class Authenticator {
   // `token` is a JWT without its scheme.
   platform::Task<platform::Result<Caller>> Authenticate(std::string_view token);
 
-  // Returns a verdict for each of these values of an Authorization header, in their order, using
-  // one statement for all. kPermissionDenied also for a value that does not have the form
+  // Returns a verdict for each of these values of an Authorization header, in their order.
+  // kPermissionDenied also for a value that does not have the form
   // "Bearer <token>". If the database does not answer, every valid token gets its error, usually
   // kUnavailable. The texts must outlive the task.
   platform::Task<std::vector<platform::Result<Identity>>> Validate(

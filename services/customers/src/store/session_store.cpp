@@ -5,9 +5,11 @@ namespace {
 
 using platform::Error;
 using platform::Result;
+using platform::postgres::KeyedStatement;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::Statement;
+using platform::postgres::StatementText;
 using platform::postgres::Timestamp;
 
 constexpr Statement<SignedIn, UserId, std::int32_t, std::string, Timestamp, std::string,
@@ -18,11 +20,12 @@ SELECT (account).id, (account).created, (account).email, (account).first_name,
 FROM begin_session($1, $2, $3, $4, $5, $6)
 WHERE (account).id IS NOT NULL)"};
 
-constexpr Statement<Session, UserId, SessionId> kList{"list_sessions", Lane::kKeyRead, R"(
-SELECT id, created, expires, client, user_agent, id = $2
-FROM sessions
-WHERE user_id = $1 AND expires > clock_timestamp()
-ORDER BY id DESC)"};
+constexpr KeyedStatement<Session, UserId, SessionId> kList{"list_sessions", R"(
+SELECT reader.user_id, reader.current, id, created, expires, client, user_agent, id = reader.current
+FROM unnest($1, $2) AS reader (user_id, current)
+JOIN sessions ON sessions.user_id = reader.user_id
+WHERE expires > clock_timestamp()
+ORDER BY reader.user_id, reader.current, id DESC)"};
 
 constexpr Statement<void, UserId, SessionId, UserId, std::int32_t, SessionId> kEnd{"end_session",
                                                                                    Lane::kWrite, R"(
@@ -113,6 +116,10 @@ SessionStore::Reply<bool> SessionStore::Sweep() {
   ASSIGN_OR_CO_RETURN(const std::size_t removed,
                       Logged(co_await client_.Execute(kSweep, kSweepBatch)));
   co_return removed == kSweepBatch;
+}
+
+std::vector<StatementText> SessionStore::Statements() {
+  return TextsOf(kBegin, kList, kEnd, kEndOthers, kLogOut, kRevokeTokensWithoutSession, kSweep);
 }
 
 }  // namespace customers

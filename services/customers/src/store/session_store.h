@@ -66,6 +66,9 @@ class SessionStore {
   // no lock. Returns whether there may be more.
   Reply<bool> Sweep();
 
+  // Returns all statements that the store executes.
+  static std::vector<platform::postgres::StatementText> Statements();
+
  private:
   platform::postgres::Client& client_;
 };

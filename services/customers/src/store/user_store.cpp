@@ -8,6 +8,8 @@ namespace {
 using platform::Error;
 using platform::ErrorCode;
 using platform::Result;
+using platform::Task;
+using platform::postgres::KeyedStatement;
 using platform::postgres::Lane;
 using platform::postgres::Logged;
 using platform::postgres::OrNotFound;
@@ -18,26 +20,22 @@ using platform::postgres::StatementText;
 using platform::schema::ListQuery;
 using platform::schema::Page;
 
-constexpr Statement<User, UserId> kFind{"find_user", Lane::kKeyRead, R"(
-SELECT id, created, email, first_name, last_name, is_admin
+constexpr KeyedStatement<User, UserId> kFind{"find_user", R"(
+SELECT id, id, created, email, first_name, last_name, is_admin
 FROM users
-WHERE id = $1)"};
+WHERE id = ANY ($1))"};
 
-constexpr Statement<User, UserId, std::int32_t, std::int32_t> kFindSignedIn{"find_signed_in_user",
-                                                                            Lane::kKeyRead, R"(
-SELECT id, created, email, first_name, last_name, is_admin
-FROM users
-WHERE id = $1 AND CASE $3
-    WHEN 0 THEN token_version = $2
-    ELSE EXISTS (SELECT FROM sessions WHERE sessions.user_id = $1 AND sessions.id = $3)
+constexpr KeyedStatement<User, UserId, std::int32_t, std::int32_t> kFindSignedIn{
+    "find_signed_in_user", R"(
+SELECT token.user_id, token.version, token.session, users.id, users.created, email, first_name,
+       last_name, is_admin
+FROM unnest($1, $2, $3) AS token (user_id, version, session)
+JOIN users ON users.id = token.user_id
+LEFT JOIN sessions ON sessions.user_id = token.user_id AND sessions.id = token.session
+WHERE CASE token.session
+    WHEN 0 THEN users.token_version = token.version
+    ELSE sessions.id IS NOT NULL
 END)"};
-
-constexpr Statement<Account, std::vector<std::int32_t>> kFindAccounts{"find_accounts",
-                                                                      Lane::kKeyRead, R"(
-SELECT id, email, is_admin, token_version,
-    ARRAY(SELECT sessions.id FROM sessions WHERE sessions.user_id = users.id)
-FROM users
-WHERE id = ANY($1))"};
 
 constexpr Statement<Credentials, std::string> kFindCredentialsByEmail{"find_credentials_by_email",
                                                                       Lane::kKeyRead, R"(
@@ -45,10 +43,10 @@ SELECT id, password, token_version
 FROM users
 WHERE canonical_email(email) = canonical_email($1))"};
 
-constexpr Statement<Credentials, UserId> kFindCredentials{"find_credentials", Lane::kKeyRead, R"(
-SELECT id, password, token_version
+constexpr KeyedStatement<Credentials, UserId> kFindCredentials{"find_credentials", R"(
+SELECT id, id, password, token_version
 FROM users
-WHERE id = $1)"};
+WHERE id = ANY ($1))"};
 
 constexpr Statement<bool> kHasReferenceHashes{
     "has_reference_hashes", Lane::kKeyRead,
@@ -172,9 +170,13 @@ UserStore::Reply<std::optional<User>> UserStore::FindSignedIn(UserId id, std::in
   co_return Logged(co_await client_.QueryOne(kFindSignedIn, id, token_version, session));
 }
 
-UserStore::Reply<std::vector<Account>> UserStore::FindAccounts(
-    const std::vector<std::int32_t>& ids) {
-  co_return Logged(co_await client_.Query(kFindAccounts, ids));
+Task<std::vector<Result<std::optional<User>>>> UserStore::FindSignedIn(
+    std::vector<TokenSubject> tokens) {
+  auto found = co_await client_.QueryOneOfEach(kFindSignedIn, tokens);
+  std::vector<Result<std::optional<User>>> users;
+  users.reserve(found.size());
+  for (auto& user : found) users.push_back(Logged(std::move(user)));
+  co_return users;
 }
 
 UserStore::Reply<std::optional<Credentials>> UserStore::FindCredentials(UserId id) {
@@ -256,7 +258,7 @@ UserStore::Reply<void> UserStore::Delete(const Actor& actor, UserId id) {
 }
 
 std::vector<StatementText> UserStore::Statements() {
-  return TextsOf(kFind, kFindSignedIn, kFindAccounts, kFindCredentialsByEmail, kFindCredentials,
+  return TextsOf(kFind, kFindSignedIn, kFindCredentialsByEmail, kFindCredentials,
                  kHasReferenceHashes, kList, kSearch, kCreate, kUpdate, kSetPassword,
                  kChangePassword, kReplaceHash, kDelete, kIsEmailTaken);
 }

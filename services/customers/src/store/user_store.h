@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "platform/base/result.h"
@@ -23,15 +24,8 @@ struct Credentials {
 };
 BOOST_DESCRIBE_STRUCT(Credentials, (), (id, password_hash, token_version))
 
-// The data against which an account's tokens are checked, and that a verdict contains.
-struct Account {
-  UserId id;
-  Email email;
-  bool is_admin = false;
-  std::int32_t token_version = 0;
-  std::vector<std::int32_t> sessions;  // In any order.
-};
-BOOST_DESCRIBE_STRUCT(Account, (), (id, email, is_admin, token_version, sessions))
+// The user, the version and the session (0 for none) that a token names.
+using TokenSubject = std::tuple<UserId, std::int32_t, std::int32_t>;
 
 // The accounts in PostgreSQL. Each call is one statement, and one more after a failed change, to
 // find the reason. Returns kNotFound if the user does not exist, and kPermissionDenied if the actor
@@ -48,8 +42,9 @@ class UserStore {
   // the session exists. One without (0) is valid while it has the account's token_version.
   Reply<std::optional<User>> FindSignedIn(UserId id, std::int32_t token_version,
                                           std::int32_t session);
-  // Returns the existing accounts among the ids, each once, in any order.
-  Reply<std::vector<Account>> FindAccounts(const std::vector<std::int32_t>& ids);
+  // Does the same for each of the tokens, in their order.
+  platform::Task<std::vector<platform::Result<std::optional<User>>>> FindSignedIn(
+      std::vector<TokenSubject> tokens);
   // Both return nothing if there is no such account. Any spelling of the account's email finds it:
   // canonical_email() of the migrations decides. `email` may be any text.
   Reply<std::optional<Credentials>> FindCredentials(UserId id);

@@ -1,0 +1,81 @@
+// Every read by key is planned with indexes, for any number of keys, on small and on large tables.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "platform/migrations/testing/test_database.h"
+#include "services/cart/migrations/migrations.h"
+#include "services/cart/src/store/cart_store.h"
+#include "services/cart/src/store/checkout_store.h"
+#include "services/cart/src/store/product_store.h"
+#include "tests/support/key_read_plan.h"
+
+namespace cart {
+namespace {
+
+using platform::migrations::Runner;
+using platform::migrations::TestDatabase;
+using platform::postgres::StatementText;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(KeyReads, EachIsPlannedWithIndexes) {
+  TestDatabase database;
+  ASSERT_TRUE((Runner{database.settings(), Migrations()}.Up()));
+  int loaded = 0;
+  for (const int carts : {1, 1000, 50'000}) {
+    // Without the triggers of the foreign keys, which would take most of the time.
+    const std::string first = std::to_string(loaded + 1);
+    const std::string last = std::to_string(carts);
+    database.Run(
+        "SET session_replication_role = replica;"
+        "INSERT INTO products (name, description, price) "
+        "SELECT 'lamp ' || i, '', 1 FROM generate_series(" +
+        first + ", " + last +
+        ") i;"
+        "INSERT INTO carts (user_id) SELECT generate_series(" +
+        first + ", " + last +
+        ");"
+        "INSERT INTO cartitems (cart_id, product_id, quantity) "
+        "SELECT cart, 1 + (cart + item) % " +
+        last +
+        ", 1 "
+        "FROM generate_series(" +
+        first + ", " + last +
+        ") cart, generate_series(1, 2) item "
+        "ON CONFLICT DO NOTHING;"
+        "INSERT INTO checkouts (user_id, etag, total_price) "
+        "SELECT i, '', 1 FROM generate_series(" +
+        first + ", " + last +
+        ") i;"
+        "INSERT INTO checkout_lines (user_id, checkout_id, number, product_id, name, price, "
+        "quantity) "
+        "SELECT i, i, 1, i, '', 1, 1 FROM generate_series(" +
+        first + ", " + last + ") i;");
+    database.Run("ANALYZE");
+    loaded = carts;
+    int statements = 0;
+    for (const auto& store :
+         {CartStore::Statements(), CheckoutStore::Statements(), ProductStore::Statements()}) {
+      for (const StatementText& statement : store) {
+        if (statement.keys == 0) continue;
+        ++statements;
+        for (const std::string& plan :
+             test_support::KeyReadPlans(database.settings(), statement, {1, 2, 8, 64, 1000})) {
+          EXPECT_THAT(plan,
+                      AllOf(HasSubstr("Index"), Not(HasSubstr("Seq Scan")), Not(HasSubstr("Hash")),
+                            Not(HasSubstr("hashed")), Not(HasSubstr("Merge"))))
+              << statement.name << " with " << carts << " carts";
+        }
+      }
+    }
+    EXPECT_EQ(statements, 10);
+  }
+}
+
+}  // namespace
+}  // namespace cart

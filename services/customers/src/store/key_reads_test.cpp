@@ -1,0 +1,61 @@
+// Every read by key is planned with indexes, for any number of keys, on small and on large tables.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "platform/migrations/testing/test_database.h"
+#include "services/customers/migrations/migrations.h"
+#include "services/customers/src/store/session_store.h"
+#include "services/customers/src/store/user_store.h"
+#include "tests/support/key_read_plan.h"
+
+namespace customers {
+namespace {
+
+using platform::migrations::Runner;
+using platform::migrations::TestDatabase;
+using platform::postgres::StatementText;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(KeyReads, EachIsPlannedWithIndexes) {
+  TestDatabase database;
+  ASSERT_TRUE((Runner{database.settings(), Migrations()}.Up()));
+  int loaded = 0;
+  for (const int users : {1, 1000, 50'000}) {
+    const std::string series =
+        "generate_series(" + std::to_string(loaded + 1) + ", " + std::to_string(users) + ") AS i;";
+    database.Run(
+        "SET session_replication_role = replica;"
+        "INSERT INTO users (email, first_name, last_name, password, is_admin) "
+        "SELECT i || '@example.com', '', '', '', false FROM " +
+        series +
+        "INSERT INTO sessions (user_id, id, expires, client, user_agent) "
+        "SELECT i, 1, now() + interval '1 day', '', '' FROM " +
+        series);
+    database.Run("ANALYZE");
+    loaded = users;
+    int statements = 0;
+    for (const auto& store : {UserStore::Statements(), SessionStore::Statements()}) {
+      for (const StatementText& statement : store) {
+        if (statement.keys == 0) continue;
+        ++statements;
+        for (const std::string& plan :
+             test_support::KeyReadPlans(database.settings(), statement, {1, 2, 8, 64, 1000})) {
+          EXPECT_THAT(plan,
+                      AllOf(HasSubstr("Index"), Not(HasSubstr("Seq Scan")), Not(HasSubstr("Hash")),
+                            Not(HasSubstr("hashed")), Not(HasSubstr("Merge"))))
+              << statement.name << " with " << users << " users";
+        }
+      }
+    }
+    EXPECT_EQ(statements, 4);
+  }
+}
+
+}  // namespace
+}  // namespace customers

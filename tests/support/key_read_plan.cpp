@@ -1,0 +1,53 @@
+#include "tests/support/key_read_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "platform/postgres/client.h"
+#include "platform/postgres/test_loop.h"
+
+namespace test_support {
+
+namespace {
+
+using platform::Task;
+using platform::postgres::Client;
+using platform::postgres::Lane;
+using platform::postgres::Planning;
+using platform::postgres::Settings;
+using platform::postgres::Statement;
+using platform::postgres::StatementText;
+
+}  // namespace
+
+std::vector<std::string> KeyReadPlans(const Settings& settings, const StatementText& statement,
+                                      const std::vector<std::size_t>& calls) {
+  const std::string types =
+      fmt::format("{}", fmt::join(std::vector<std::string>(statement.keys, "integer[]"), ", "));
+  const std::string prepare = fmt::format("PREPARE read ({}) AS {}", types, statement.sql);
+  std::vector<std::string> plans;
+  platform::postgres::TestLoop loop(settings);
+  loop.Run([&](Client& client) -> Task<void> {
+    const auto prepared = co_await client.Execute(
+        Statement<void>{"prepare", Lane::kKeyRead, prepare.c_str(), Planning::kEachCall});
+    if (!prepared) throw std::runtime_error(prepared.error().message);
+    for (const std::size_t count : calls) {
+      std::vector<std::size_t> keys(count);
+      std::iota(keys.begin(), keys.end(), 1);
+      const std::vector<std::string> arrays(statement.keys,
+                                            fmt::format("'{{{}}}'", fmt::join(keys, ",")));
+      const std::string explain = fmt::format("EXPLAIN EXECUTE read ({})", fmt::join(arrays, ", "));
+      const auto lines = co_await client.Query(
+          Statement<std::string>{"explain", Lane::kKeyRead, explain.c_str(), Planning::kEachCall});
+      if (!lines) throw std::runtime_error(lines.error().message);
+      plans.push_back(fmt::format("{}", fmt::join(*lines, "\n")));
+    }
+  });
+  return plans;
+}
+
+}  // namespace test_support
