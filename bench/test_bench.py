@@ -186,8 +186,10 @@ def test_all_statements_are_printed(store, source):
     text = (ROOT / source).read_text()
     printed = statements.stores()[store]
     assert printed
-    # A statement begins with its name and its lane, a list of products with its name alone.
-    declared = re.findall(r'\{\s*"(\w+)",\s*Lane::|ListInOrder<\w+, \w+>\(\s*"(\w+)"', text)
+    # A statement begins with its name and its lane, a read by key with its name and its SQL, a list
+    # of products with its name alone.
+    declared = re.findall(
+        r'\{\s*"(\w+)",\s*(?:Lane::|"SELECT|R"\()|ListInOrder<\w+, \w+>\(\s*"(\w+)"', text)
     assert sorted(printed) == sorted(filter(None, sum(declared, ())))
     for statement in printed.values():
         assert statement.sql.split()[0] in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
@@ -204,6 +206,13 @@ def test_every_load_finds_its_statements():
 def test_the_planning_is_printed():
     assert statements.statement("products", "list_products_by_id").planned_each_call
     assert not statements.statement("products", "list_products").planned_each_call
+
+
+def test_a_read_by_key_has_one_value_for_each_key_in_its_yardstick():
+    cart = statements.statement("cart", "read_cart").with_arguments(":cart")
+    assert "WHERE user_id = :cart ORDER BY" in cart
+    user = statements.statement("customers", "find_signed_in_user").with_arguments("1", "2", "3")
+    assert "FROM (VALUES (1::integer, 2::integer, 3::integer)) AS token (" in user
 
 
 def test_the_yardstick_has_the_sessions_of_the_services():
