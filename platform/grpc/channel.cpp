@@ -23,8 +23,9 @@ int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(d
 ::grpc::ChannelArguments Arguments(const ChannelOptions& options) {
   using namespace std::chrono_literals;
   ::grpc::ChannelArguments arguments;
-  // Each channel has a connection of its own.
+  // Each channel has connections of its own.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetLoadBalancingPolicyName("round_robin");
   arguments.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   arguments.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   // Reconnect soon. gRPC's "minimum reconnect back-off" limits an attempt to connect.
@@ -33,7 +34,7 @@ int Milliseconds(std::chrono::milliseconds duration) { return static_cast<int>(d
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(options.max_backoff));
   // Never go idle.
   arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, std::numeric_limits<int>::max());
-  // Resolve the name again when the connection is lost, and query the DNS for addresses only.
+  // Resolve the name again when a connection ends, and query the DNS for addresses only.
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, Milliseconds(1s));
   arguments.SetInt(GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, Milliseconds(2s));
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);

@@ -15,7 +15,9 @@ class Channel;
 namespace platform::grpc {
 
 struct ChannelOptions {
-  std::string host;  // A name or an IP address, for which the server's certificate must be valid.
+  // A name or an IP address, for which the server's certificate must be valid. If the name has
+  // several addresses, calls are spread over all those that are connected, in turn.
+  std::string host;
   std::uint16_t port = 0;
   TlsFiles tls;
   // A larger message, in either direction, ends its call with RESOURCE_EXHAUSTED.
@@ -29,10 +31,11 @@ struct ChannelOptions {
   std::string service_config;
 };
 
-// Makes a channel over mutual TLS. It shares its connection with no other channel, so make one for
-// each worker. It connects when first used, reconnects by itself, and follows a change of the
-// server's address in the DNS. After a failed attempt to connect, calls fail at once with
-// UNAVAILABLE until the next attempt. MakeChannel itself never fails; call CheckTlsFiles() first.
+// Makes a channel over mutual TLS. It shares its connections with no other channel, so make one for
+// each worker. It connects to all addresses of the host when first used, and reconnects by itself.
+// It resolves the name again when a connection ends or cannot be made. While all addresses have
+// failed, calls fail at once with UNAVAILABLE. MakeChannel itself never fails; call CheckTlsFiles()
+// first.
 std::shared_ptr<::grpc::Channel> MakeChannel(const ChannelOptions& options);
 
 }  // namespace platform::grpc

@@ -36,6 +36,11 @@ struct ServerOptions {
   std::size_t max_message_bytes = std::size_t{1} << 20;
   // Maximum number of open calls on one connection; a client holds further ones back.
   int max_concurrent_streams = 1024;
+  // A connection of this age, give or take a tenth, takes no further calls. Its client opens
+  // another one, for which it resolves our name again, so new replicas get their share. Calls that
+  // are still open after the grace are cut.
+  std::chrono::milliseconds max_connection_age{30'000};
+  std::chrono::milliseconds max_connection_age_grace{10'000};
   // A connection that has not finished its TLS handshake by then is closed.
   std::chrono::milliseconds handshake_timeout{2000};
   // Maximum number of connections, before their handshake too, of all clients and of one address.

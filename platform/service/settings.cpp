@@ -264,6 +264,25 @@ postgres::Settings ReadPostgresSettings(Environment& environment) {
   return settings;
 }
 
+std::vector<grpc::HostAndPort> ReadReplicas(Environment& environment, std::string_view variable,
+                                            std::uint16_t port, std::string_view help) {
+  std::vector<grpc::HostAndPort> replicas;
+  bool is_right = true;
+  for (const std::string& element : SplitList(environment.String(variable, "localhost", help))) {
+    const auto [host, port_text] = SplitPort(element);
+    const auto own_port = port_text ? ParsePort(*port_text) : port;
+    is_right =
+        is_right && !host.empty() && host.find_first_of(" /@") == std::string::npos && own_port;
+    replicas.push_back({.host = host, .port = own_port.value_or(port)});
+  }
+  if (!is_right) {
+    environment.AddMistake(variable,
+                           "should be a host or host:port, or several separated by commas; a port "
+                           "is a number from 1 to 65535");
+  }
+  return replicas;
+}
+
 grpc::TlsFiles ReadTlsFiles(Environment& environment) {
   grpc::TlsFiles files;
   files.ca = environment.ReadableFile("TLS_CA_FILE", "PEM file of the CA of all gRPC peers");

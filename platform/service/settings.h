@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "platform/config/environment.h"
+#include "platform/grpc/replicas.h"
 #include "platform/grpc/tls.h"
 #include "platform/http/server.h"
 #include "platform/log/log.h"
@@ -42,6 +44,12 @@ Settings ReadSettings(config::Environment& environment, std::string_view service
 
 // Reads POSTGRES_*.
 postgres::Settings ReadPostgresSettings(config::Environment& environment);
+
+// Reads the hosts of another service's replicas, separated by commas: `variable` has names and
+// addresses, each with a port if it is another one than `port`.
+std::vector<grpc::HostAndPort> ReadReplicas(config::Environment& environment,
+                                            std::string_view variable, std::uint16_t port,
+                                            std::string_view help);
 
 // Reads TLS_*_FILE.
 grpc::TlsFiles ReadTlsFiles(config::Environment& environment);

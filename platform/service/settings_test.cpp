@@ -180,6 +180,30 @@ TEST(PostgresSettings, AreAllRead) {
   EXPECT_EQ(settings.sslmode, "verify-full");
 }
 
+TEST(Replicas, MayBeSeveralWithPorts) {
+  config::Environment environment({{"PEER_HOST", "peer,10.0.0.1:7000,[::1]:7001,::1"}});
+  EXPECT_THAT(ReadReplicas(environment, "PEER_HOST", 50051, "the peer"),
+              ElementsAre(grpc::HostAndPort{"peer", 50051}, grpc::HostAndPort{"10.0.0.1", 7000},
+                          grpc::HostAndPort{"::1", 7001}, grpc::HostAndPort{"::1", 50051}));
+  EXPECT_THAT(environment.Mistakes(), IsEmpty());
+}
+
+TEST(Replicas, AreOnThisMachineByDefault) {
+  config::Environment environment(config::Environment::Variables{});
+  EXPECT_THAT(ReadReplicas(environment, "PEER_HOST", 50051, "the peer"),
+              ElementsAre(grpc::HostAndPort{"localhost", 50051}));
+}
+
+TEST(Replicas, MustBeHosts) {
+  for (const char* wrong : {",", "peer,", "peer:", "peer:0", "peer:65536", "peer:x", "a b", "/tmp",
+                            ":50051"}) {
+    config::Environment environment({{"PEER_HOST", wrong}});
+    ReadReplicas(environment, "PEER_HOST", 50051, "the peer");
+    EXPECT_THAT(environment.Mistakes(), ElementsAre(testing::StartsWith("PEER_HOST should be")))
+        << wrong;
+  }
+}
+
 struct AddressCase {
   const char* label;
   const char* variable;

@@ -50,8 +50,10 @@ WRONG_CUSTOMERS = {
     "PASSWORD_MIN_LENGTH": "6",
     "JWT_SECRET": "marked-but-short",
     "GRPC_CLIENTS": "cart,,orders",
+    "GRPC_MAX_CONNECTION_AGE": "0",
 }
-WRONG_CART = {**WRONG, "CART_EXPIRY_DAYS": "-1", "PRODUCTS_MAX_AGE": "1h"}
+WRONG_CART = {**WRONG, "CART_EXPIRY_DAYS": "-1", "PRODUCTS_MAX_AGE": "1h",
+              "CUSTOMERS_HOST": "customers:0"}
 
 
 @pytest.fixture(scope="module")

@@ -49,8 +49,7 @@ class Services {
   static cart::Config MakeCartConfig() {
     cart::Config config;
     config.database = NoDatabase();
-    config.customers = {.host = "localhost",
-                        .port = 1,
+    config.customers = {.replicas = {{.host = "localhost", .port = 1}},
                         .tls = {"/nonexistent", "/nonexistent", "/nonexistent"},
                         .max_in_flight = 0};
     return config;

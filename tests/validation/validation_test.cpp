@@ -135,7 +135,7 @@ TEST(Validation, EachGetsTheVerdictOnItsOwnToken) {
     workers.at(i).Run([&] {
       validators.at(i) = std::make_unique<TokenValidator>(
           workers.at(i).io().get_executor(),
-          TokenValidatorOptions{.host = "localhost", .port = proxy.port(), .tls = files.files()});
+          TokenValidatorOptions{.replicas = {{"localhost", proxy.port()}}, .tls = files.files()});
     });
     for (unsigned n = 0; n < kAtOnce; ++n) {
       done.push_back(asio::co_spawn(

@@ -61,6 +61,10 @@ class Repetition final : public ::grpc::ServerWriteReactor<EchoReply> {
 
 ::grpc::ServerUnaryReactor* EchoServer::Echo(::grpc::CallbackServerContext* context,
                                              const EchoRequest* request, EchoReply* reply) {
+  {
+    const std::scoped_lock lock(mutex_);
+    clients_.insert(context->peer());
+  }
   if (request->silent()) {
     return new SilentReactor();
   }

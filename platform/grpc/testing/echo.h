@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 
 #include "platform/grpc/testing/echo.grpc.pb.h"
@@ -19,8 +21,18 @@ class EchoServer final : public EchoService::CallbackService {
   ::grpc::ServerWriteReactor<EchoReply>* Repeat(::grpc::CallbackServerContext* context,
                                                 const EchoRequest* request) override;
 
+  // Returns the addresses and ports that Echo() was called from.
+  std::set<std::string> clients() const {
+    const std::scoped_lock lock(mutex_);
+    return clients_;
+  }
+
   // Messages of Repeat() that were sent, as far as flow control permits.
   std::atomic<int> sent = 0;
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::string> clients_;
 };
 
 // Calls Echo and waits. Returns the call's status, or DATA_LOSS if another text came back.

@@ -3,6 +3,7 @@
 namespace cart {
 namespace {
 
+constexpr std::uint16_t kDefaultCustomersPort = 50051;
 constexpr int kMaxExpiryDays = 36'500;
 constexpr int kMaxAgeSeconds = 31'536'000;  // A year, as RFC 2616 once recommended.
 
@@ -14,10 +15,12 @@ Config ReadConfig(platform::config::Environment& environment) {
       .database = platform::service::ReadPostgresSettings(environment),
   };
   config.customers.tls = platform::service::ReadTlsFiles(environment);
-  config.customers.host = environment.String("CUSTOMERS_HOST", "localhost",
-                                             "host of the customers service's gRPC server");
-  config.customers.port = environment.Port("GRPC_PORT", config.customers.port,
-                                           "port of the customers service's gRPC server");
+  const std::uint16_t customers_port = environment.Port(
+      "GRPC_PORT", kDefaultCustomersPort, "port of the customers service's gRPC server");
+  config.customers.replicas = platform::service::ReadReplicas(
+      environment, "CUSTOMERS_HOST", customers_port,
+      "host or host:port of the customers service's gRPC server, or several; all addresses of a "
+      "name are used");
   config.cart_expiry_days =
       environment.Integer("CART_EXPIRY_DAYS", 0, {0, kMaxExpiryDays},
                           "days without a write after which a cart's items are removed; 0: never");

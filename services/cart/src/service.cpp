@@ -49,9 +49,8 @@ void Serve(const Config& config) {
         boost::asio::detached);
   }
 
-  Erasure erasure(
-      rest.app(0).database,
-      {.host = config.customers.host, .port = config.customers.port, .tls = config.customers.tls});
+  Erasure erasure(rest.app(0).database,
+                  {.replicas = config.customers.replicas, .tls = config.customers.tls});
   boost::asio::co_spawn(rest.executor(0), erasure.Run(), boost::asio::detached);
 
   rest.Run([&](platform::telemetry::Report& report) { erasure.ReportTo(report); },

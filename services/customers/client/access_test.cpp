@@ -78,7 +78,7 @@ class AccessTest : public ::testing::Test {
     const auto port = server_.Start(services);
     ASSERT_TRUE(port) << port.error();
     app_.emplace(io_.get_executor(),
-                 TokenValidatorOptions{.host = "localhost", .port = *port, .tls = files_.files()});
+                 TokenValidatorOptions{.replicas = {{"localhost", *port}}, .tls = files_.files()});
   }
 
   // Calls a rule for a request with this Authorization header, if there is one.

@@ -9,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "platform/grpc/channel.h"
 #include "platform/grpc/response_stream.h"
 #include "platform/log/log.h"
 #include "proto/customers/v1/user_deletions.grpc.pb.h"
@@ -50,10 +49,9 @@ struct DeletionFeed::Stream {
 
 struct DeletionFeed::Connection {
   explicit Connection(const DeletionFeedOptions& options)
-      : stub(v1::UserDeletions::NewStub(platform::grpc::MakeChannel(
-            {.host = options.host, .port = options.port, .tls = options.tls}))) {}
+      : replicas(options.replicas, {.tls = options.tls}) {}
 
-  std::unique_ptr<v1::UserDeletions::Stub> stub;
+  platform::grpc::Replicas<v1::UserDeletions> replicas;
 };
 
 DeletionFeed::DeletionFeed(DeletionFeedOptions options)
@@ -62,11 +60,11 @@ DeletionFeed::DeletionFeed(DeletionFeedOptions options)
 DeletionFeed::~DeletionFeed() = default;
 
 Task<std::expected<Deletions, DeletionFeed::Failure>> DeletionFeed::Next(std::int64_t after) {
-  for (;;) {
+  for (bool is_refused = false;;) {
     if (stream_ == nullptr || stream_->position != after) {
       Close();
       co_await Pause();
-      stream_ = std::make_unique<Stream>(*connection_->stub, after, options_.max_age);
+      stream_ = std::make_unique<Stream>(connection_->replicas.Next(), after, options_.max_age);
     }
     if (auto response = co_await stream_->messages.Next(options_.max_silence)) {
       OnMessage();
@@ -75,8 +73,9 @@ Task<std::expected<Deletions, DeletionFeed::Failure>> DeletionFeed::Next(std::in
       co_return deletions;
     }
     const ::grpc::Status status = stream_->messages.status();
-    // The customers service ends a stream from time to time, to have the client open another one.
-    const bool is_replaced = status.ok() && stream_->is_heard;
+    // A replica of the customers service ends a stream from time to time, and when it shuts down,
+    // to have the client open another one. A new stream may reach it while it shuts down.
+    const bool is_replaced = status.ok() && (stream_->is_heard || !std::exchange(is_refused, true));
     Close();
     if (!is_replaced) co_return std::unexpected(Fail(status.error_code()));
   }

@@ -5,10 +5,10 @@
 #include <expected>
 #include <memory>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "platform/base/task.h"
+#include "platform/grpc/replicas.h"
 #include "platform/grpc/tls.h"
 
 namespace customers::client {
@@ -28,9 +28,8 @@ struct Deletions {
 };
 
 struct DeletionFeedOptions {
-  // Name or IP address of the customers service; its certificate must be valid for it.
-  std::string host;
-  std::uint16_t port = 50051;
+  // The replicas of the customers service; see platform::grpc::Replicas.
+  std::vector<platform::grpc::HostAndPort> replicas;
   platform::grpc::TlsFiles tls;
 
   // A stream that brings nothing for this time is given up with its connection. The customers
@@ -39,7 +38,7 @@ struct DeletionFeedOptions {
   // The pause before the next stream after a failure. It doubles up to the maximum, with jitter.
   std::chrono::milliseconds initial_pause{50};
   std::chrono::milliseconds max_pause{1000};
-  // A bound for a server that does not end its streams; the customers service does after 5 minutes.
+  // A bound for a server that does not end its streams; the customers service does after 5 seconds.
   std::chrono::milliseconds max_age{std::chrono::minutes{15}};
 };
 

@@ -85,7 +85,7 @@ class DeletionFeedTest : public ::testing::Test {
   }
 
   DeletionFeedOptions Options() {
-    return {.host = "localhost", .port = port_, .tls = files_.files(), .max_pause = 100ms};
+    return {.replicas = {{"localhost", port_}}, .tls = files_.files(), .max_pause = 100ms};
   }
 
   // Runs a task with a feed on an event loop.

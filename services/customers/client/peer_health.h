@@ -6,35 +6,34 @@
 
 namespace customers::client {
 
-// Judges the health of the customers service by the streams to it: whether it counts as away, how
-// long to back off, and whether a stream has fallen silent.
+// Judges the health of the customers service, which is one or several replicas, by the streams to
+// it: whether it counts as away, and how long to back off.
 class PeerHealth {
  public:
-  using Clock = std::chrono::steady_clock;
-
   struct Loss {
-    bool is_first;                    // The first loss since the latest verdict, so it is logged.
-    std::chrono::milliseconds pause;  // Time until the next stream is opened.
+    // To be logged: the first loss since the latest verdict that is more than a replica's end.
+    bool is_news;
+    // Time until the next stream is opened; nothing if it may be opened at once.
+    std::optional<std::chrono::milliseconds> pause;
   };
 
-  // `reopen_pause` is the longest pause before the next stream; the shortest is half of it. A
-  // stream is silent if verdicts are awaited and none arrives for `max_silence`.
-  PeerHealth(std::chrono::milliseconds reopen_pause, Clock::duration max_silence)
-      : reopen_pause_(reopen_pause), max_silence_(max_silence) {}
+  // `reopen_pause` is the longest pause before the next stream; the shortest is half of it.
+  explicit PeerHealth(std::chrono::milliseconds reopen_pause) : reopen_pause_(reopen_pause) {}
 
-  // A stream is opened.
-  void OnOpened() { is_heard_ = false; }
+  // A stream has brought verdicts. Returns whether that ends a loss.
+  bool OnVerdicts();
 
-  // A message is sent.
-  void OnSent(Clock::time_point now);
+  struct End {
+    bool was_heard;     // The stream has brought a verdict.
+    bool is_orderly;    // The customers service has ended it with OK.
+    bool is_connected;  // A replica is connected.
+  };
 
-  // The stream has brought verdicts. Returns whether that ends a loss.
-  bool OnVerdicts(Clock::time_point now, bool are_more_awaited);
+  // A stream has ended with validations that have no verdict, or was given up. Begins a back-off,
+  // unless a replica may be used at once.
+  Loss OnLost(const End& end);
 
-  // The stream is lost, or was given up. Begins a back-off.
-  Loss OnLost();
-
-  // The stream has ended because the customers service does not implement it.
+  // A stream has ended because the customers service does not implement it.
   void OnUnimplemented();
 
   // The pause before the next stream is over.
@@ -47,21 +46,12 @@ class PeerHealth {
   // without a verdict.
   bool IsAway() const { return failures_ >= kAwayAfter; }
 
-  bool IsSilent(Clock::time_point now) const {
-    return quiet_since_ && now - *quiet_since_ >= max_silence_;
-  }
-
  private:
   static constexpr int kAwayAfter = 2;
 
   const std::chrono::milliseconds reopen_pause_;
-  const Clock::duration max_silence_;
-  // The time of the latest verdict, or of the first message after it. Unset while no verdicts are
-  // awaited.
-  std::optional<Clock::time_point> quiet_since_;
-  bool is_heard_ = false;  // The present stream has brought a verdict.
-  int failures_ = 0;       // Streams in a row that were lost without a verdict.
-  bool is_lost_ = false;   // True from the loss of a stream until the next verdict.
+  int failures_ = 0;      // Streams in a row that were lost without a verdict.
+  bool is_lost_ = false;  // True from the loss of a stream until the next verdict.
   bool is_backing_off_ = false;
   std::minstd_rand random_{std::random_device{}()};
 };

@@ -8,20 +8,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPause = 100ms;
-constexpr auto kMaxSilence = 2s;
-constexpr PeerHealth::Clock::time_point kNow{1h};
 
 class PeerHealthTest : public ::testing::Test {
  protected:
-  // Opens a stream and loses it before it has brought a verdict.
+  // Loses a stream that has brought no verdict, while no replica is connected, and waits.
   PeerHealth::Loss Fail() {
-    health_.OnOpened();
-    const PeerHealth::Loss loss = health_.OnLost();
+    const PeerHealth::Loss loss =
+        health_.OnLost({.was_heard = false, .is_orderly = false, .is_connected = false});
     health_.OnBackOffEnded();
     return loss;
   }
 
-  PeerHealth health_{kPause, kMaxSilence};
+  PeerHealth health_{kPause};
 };
 
 TEST_F(PeerHealthTest, AwayAfterTwoStreamsWithoutAVerdict) {
@@ -30,17 +28,14 @@ TEST_F(PeerHealthTest, AwayAfterTwoStreamsWithoutAVerdict) {
   EXPECT_FALSE(health_.IsAway());
   Fail();
   EXPECT_TRUE(health_.IsAway());
-  health_.OnOpened();
-  EXPECT_TRUE(health_.IsAway());
-  health_.OnVerdicts(kNow, false);
+  health_.OnVerdicts();
   EXPECT_FALSE(health_.IsAway());
 }
 
 TEST_F(PeerHealthTest, AStreamThatBroughtAVerdictIsNoFailure) {
   for (int i = 0; i < 3; ++i) {
-    health_.OnOpened();
-    health_.OnVerdicts(kNow, false);
-    health_.OnLost();
+    health_.OnVerdicts();
+    health_.OnLost({.was_heard = true, .is_orderly = false, .is_connected = false});
   }
   EXPECT_FALSE(health_.IsAway());
   // Failures count from the latest verdict on.
@@ -53,66 +48,60 @@ TEST_F(PeerHealthTest, AStreamThatBroughtAVerdictIsNoFailure) {
 TEST_F(PeerHealthTest, AServiceWithoutTheStreamIsNotAway) {
   Fail();
   Fail();
-  health_.OnOpened();
   health_.OnUnimplemented();
   EXPECT_FALSE(health_.IsAway());
   EXPECT_FALSE(health_.IsBackingOff());
 }
 
 TEST_F(PeerHealthTest, ALossIsReportedOnceUntilTheNextVerdict) {
-  health_.OnOpened();
-  EXPECT_FALSE(health_.OnVerdicts(kNow, false));
-  EXPECT_TRUE(health_.OnLost().is_first);
-  EXPECT_FALSE(Fail().is_first);
-  EXPECT_FALSE(Fail().is_first);
-  health_.OnOpened();
-  EXPECT_TRUE(health_.OnVerdicts(kNow, true));
-  EXPECT_FALSE(health_.OnVerdicts(kNow, false));
-  EXPECT_TRUE(health_.OnLost().is_first);
+  EXPECT_FALSE(health_.OnVerdicts());
+  EXPECT_TRUE(
+      health_.OnLost({.was_heard = true, .is_orderly = false, .is_connected = false}).is_news);
+  EXPECT_FALSE(Fail().is_news);
+  EXPECT_FALSE(Fail().is_news);
+  EXPECT_TRUE(health_.OnVerdicts());
+  EXPECT_FALSE(health_.OnVerdicts());
+  EXPECT_TRUE(
+      health_.OnLost({.was_heard = true, .is_orderly = false, .is_connected = true}).is_news);
+}
+
+TEST_F(PeerHealthTest, TheEndOfAReplicaIsNoNews) {
+  EXPECT_FALSE(
+      health_.OnLost({.was_heard = true, .is_orderly = true, .is_connected = true}).is_news);
+  EXPECT_FALSE(
+      health_.OnLost({.was_heard = false, .is_orderly = true, .is_connected = true}).is_news);
+  EXPECT_FALSE(health_.OnVerdicts());
+  // It is if no replica answers any more.
+  EXPECT_FALSE(
+      health_.OnLost({.was_heard = false, .is_orderly = true, .is_connected = false}).is_news);
+  EXPECT_TRUE(
+      health_.OnLost({.was_heard = false, .is_orderly = true, .is_connected = false}).is_news);
 }
 
 TEST_F(PeerHealthTest, BacksOffForHalfOfThePauseAtLeast) {
   EXPECT_FALSE(health_.IsBackingOff());
   for (int i = 0; i < 1000; ++i) {
-    health_.OnOpened();
-    const auto pause = health_.OnLost().pause;
-    EXPECT_GE(pause, kPause / 2);
-    EXPECT_LE(pause, kPause);
+    const auto pause =
+        health_.OnLost({.was_heard = true, .is_orderly = false, .is_connected = false}).pause;
+    ASSERT_TRUE(pause);
+    EXPECT_GE(*pause, kPause / 2);
+    EXPECT_LE(*pause, kPause);
     EXPECT_TRUE(health_.IsBackingOff());
     health_.OnBackOffEnded();
     EXPECT_FALSE(health_.IsBackingOff());
   }
 }
 
-TEST_F(PeerHealthTest, SilentWhenVerdictsAreAwaitedForTooLong) {
-  health_.OnOpened();
-  EXPECT_FALSE(health_.IsSilent(kNow));
-  health_.OnSent(kNow);
-  health_.OnSent(kNow + 1s);  // Sending a message is not a sign of life.
-  EXPECT_FALSE(health_.IsSilent(kNow + kMaxSilence - 1ns));
-  EXPECT_TRUE(health_.IsSilent(kNow + kMaxSilence));
-}
-
-TEST_F(PeerHealthTest, AVerdictEndsTheSilence) {
-  health_.OnOpened();
-  health_.OnSent(kNow);
-  health_.OnVerdicts(kNow + 1s, true);
-  EXPECT_FALSE(health_.IsSilent(kNow + kMaxSilence));
-  EXPECT_TRUE(health_.IsSilent(kNow + 1s + kMaxSilence));
-  health_.OnVerdicts(kNow + 4s, false);
-  EXPECT_FALSE(health_.IsSilent(kNow + 1h));
-}
-
-TEST_F(PeerHealthTest, ANewStreamIsNotSilent) {
-  health_.OnOpened();
-  health_.OnSent(kNow);
-  health_.OnLost();
-  EXPECT_FALSE(health_.IsSilent(kNow + 1h));
-  health_.OnOpened();
-  health_.OnSent(kNow + 1h);
-  EXPECT_FALSE(health_.IsSilent(kNow + 1h + 1s));
-  health_.OnUnimplemented();
-  EXPECT_FALSE(health_.IsSilent(kNow + 2h));
+TEST_F(PeerHealthTest, WhileAReplicaIsConnectedTheNextStreamOpensAtOnce) {
+  EXPECT_FALSE(
+      health_.OnLost({.was_heard = true, .is_orderly = false, .is_connected = true}).pause);
+  EXPECT_FALSE(
+      health_.OnLost({.was_heard = false, .is_orderly = false, .is_connected = true}).pause);
+  EXPECT_FALSE(health_.IsBackingOff());
+  // But replicas that only fail do not get one stream after the other.
+  EXPECT_TRUE(
+      health_.OnLost({.was_heard = false, .is_orderly = false, .is_connected = true}).pause);
+  EXPECT_TRUE(health_.IsBackingOff());
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "platform/grpc/channel.h"
 #include "platform/log/log.h"
 
 namespace customers::client {
@@ -49,11 +48,6 @@ class Packer {
   std::size_t count_ = 0;
 };
 
-std::unique_ptr<v1::TokenValidation::Stub> Connect(const TokenValidatorOptions& options) {
-  return v1::TokenValidation::NewStub(platform::grpc::MakeChannel(
-      {.host = options.host, .port = options.port, .tls = options.tls}));
-}
-
 Result<Caller> Unavailable() { return std::unexpected(Error::Unavailable()); }
 
 Result<Caller> ToResult(v1::Verdict verdict) {
@@ -83,14 +77,14 @@ StreamValidator::StreamValidator(asio::any_io_executor executor, TokenValidatorO
     : executor_(std::move(executor)),
       options_(std::move(options)),
       metrics_(std::move(metrics)),
-      stub_(Connect(options_)),
       pacing_(options_.message_interval, options_.unanswered_message_interval),
-      // The maximum duration of a validation, less the time that it may wait for its message.
-      health_(options_.reopen_pause, options_.timeout - options_.unanswered_message_interval) {}
+      health_(options_.reopen_pause) {
+  Connect();
+}
 
 platform::Task<std::optional<Result<Caller>>> StreamValidator::Validate(
     std::string_view authorization, Origin origin, Clock::time_point deadline) {
-  if (health_.IsBackingOff() && health_.IsAway()) co_return Unavailable();
+  if (health_.IsBackingOff() && health_.IsAway() && current_ == 0) co_return Unavailable();
   Validation validation{.authorization = authorization, .origin = origin, .deadline = deadline};
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
@@ -102,7 +96,8 @@ platform::Task<std::optional<Result<Caller>>> StreamValidator::Validate(
 }
 
 void StreamValidator::Close() {
-  if (stream_ != nullptr) std::exchange(stream_, nullptr)->Abandon();
+  for (auto& [number, stream] : std::exchange(streams_, {})) stream.call->Abandon();
+  current_ = 0;
   for (const auto& [id, open] : std::exchange(open_, {})) {
     if (open.validation != nullptr) settled_.push_back(open.validation);
   }
@@ -114,19 +109,25 @@ void StreamValidator::Close() {
   for (const std::future<void>& ended : endings_) ended.wait();
 }
 
+void StreamValidator::Connect() {
+  replicas_.emplace(options_.replicas, platform::grpc::ChannelOptions{.tls = options_.tls});
+  ++connections_;
+}
+
 void StreamValidator::Start(Validation& validation) {
   // An id is never used twice, on any stream.
   const std::uint64_t id = next_id_++;
   open_.emplace(id, Open{.validation = &validation, .bytes = validation.authorization.size()});
   unsent_.push_back(id);
   WatchDeadline(validation.deadline);
-  if (!health_.IsBackingOff()) ScheduleMessage();
+  ScheduleMessage();
 }
 
 // Schedules a message with all validations that arrive until the end of this turn of the loop, or
 // until the next message is due.
 void StreamValidator::ScheduleMessage() {
-  const auto due = pacing_.Plan(awaited_ > 0);
+  if (!MaySend()) return;
+  const auto due = pacing_.Plan(Awaited() > 0);
   if (!due) return;
   message_timer_.cancel();
   if (*due <= Clock::now()) {
@@ -140,57 +141,91 @@ void StreamValidator::ScheduleMessage() {
   }
 }
 
-// Sends the validations that have not been sent, on a new stream if none is open.
+// Sends the validations that have not been sent, on a new stream if there is no current one.
 void StreamValidator::SendMessages() {
   pacing_.ClearPlan();
-  if (health_.IsBackingOff()) return;
+  if (!MaySend()) return;
   Packer packer;
+  std::vector<Open*> packed;
   for (const std::uint64_t id : std::exchange(unsent_, {})) {
     const auto found = open_.find(id);
     if (found == open_.end()) continue;  // Its deadline has passed.
-    Validation& validation = *found->second.validation;
-    validation.is_sent = true;
-    packer.Add(id, validation.authorization, validation.origin);
+    packer.Add(id, found->second.validation->authorization, found->second.validation->origin);
+    packed.push_back(&found->second);
   }
-  if (packer.count() == 0) return;
+  if (packed.empty()) return;
   const auto now = Clock::now();
   pacing_.OnSent(now);
-  health_.OnSent(now);
-  if (stream_ == nullptr) OpenStream();
-  awaited_ += packer.count();
-  metrics_->batch_sizes.Observe(std::uint64_t{packer.count()});
-  stream_->Send(packer.TakeMessages());
+  if (current_ == 0) OpenStream();
+  for (Open* const open : packed) open->stream = current_;
+  Stream& stream = streams_.at(current_);
+  if (!stream.quiet_since) stream.quiet_since = now;
+  stream.awaited += packed.size();
+  metrics_->batch_sizes.Observe(std::uint64_t{packed.size()});
+  stream.call->Send(packer.TakeMessages());
 }
 
 void StreamValidator::OpenStream() {
-  health_.OnOpened();
   std::erase_if(endings_, [](const std::future<void>& ended) {
     return ended.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
   });
   std::promise<void> ended;
   endings_.push_back(ended.get_future());
-  const std::uint64_t number = ++stream_number_;
-  auto on_received = Weakly([number](StreamValidator& validator) {
-    if (validator.stream_number_ == number) validator.OnReceived();
-  });
-  stream_ = ValidationStream::Start(*stub_, executor_, std::move(on_received), std::move(ended));
+  current_ = ++last_number_;
+  auto on_received =
+      Weakly([number = current_](StreamValidator& validator) { validator.OnReceived(number); });
+  streams_.emplace(current_,
+                   Stream{.call = ValidationStream::Start(replicas_->Next(), executor_,
+                                                          std::move(on_received), std::move(ended)),
+                          .connections = connections_});
+  WatchTurn();
 }
 
-void StreamValidator::OnReceived() {
-  if (stream_ == nullptr) return;
-  ValidationStream::Received received = stream_->Take();
+void StreamValidator::WatchTurn() {
+  turn_timer_.expires_after(options_.stream_turn);
+  turn_timer_.async_wait(
+      Weakly([](StreamValidator& validator, const boost::system::error_code& error) {
+        if (!error) validator.OnTurnEnd();
+      }));
+}
+
+// Half-closes the current stream, so that the next message opens another one, unless that would
+// have to wait for a connection.
+void StreamValidator::OnTurnEnd() {
+  if (current_ == 0) return;
+  if (health_.IsBackingOff() || !replicas_->IsConnected()) {
+    WatchTurn();
+    return;
+  }
+  streams_.at(std::exchange(current_, 0)).call->HalfClose();
+  // The next stream need not wait for the verdicts of this one.
+  if (!unsent_.empty()) ScheduleMessage();
+}
+
+// Returns the number of validations on the current stream whose callers wait.
+std::size_t StreamValidator::Awaited() const {
+  return current_ == 0 ? 0 : streams_.at(current_).awaited;
+}
+
+void StreamValidator::OnReceived(StreamNumber number) {
+  const auto found = streams_.find(number);
+  if (found == streams_.end()) return;
+  Stream& stream = found->second;
+  ValidationStream::Received received = stream.call->Take();
   const bool has_verdicts = std::ranges::any_of(
       received.messages, [](const auto& message) { return message.verdicts_size() > 0; });
-  const bool are_known = SettleAll(received.messages);
-  if (has_verdicts && health_.OnVerdicts(Clock::now(), awaited_ > 0)) {
-    platform::log::Info("customers answers again");
+  const bool are_known = SettleAll(number, stream, received.messages);
+  if (has_verdicts) {
+    stream.is_heard = true;
+    stream.quiet_since = stream.awaited > 0 ? std::optional(Clock::now()) : std::nullopt;
+    if (health_.OnVerdicts()) platform::log::Info("customers answers again");
   }
   if (!are_known) {
     platform::log::Warning("customers gave a verdict on an unknown id");
-    stream_->Abandon();
-    OnStreamEnd(::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
+    stream.call->Abandon();
+    OnStreamEnd(number, ::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
   } else if (received.end) {
-    OnStreamEnd(*received.end);
+    OnStreamEnd(number, *received.end);
   } else {
     SendIfAnswered();
   }
@@ -199,24 +234,29 @@ void StreamValidator::OnReceived() {
 
 // Returns false if a verdict has an id that is not open on this stream. The verdicts behind it are
 // dropped.
-bool StreamValidator::SettleAll(std::vector<v1::ValidateTokensResponse>& messages) {
+bool StreamValidator::SettleAll(StreamNumber number, Stream& stream,
+                                std::vector<v1::ValidateTokensResponse>& messages) {
   for (v1::ValidateTokensResponse& message : messages) {
     for (v1::Verdict& verdict : *message.mutable_verdicts()) {
       const auto found = open_.find(verdict.id());
-      if (found == open_.end()) return false;
-      const auto [validation, bytes] = found->second;
-      if (validation != nullptr && !validation->is_sent) return false;
+      if (found == open_.end() || found->second.stream != number) return false;
+      const Open open = found->second;
       open_.erase(found);
-      if (validation == nullptr) {
-        --overdue_;
-        overdue_bytes_ -= bytes;
+      if (open.validation == nullptr) {
+        ForgetOverdue(stream, open.bytes);
       } else {
-        --awaited_;
-        Settle(*validation, ToResult(std::move(verdict)));
+        --stream.awaited;
+        Settle(*open.validation, ToResult(std::move(verdict)));
       }
     }
   }
   return true;
+}
+
+void StreamValidator::ForgetOverdue(Stream& stream, std::size_t bytes) {
+  --stream.overdue;
+  --overdue_;
+  overdue_bytes_ -= bytes;
 }
 
 // Stores the verdict. ResumeSettled() resumes the caller afterwards.
@@ -242,61 +282,94 @@ void StreamValidator::ResumeSettled() {
 
 // Once all validations that were sent have their verdicts, the unsent ones need not wait longer.
 void StreamValidator::SendIfAnswered() {
-  if (stream_ != nullptr && awaited_ == 0 && !unsent_.empty()) ScheduleMessage();
+  if (current_ != 0 && Awaited() == 0 && !unsent_.empty()) ScheduleMessage();
 }
 
-// Called when the stream has ended or is given up. Decides which validations are sent on the next
-// stream.
-void StreamValidator::OnStreamEnd(const ::grpc::Status& status) {
-  for (const v1::ValidateTokensRequest& message : std::exchange(stream_, nullptr)->TakeUnsent()) {
-    for (const v1::TokenQuery& query : message.queries()) {
-      const auto found = open_.find(query.id());
-      if (found == open_.end()) continue;
-      if (Validation* const validation = found->second.validation) validation->is_sent = false;
-    }
-  }
-  awaited_ = 0;
-  overdue_ = 0;
-  overdue_bytes_ = 0;
-
+// Called when a stream has ended or is given up. Decides which of its validations are sent on
+// another stream.
+void StreamValidator::OnStreamEnd(StreamNumber number, const ::grpc::Status& status) {
+  Stream stream = std::move(streams_.extract(number).mapped());
+  if (current_ == number) current_ = 0;
+  TakeBackUnsent(stream);
   const bool is_unimplemented = status.error_code() == ::grpc::StatusCode::UNIMPLEMENTED;
   if (is_unimplemented) {
     health_.OnUnimplemented();
   } else {
-    const PeerHealth::Loss loss = health_.OnLost();
-    if (loss.is_first) {
-      platform::log::Warning("the stream to customers is lost",
-                             {{"grpc_status", static_cast<int>(status.error_code())}});
-    }
-    BackOff(loss.pause);
+    NoteEnd(stream, status);
   }
+  if (is_unimplemented || stream.awaited + stream.overdue > 0) {
+    SettleOrRepeat(number, stream, is_unimplemented);
+  }
+  if (!unsent_.empty()) ScheduleMessage();
+}
 
-  unsent_.clear();
-  boost::unordered::erase_if(open_, [&](const auto& entry) {
-    const std::uint64_t id = entry.first;
-    Validation* const validation = entry.second.validation;
-    if (validation == nullptr) return true;
+// Settles the validations of a stream that has ended, or has them sent again. Those that were not
+// sent yet share its fate.
+void StreamValidator::SettleOrRepeat(StreamNumber number, Stream& stream, bool is_unimplemented) {
+  boost::unordered::erase_if(open_, [&](auto& entry) {
+    auto& [id, open] = entry;
+    const bool is_sent = open.stream == number;
+    if (open.stream != 0 && !is_sent) return false;
+    if (open.validation == nullptr) {
+      ForgetOverdue(stream, open.bytes);
+      return true;
+    }
     if (is_unimplemented) {
-      Settle(*validation, std::nullopt);
+      Settle(*open.validation, std::nullopt);
       return true;
     }
-    if (health_.IsAway() || (validation->is_sent && validation->is_repeated)) {
-      Settle(*validation, Unavailable());
+    if ((current_ == 0 && health_.IsAway()) || (is_sent && open.validation->is_repeated)) {
+      Settle(*open.validation, Unavailable());
       return true;
     }
-    if (std::exchange(validation->is_sent, false)) {
-      validation->is_repeated = true;
+    if (is_sent) {
+      open.stream = 0;
+      open.validation->is_repeated = true;
+      unsent_.push_back(id);
       metrics_->repeated.Add();
     }
-    unsent_.push_back(id);
     return false;
   });
+}
+
+// The validations that were not handed to gRPC have not been sent.
+void StreamValidator::TakeBackUnsent(Stream& stream) {
+  for (const v1::ValidateTokensRequest& message : stream.call->TakeUnsent()) {
+    for (const v1::TokenQuery& query : message.queries()) {
+      const auto found = open_.find(query.id());
+      if (found == open_.end()) continue;
+      if (found->second.validation == nullptr) {
+        ForgetOverdue(stream, found->second.bytes);
+        open_.erase(found);
+      } else {
+        --stream.awaited;
+        found->second.stream = 0;
+        unsent_.push_back(query.id());
+      }
+    }
+  }
+}
+
+// Notes the end of a stream, which may be a loss.
+void StreamValidator::NoteEnd(const Stream& stream, const ::grpc::Status& status) {
+  // Nothing is lost with a stream that has brought all verdicts. And if the connections were given
+  // up, that was noted already.
+  if (stream.awaited + stream.overdue == 0 || stream.connections != connections_) return;
+  const PeerHealth::Loss loss = health_.OnLost({.was_heard = stream.is_heard,
+                                                .is_orderly = status.ok(),
+                                                .is_connected = replicas_->IsConnected()});
+  if (loss.is_news) {
+    platform::log::Warning("the stream to customers is lost",
+                           {{"grpc_status", static_cast<int>(status.error_code())}});
+  }
+  if (loss.pause) BackOff(*loss.pause);
 }
 
 void StreamValidator::BackOff(std::chrono::milliseconds pause) {
   backoff_timer_.expires_after(pause);
   backoff_timer_.async_wait(
-      Weakly([](StreamValidator& validator, const boost::system::error_code&) {
+      Weakly([](StreamValidator& validator, const boost::system::error_code& error) {
+        if (error) return;  // Another pause has begun.
         validator.health_.OnBackOffEnded();
         validator.SendMessages();
       }));
@@ -318,35 +391,54 @@ void StreamValidator::OnDeadline() {
   const auto now = Clock::now();
   auto next = Clock::time_point::max();
   boost::unordered::erase_if(open_, [&](auto& entry) {
-    auto& [validation, bytes] = entry.second;
+    auto& [validation, bytes, number] = entry.second;
     if (validation == nullptr) return false;
     if (validation->deadline > now) {
       next = std::min(next, validation->deadline);
       return false;
     }
     Settle(*validation, Unavailable());
-    if (!std::exchange(validation, nullptr)->is_sent) return true;
-    --awaited_;
+    validation = nullptr;
+    if (number == 0) return true;
+    Stream& stream = streams_.at(number);
+    --stream.awaited;
+    ++stream.overdue;
     ++overdue_;
     overdue_bytes_ += bytes;
     return false;
   });
   if (next != Clock::time_point::max()) WatchDeadline(next);
 
+  std::vector<StreamNumber> dead;
+  for (const auto& [number, stream] : streams_) {
+    if (IsDead(stream, now)) dead.push_back(number);
+  }
+  for (const StreamNumber number : dead) GiveUp(number);
+  SendIfAnswered();
+  ResumeSettled();
+}
+
+bool StreamValidator::IsDead(const Stream& stream, Clock::time_point now) const {
+  if (stream.overdue == 0) return false;
+  // The maximum duration of a validation, less the time that it may wait for its message.
+  const auto max_silence = options_.timeout - options_.unanswered_message_interval;
+  const bool is_silent = stream.quiet_since && now - *stream.quiet_since >= max_silence;
   // If overdue validations alone could reach the bound of validations in flight, no new validation
   // would be sent, and a dead stream would never be replaced.
-  const bool is_dead = health_.IsSilent(now) || overdue_ >= options_.max_in_flight / 2 ||
-                       overdue_bytes_ >= options_.max_in_flight_bytes / 2;
-  if (stream_ != nullptr && is_dead && !settled_.empty()) {
-    stream_->Abandon();
-    // The connection is replaced too, because on a dead connection the next stream would also be
-    // silent until a ping detects that.
-    stub_ = Connect(options_);
-    OnStreamEnd(::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "no verdicts"));
-  } else {
-    SendIfAnswered();
+  return is_silent || overdue_ >= options_.max_in_flight / 2 ||
+         overdue_bytes_ >= options_.max_in_flight_bytes / 2;
+}
+
+void StreamValidator::GiveUp(StreamNumber number) {
+  Stream& stream = streams_.at(number);
+  stream.call->Abandon();
+  // The connections are replaced too, because on a dead connection the next stream would also be
+  // silent until a ping detects that. To a replica that hangs there will be none.
+  if (stream.connections == connections_) {
+    Connect();
+    stream.connections = connections_;  // This loss is news.
   }
-  ResumeSettled();
+  OnStreamEnd(number, ::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "no verdicts"));
 }
 
 }  // namespace customers::client

@@ -9,12 +9,14 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "platform/grpc/replicas.h"
 #include "services/customers/client/message_pacing.h"
 #include "services/customers/client/peer_health.h"
 #include "services/customers/client/token_validator.h"
@@ -22,14 +24,17 @@
 
 namespace customers::client {
 
-// Validates tokens over a stream of customers.v1.TokenValidation, which is opened for the first
-// validation, kept, and replaced when it is lost.
+// Validates tokens over streams of customers.v1.TokenValidation. Validations are sent on one stream
+// at a time. After `stream_turn` the stream is half-closed, and the next validation opens another
+// one, which leads to the next replica. So the replicas get equal shares, whatever the number of
+// clients and replicas, and no stream outlives its connection.
 //
-// When a stream is lost, the waiting validations are sent once more on the next one. While the
-// customers service counts as away (PeerHealth), waiting and new validations fail with kUnavailable
-// at once, until the next stream is opened. A stream is given up together with its connection if it
-// is silent, or if half of max_in_flight or of max_in_flight_bytes is overdue. A stream that brings
-// a verdict with an unknown id is given up, but its connection is kept.
+// When a stream ends, its validations without a verdict are sent once more: at once if a replica is
+// connected, otherwise after a pause. While the customers service counts as away (PeerHealth), new
+// validations fail with kUnavailable at once, until the next stream is opened. A stream is given up
+// together with all connections if verdicts are awaited and none has arrived for the time that a
+// validation may take, or if half of max_in_flight or of max_in_flight_bytes is overdue. A stream
+// that brings a verdict with an unknown id is given up, but its connection is kept.
 //
 // Belongs to one event loop. It is held by a std::shared_ptr, because handlers on that loop may run
 // after the owner is gone. They hold a weak pointer, and do nothing if it has expired.
@@ -62,28 +67,52 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
     std::string_view authorization;
     Origin origin;
     Clock::time_point deadline;
-    bool is_sent = false;      // It was sent on the present stream.
-    bool is_repeated = false;  // It was sent on an earlier stream, which was lost.
+    bool is_repeated = false;  // It was sent on an earlier stream, which has ended.
     std::optional<platform::Result<Caller>> verdict{};
     std::move_only_function<void()> resume{};  // Resumes the caller.
   };
 
+  // A stream, and what was sent on it without a verdict.
+  struct Stream {
+    std::shared_ptr<ValidationStream> call;
+    std::size_t connections;  // The value of connections_ when it was opened.
+    bool is_heard = false;    // It has brought a verdict.
+    std::size_t awaited = 0;  // Validations whose callers wait.
+    std::size_t overdue = 0;  // Validations whose deadline has passed.
+    // The time of the latest verdict, or of the first message after it. Unset while no verdicts are
+    // awaited.
+    std::optional<Clock::time_point> quiet_since{};
+  };
+  using StreamNumber = std::uint64_t;  // 0 is no stream.
+
   void Start(Validation& validation);
 
+  void Connect();
+  bool MaySend() const { return current_ != 0 || !health_.IsBackingOff(); }
   void ScheduleMessage();
   void SendMessages();
   void OpenStream();
+  void WatchTurn();
+  void OnTurnEnd();
+  std::size_t Awaited() const;
 
-  void OnReceived();
-  bool SettleAll(std::vector<v1::ValidateTokensResponse>& messages);
+  void OnReceived(StreamNumber number);
+  bool SettleAll(StreamNumber number, Stream& stream,
+                 std::vector<v1::ValidateTokensResponse>& messages);
+  void ForgetOverdue(Stream& stream, std::size_t bytes);
   void Settle(Validation& validation, std::optional<platform::Result<Caller>> verdict);
   void ResumeSettled();
   void SendIfAnswered();
-  void OnStreamEnd(const ::grpc::Status& status);
+  void OnStreamEnd(StreamNumber number, const ::grpc::Status& status);
+  void TakeBackUnsent(Stream& stream);
+  void SettleOrRepeat(StreamNumber number, Stream& stream, bool is_unimplemented);
+  void NoteEnd(const Stream& stream, const ::grpc::Status& status);
   void BackOff(std::chrono::milliseconds pause);
 
   void WatchDeadline(Clock::time_point deadline);
   void OnDeadline();
+  bool IsDead(const Stream& stream, Clock::time_point now) const;
+  void GiveUp(StreamNumber number);
 
   // Makes a handler that does nothing once the validator is gone.
   template <class F>
@@ -98,29 +127,32 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   const boost::asio::any_io_executor executor_;
   const TokenValidatorOptions options_;
   const std::shared_ptr<ValidationMetrics> metrics_;
-  std::unique_ptr<v1::TokenValidation::Stub> stub_;
+  std::optional<platform::grpc::Replicas<v1::TokenValidation>> replicas_;
+  std::size_t connections_ = 0;  // Number of times that replicas_ was replaced.
 
   // A validation without a verdict. `validation` is null once it is overdue, because its caller no
   // longer waits, but the customers service has yet to answer it.
   struct Open {
     Validation* validation;
-    std::size_t bytes;  // Size of its header.
+    std::size_t bytes;        // Size of its header.
+    StreamNumber stream = 0;  // On which it was sent.
   };
   boost::unordered_flat_map<std::uint64_t, Open> open_;  // By id.
   std::vector<std::uint64_t> unsent_;                    // Some may not be open any more.
   std::deque<Validation*> settled_;  // Have a verdict, but their callers have yet to be resumed.
   std::uint64_t next_id_ = 1;
 
-  std::shared_ptr<ValidationStream> stream_;  // Null while there is none.
-  std::uint64_t stream_number_ = 0;
+  std::map<StreamNumber, Stream> streams_;
+  StreamNumber current_ = 0;  // On which validations are sent.
+  StreamNumber last_number_ = 0;
   std::vector<std::future<void>> endings_;  // One for each stream that gRPC may still use.
-  std::size_t awaited_ = 0;  // Validations sent on the present stream, without a verdict.
-  std::size_t overdue_ = 0;  // The same, but their deadline has passed.
+  std::size_t overdue_ = 0;                 // Of all streams.
   std::size_t overdue_bytes_ = 0;
 
   MessagePacing pacing_;
   PeerHealth health_;
   boost::asio::steady_timer message_timer_{executor_};
+  boost::asio::steady_timer turn_timer_{executor_};
   boost::asio::steady_timer backoff_timer_{executor_};
   boost::asio::steady_timer deadline_timer_{executor_};
   std::optional<Clock::time_point> watched_;  // The time to which deadline_timer_ is set.

@@ -8,9 +8,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "platform/base/result.h"
 #include "platform/base/task.h"
+#include "platform/grpc/replicas.h"
 #include "platform/grpc/tls.h"
 #include "services/customers/client/caller.h"
 #include "services/customers/client/validation_metrics.h"
@@ -30,9 +32,8 @@ struct Origin {
 };
 
 struct TokenValidatorOptions {
-  // Name or IP address of the customers service; its certificate must be valid for it.
-  std::string host;
-  std::uint16_t port = 50051;
+  // The replicas of the customers service; see platform::grpc::Replicas.
+  std::vector<platform::grpc::HostAndPort> replicas;
   platform::grpc::TlsFiles tls;
 
   // Maximum duration of a validation, including connecting and a repeated attempt.
@@ -47,9 +48,11 @@ struct TokenValidatorOptions {
   std::chrono::microseconds message_interval{500};
   // The same while verdicts on earlier messages are awaited.
   std::chrono::microseconds unanswered_message_interval{10'000};
-  // Longest pause between the loss of a stream and the next one; the shortest is half of it. It is
-  // short because the channel's own back-off adds to it: a stream that is opened during that
-  // back-off sends nothing.
+  // Time after which validations are sent on another stream, which leads to the next replica.
+  std::chrono::milliseconds stream_turn{100};
+  // Longest pause between the loss of a stream and the next one, if no other replica is connected;
+  // the shortest is half of it. It is short because the channel's own back-off adds to it: a stream
+  // that is opened during that back-off sends nothing.
   std::chrono::milliseconds reopen_pause{100};
   // How long to use unary calls after the customers service reports that it does not implement the
   // stream.

@@ -76,9 +76,11 @@ class FakeStream final : public v1::TokenValidation::Service {
           return {::grpc::StatusCode::UNIMPLEMENTED, ""};
         }
         if (text.starts_with("silent") && (text != "silent at first" || number == 1)) continue;
+        if (text == "end in order at first" && number == 1) return ::grpc::Status::OK;
         if (text == "end" || (text == "end the second" && number == 2)) {
           return {::grpc::StatusCode::INTERNAL, ""};
         }
+        while (text == "held" && is_holding) std::this_thread::sleep_for(1ms);
         if (text == "pause") std::this_thread::sleep_for(1200ms);
         v1::Verdict& verdict = *response.add_verdicts();
         verdict.set_id(text == "wrong id" ? query.id() + 1000 : query.id());
@@ -96,12 +98,15 @@ class FakeStream final : public v1::TokenValidation::Service {
       }
       stream->Write(response);
     }
+    ++ended;
     return ::grpc::Status::OK;
   }
 
   std::atomic<int> streams = 0;
+  std::atomic<int> ended = 0;  // Streams that the client has half-closed.
   std::atomic<int> messages = 0;
   std::atomic<int> queries = 0;
+  std::atomic<bool> is_holding = true;
 };
 
 class TokenValidatorTest : public ::testing::Test {
@@ -125,9 +130,14 @@ class TokenValidatorTest : public ::testing::Test {
     server_.reset();
   }
 
+  // Connects to one replica, and keeps the first stream.
   void Connect(TokenValidatorOptions options = {}, std::uint16_t port = 0) {
-    options.host = "localhost";
-    options.port = port == 0 ? port_ : port;
+    options.stream_turn = 1h;
+    options.replicas = {{"localhost", port == 0 ? port_ : port}};
+    ConnectTo(std::move(options));
+  }
+
+  void ConnectTo(TokenValidatorOptions options) {
     options.tls = files_.files();
     OnWorker([&] { validator_ = std::make_unique<TokenValidator>(io_.get_executor(), options); });
   }
@@ -162,9 +172,9 @@ class TokenValidatorTest : public ::testing::Test {
     EXPECT_EQ(result.error().code, ErrorCode::kUnavailable);
   }
 
-  // Returns whether the condition becomes true within five seconds.
+  // Returns whether the condition becomes true within half a minute.
   static bool Eventually(const std::function<bool()>& condition) {
-    const auto end = Clock::now() + 5s;
+    const auto end = Clock::now() + 30s;
     while (!condition()) {
       if (Clock::now() > end) return false;
       std::this_thread::sleep_for(5ms);
@@ -506,6 +516,63 @@ TEST_F(TokenValidatorTest, FailsAtOnceWhileAwayAndComesBackByItself) {
   EXPECT_TRUE(Validate("good"));
 }
 
+// A stream's turn is over all the time, while many validations are under way.
+TEST_F(TokenValidatorTest, TurnsLoseNothing) {
+  constexpr int kCount = 4'000;
+  Serve({&stream_});
+  ConnectTo({.replicas = {{"localhost", port_}}, .stream_turn = 1ms});
+  int sent = 0;
+  while (sent < kCount || stream_.streams < 20) {
+    std::vector<std::future<Result<Caller>>> verdicts;
+    OnWorker([&] {
+      for (int i = 0; i < 50; ++i) verdicts.push_back(Start("user " + std::to_string(sent + i)));
+    });
+    for (auto& verdict : verdicts) {
+      const auto caller = verdict.get();
+      ASSERT_TRUE(caller);
+      EXPECT_EQ(caller->email, "user " + std::to_string(sent++));
+    }
+  }
+  EXPECT_EQ(stream_.queries, sent);
+  EXPECT_EQ(validator_->metrics().repeated.value(), 0U);
+}
+
+TEST_F(TokenValidatorTest, VerdictsArriveAfterTheTurnOfTheirStream) {
+  Serve({&stream_});
+  ConnectTo({.replicas = {{"localhost", port_}}, .timeout = 20s, .stream_turn = 10ms});
+  // The first ones are sent on one stream, which the fake answers one after the other.
+  std::vector<std::future<Result<Caller>>> held;
+  held.push_back(Start("held"));
+  ASSERT_TRUE(Eventually([&] {
+    held.push_back(Start("good"));
+    return stream_.streams == 2;
+  }));
+  // Those on other streams do not wait for it.
+  ASSERT_TRUE(Eventually([&] { return Validate("good") && stream_.streams > 3; }));
+  EXPECT_EQ(held.front().wait_for(0s), std::future_status::timeout);
+  stream_.is_holding = false;
+  for (auto& verdict : held) EXPECT_TRUE(verdict.get());
+  EXPECT_EQ(validator_->metrics().repeated.value(), 0U);
+}
+
+TEST_F(TokenValidatorTest, AStreamThatIsNotUsedEnds) {
+  Serve({&stream_});
+  ConnectTo({.replicas = {{"localhost", port_}}, .stream_turn = 10ms});
+  ASSERT_TRUE(Validate("good"));
+  ASSERT_TRUE(Eventually([&] { return stream_.ended == 1; }));
+  EXPECT_TRUE(Validate("good"));
+  EXPECT_EQ(stream_.streams, 2);
+}
+
+TEST_F(TokenValidatorTest, AnOrderlyEndIsNoLoss) {
+  Serve({&stream_});
+  Connect();
+  ASSERT_TRUE(Validate("good"));
+  EXPECT_TRUE(Validate("end in order at first"));
+  EXPECT_EQ(stream_.streams, 2);
+  EXPECT_EQ(validator_->metrics().repeated.value(), 1U);
+}
+
 TEST_F(TokenValidatorTest, DestroyedWithCallsWaiting) {
   Serve({&stream_});
   Connect();
@@ -564,6 +631,121 @@ TEST_F(TokenValidatorTest, DestroyedBeforeTheCallIsMade) {
     asio::post(io_, [&] { validator_.reset(); });
   });
   ExpectUnavailable(verdict.get());
+}
+
+// Three replicas of the customers service, and one client.
+class ReplicasTest : public TokenValidatorTest {
+ protected:
+  struct Replica {
+    FakeStream stream;
+    std::uint16_t port = 0;
+    std::optional<platform::grpc::Server> server;
+  };
+
+  // Starts a replica, on the same port each time.
+  void StartReplica(Replica& replica, platform::grpc::ServerOptions options = {}) {
+    options.port = replica.port;
+    options.tls = files_.files();
+    replica.server.emplace(options);
+    const std::array<::grpc::Service*, 1> services{&replica.stream};
+    const auto port = replica.server->Start(services);
+    ASSERT_TRUE(port) << port.error();
+    replica.port = *port;
+  }
+
+  static void StopReplica(Replica& replica) {
+    replica.server->Shutdown(0ms);
+    replica.server.reset();
+  }
+
+  void ConnectToAll() {
+    TokenValidatorOptions options{.stream_turn = 2ms};
+    for (const Replica& replica : replicas_)
+      options.replicas.push_back({"localhost", replica.port});
+    ConnectTo(std::move(options));
+  }
+
+  // Validates until the condition is true.
+  void ValidateUntil(const std::function<bool()>& condition) {
+    ASSERT_TRUE(Eventually([&] {
+      EXPECT_TRUE(Validate("good"));
+      return condition();
+    }));
+  }
+
+  // Validates until each replica has had further streams.
+  void ValidateUntilAllHaveStreams() {
+    std::array<int, 3> before{};
+    for (std::size_t i = 0; i < before.size(); ++i) before.at(i) = replicas_.at(i).stream.streams;
+    ValidateUntil([&] {
+      return std::ranges::all_of(std::views::iota(0U, before.size()), [&](std::size_t i) {
+        return replicas_.at(i).stream.streams > before.at(i) + 1;
+      });
+    });
+  }
+
+  std::array<Replica, 3> replicas_;
+};
+
+TEST_F(ReplicasTest, StreamsTakeTurns) {
+  for (Replica& replica : replicas_) StartReplica(replica);
+  ConnectToAll();
+  ValidateUntilAllHaveStreams();  // So all are connected.
+  std::array<int, 3> before{};
+  for (std::size_t i = 0; i < before.size(); ++i) before.at(i) = replicas_.at(i).stream.streams;
+  ValidateUntil([&] { return replicas_[0].stream.streams >= before[0] + 20; });
+  for (std::size_t i = 1; i < before.size(); ++i) {
+    EXPECT_NEAR(replicas_.at(i).stream.streams - before.at(i), 20, 1);
+  }
+}
+
+TEST_F(ReplicasTest, OneThatEndsCostsNothingAndOneThatComesIsUsed) {
+  for (Replica& replica : replicas_) StartReplica(replica);
+  ConnectToAll();
+  for (Replica& replica : replicas_) {
+    ValidateUntilAllHaveStreams();
+    std::vector<std::future<Result<Caller>>> waiting;
+    std::atomic<bool> is_over = false;
+    // Eight callers validate all the time, meanwhile the replica ends with their calls.
+    for (int caller = 0; caller < 8; ++caller) {
+      waiting.push_back(asio::co_spawn(
+          io_,
+          [](TokenValidator& validator, std::atomic<bool>& over) -> platform::Task<Result<Caller>> {
+            for (;;) {
+              auto verdict = co_await validator.Validate("good", kOrigin);
+              if (!verdict || over) co_return verdict;
+            }
+          }(*validator_, is_over),
+          asio::use_future));
+    }
+    std::this_thread::sleep_for(20ms);
+    StopReplica(replica);
+    std::this_thread::sleep_for(20ms);
+    is_over = true;
+    for (auto& verdict : waiting) EXPECT_TRUE(verdict.get());
+    StartReplica(replica);
+  }
+  ValidateUntilAllHaveStreams();
+}
+
+TEST_F(ReplicasTest, ThoseThatAreAwayFromTheBeginningAreNotUsed) {
+  for (Replica& replica : replicas_) StartReplica(replica);
+  StopReplica(replicas_[0]);
+  StopReplica(replicas_[2]);
+  ConnectToAll();
+  ASSERT_TRUE(Eventually([&] { return IsReachable(); }));
+  ValidateUntil([&] { return replicas_[1].stream.streams > 20; });
+}
+
+TEST_F(ReplicasTest, ConnectionsThatReachTheirAgeCostNothing) {
+  for (Replica& replica : replicas_) {
+    StartReplica(replica, {.max_connection_age = 100ms, .max_connection_age_grace = 1000ms});
+  }
+  ConnectToAll();
+  const auto end = Clock::now() + 2s;
+  ValidateUntil([&] { return Clock::now() > end; });
+  EXPECT_EQ(validator_->metrics().repeated.value(), 0U);
+  ValidateUntilAllHaveStreams();
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "platform/grpc/channel.h"
 #include "platform/grpc/unary.h"
 #include "platform/log/log.h"
 #include "platform/schema/text.h"
@@ -37,10 +36,7 @@ constexpr const char* kServiceConfig = R"({
 }  // namespace
 
 UnaryValidator::UnaryValidator(const TokenValidatorOptions& options)
-    : stub_(UserAuth::NewStub(platform::grpc::MakeChannel({.host = options.host,
-                                                           .port = options.port,
-                                                           .tls = options.tls,
-                                                           .service_config = kServiceConfig}))) {}
+    : replicas_(options.replicas, {.tls = options.tls, .service_config = kServiceConfig}) {}
 
 Task<Result<Caller>> UnaryValidator::Validate(std::string_view authorization, Origin origin,
                                               Clock::time_point deadline) {
@@ -50,8 +46,8 @@ Task<Result<Caller>> UnaryValidator::Validate(std::string_view authorization, Or
   AuthRequest request;
   request.mutable_token()->set_value(std::string(authorization));
   auto [status, response] = co_await platform::grpc::Unary(
-      *stub_->async(), &UserAuth::StubInterface::async_interface::ValidateToken, std::move(request),
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()),
+      *replicas_.Next().async(), &UserAuth::StubInterface::async_interface::ValidateToken,
+      std::move(request), std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()),
       {{"x-request-id", std::string(origin.request_id)},
        {"traceparent", std::string(origin.traceparent)}});
   NoteStatus(status.error_code());

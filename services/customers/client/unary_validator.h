@@ -3,17 +3,17 @@
 #include <grpcpp/support/status.h>
 
 #include <chrono>
-#include <memory>
 #include <string_view>
 
+#include "platform/grpc/replicas.h"
 #include "proto/auth.grpc.pb.h"
 #include "services/customers/client/token_validator.h"
 
 namespace customers::client {
 
-// Validates each token with a unary call of UserAuth.ValidateToken, over a connection of its own. A
-// call whose connection breaks is repeated once before its deadline. Belongs to one event loop;
-// outlives its tasks.
+// Validates each token with a unary call of UserAuth.ValidateToken, over connections of its own. A
+// call whose connection breaks is repeated once before its deadline, to the same host. Belongs to
+// one event loop; outlives its tasks.
 class UnaryValidator {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,7 +28,7 @@ class UnaryValidator {
  private:
   void NoteStatus(::grpc::StatusCode code);
 
-  const std::unique_ptr<UserAuth::Stub> stub_;
+  platform::grpc::Replicas<UserAuth> replicas_;
   ::grpc::StatusCode last_failure_ = ::grpc::StatusCode::OK;
 };
 

@@ -90,7 +90,7 @@ class UnaryValidatorTest : public ::testing::Test {
 
   std::unique_ptr<UnaryValidator> Connect(std::uint16_t port) const {
     return std::make_unique<UnaryValidator>(
-        TokenValidatorOptions{.host = "localhost", .port = port, .tls = files_.files()});
+        TokenValidatorOptions{.replicas = {{"localhost", port}}, .tls = files_.files()});
   }
 
   static Result<Caller> Validate(UnaryValidator& validator, std::string_view authorization,

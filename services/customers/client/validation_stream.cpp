@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -10,6 +11,8 @@ namespace {
 
 // Number of received messages at which reading pauses until the owner takes them.
 constexpr std::size_t kMaxUntaken = 64;
+// A bound for a server that does not end a half-closed stream.
+constexpr std::chrono::seconds kMaxAge{60};
 
 }  // namespace
 
@@ -19,6 +22,9 @@ std::shared_ptr<ValidationStream> ValidationStream::Start(
   const std::shared_ptr<ValidationStream> stream(
       new ValidationStream(executor, std::move(on_received), std::move(ended)));
   stream->self_ = stream;
+  stream->context_.set_deadline(std::chrono::system_clock::now() + kMaxAge);
+  // The headers travel with the first message.
+  stream->context_.set_initial_metadata_corked(true);
   stub.async()->ValidateTokens(&stream->context_, stream.get());
   // The owner starts operations outside of gRPC's reactions, which a hold permits. The hold is
   // removed when no more operations can follow.
@@ -37,6 +43,12 @@ ValidationStream::ValidationStream(boost::asio::any_io_executor executor,
 void ValidationStream::Send(std::vector<v1::ValidateTokensRequest> messages) {
   const std::scoped_lock lock(mutex_);
   std::ranges::move(messages, std::back_inserter(outbox_));
+  if (!is_writing_) WriteNext();
+}
+
+void ValidationStream::HalfClose() {
+  const std::scoped_lock lock(mutex_);
+  is_closing_ = true;
   if (!is_writing_) WriteNext();
 }
 
@@ -102,9 +114,13 @@ void ValidationStream::OnDone(const ::grpc::Status& status) {
 }
 
 void ValidationStream::WriteNext() {
-  if (!is_open_ || outbox_.empty()) return;
-  is_writing_ = true;
-  StartWrite(&outbox_.front());
+  if (!is_open_) return;
+  if (!outbox_.empty()) {
+    is_writing_ = true;
+    StartWrite(&outbox_.front());
+  } else if (std::exchange(is_closing_, false)) {
+    StartWritesDone();
+  }
 }
 
 void ValidationStream::Notify() {

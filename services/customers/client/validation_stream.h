@@ -28,9 +28,10 @@ class ValidationStream final
     std::optional<::grpc::Status> end;  // Set when the stream has ended; nothing follows it.
   };
 
-  // Starts a stream. `on_received` is posted to the executor when Take() has something to return,
-  // and not again before Take() is called. gRPC keeps the stream alive until its end. `ended` is
-  // fulfilled when gRPC no longer uses the stream, which must be before the process exits.
+  // Starts a stream, whose first message must follow at once. `on_received` is posted to the
+  // executor when Take() has something to return, and not again before Take() is called. gRPC keeps
+  // the stream alive until its end. `ended` is fulfilled when gRPC no longer uses the stream, which
+  // must be before the process exits.
   static std::shared_ptr<ValidationStream> Start(v1::TokenValidation::StubInterface& stub,
                                                  const boost::asio::any_io_executor& executor,
                                                  std::function<void()> on_received,
@@ -40,6 +41,10 @@ class ValidationStream final
 
   // Sends messages, after all earlier ones. A stream that has ended only keeps them.
   void Send(std::vector<v1::ValidateTokensRequest> messages);
+
+  // Half-closes the stream once all messages are sent. The customers service answers them, then
+  // ends the stream.
+  void HalfClose();
 
   // Returns the messages that have not been handed to gRPC, and will not be sent. Call it only when
   // the stream has ended or is abandoned.
@@ -70,14 +75,16 @@ class ValidationStream final
   std::shared_ptr<ValidationStream> self_;  // Keeps the stream alive until OnDone().
   v1::ValidateTokensResponse incoming_;     // The message being read.
 
-  // gRPC never invokes a reaction from inside StartRead() or StartWrite(), so both may be called
-  // with the mutex held. That orders them before RemoveHold(), after which neither may be called.
+  // gRPC never invokes a reaction from inside StartRead(), StartWrite() or StartWritesDone(), so
+  // all may be called with the mutex held. That orders them before RemoveHold(), after which none
+  // may be called.
   std::mutex mutex_;
   // The first message is being written while is_writing_ is set.
   std::deque<v1::ValidateTokensRequest> outbox_;
   bool is_writing_ = false;
-  bool is_open_ = true;     // StartRead() and StartWrite() may still be called.
-  bool is_paused_ = false;  // No read is under way until received messages are taken.
+  bool is_open_ = true;      // StartRead() and StartWrite() may still be called.
+  bool is_closing_ = false;  // To be half-closed when all messages are written.
+  bool is_paused_ = false;   // No read is under way until received messages are taken.
   bool is_abandoned_ = false;
   bool is_notified_ = false;  // on_received_ was posted, and Take() has not been called since.
   Received received_;

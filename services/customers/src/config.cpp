@@ -1,6 +1,7 @@
 #include "services/customers/src/config.h"
 
 #include <boost/algorithm/string.hpp>
+#include <chrono>
 
 #include "services/customers/src/domain/password.h"
 
@@ -8,6 +9,8 @@ namespace customers {
 namespace {
 
 constexpr std::uint16_t kDefaultGrpcPort = 50051;
+constexpr std::chrono::seconds kDefaultConnectionAge{30};
+constexpr int kMaxConnectionAgeSeconds = 24 * 60 * 60;
 constexpr std::size_t kMinSecretBytes = 32;
 constexpr int kDefaultLifetimeDays = 14;
 constexpr int kMaxLifetimeDays = 3650;
@@ -49,6 +52,9 @@ Config ReadConfig(platform::config::Environment& environment) {
   config.grpc_port =
       environment.ListenPort("GRPC_PORT", kDefaultGrpcPort, "port of the gRPC server");
   config.grpc_clients = ReadGrpcClients(environment);
+  config.grpc_max_connection_age = environment.Seconds(
+      "GRPC_MAX_CONNECTION_AGE", kDefaultConnectionAge, {1, kMaxConnectionAgeSeconds},
+      "seconds after which a gRPC client has to connect again, so that it finds new replicas");
   config.jwt_secret =
       environment.SecretOrFile("JWT_SECRET", kMinSecretBytes, "key that signs and verifies tokens");
   config.previous_jwt_secret = environment.OptionalSecretOrFile(

@@ -24,7 +24,8 @@ struct Config {
   std::string grpc_address;
   std::uint16_t grpc_port = 0;
   std::vector<std::string> grpc_clients;  // Names in the certificates of the clients to serve.
-  platform::Secret jwt_secret;            // Signs tokens.
+  std::chrono::seconds grpc_max_connection_age{};
+  platform::Secret jwt_secret;           // Signs tokens.
   platform::Secret previous_jwt_secret;  // Still verifies tokens; empty unless it is being changed.
   std::chrono::days token_lifetime{};
   std::int32_t password_min_length = 0;

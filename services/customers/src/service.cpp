@@ -102,7 +102,8 @@ void Serve(const Config& config) {
   platform::grpc::Server rpc_server({.address = config.grpc_address,
                                      .port = config.grpc_port,
                                      .tls = config.tls,
-                                     .client_names = config.grpc_clients});
+                                     .client_names = config.grpc_clients,
+                                     .max_connection_age = config.grpc_max_connection_age});
   grpc::Service* const services[] = {user_auth.get(), &token_validation.service(),
                                      &user_deletions.service()};
   const auto grpc_port = rpc_server.Start(services);

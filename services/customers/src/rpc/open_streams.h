@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_set>
 
 namespace customers {
@@ -15,15 +16,16 @@ class OpenStreams {
  public:
   explicit OpenStreams(std::size_t limit) : limit_(limit) {}
 
-  // Returns an error if the stream cannot be opened.
-  ::grpc::Status Add(const std::shared_ptr<Stream>& stream) {
+  // Adds a stream. If it cannot be opened, returns the status to end it with.
+  std::optional<::grpc::Status> Add(const std::shared_ptr<Stream>& stream) {
     const std::scoped_lock lock(mutex_);
-    if (is_ending_) return {::grpc::StatusCode::UNAVAILABLE, "Shutting down"};
+    // As other streams when we shut down, so that the client goes elsewhere at once.
+    if (is_ending_) return ::grpc::Status::OK;
     if (streams_.size() >= limit_) {
-      return {::grpc::StatusCode::RESOURCE_EXHAUSTED, "Too many open streams"};
+      return ::grpc::Status(::grpc::StatusCode::RESOURCE_EXHAUSTED, "Too many open streams");
     }
     streams_.insert(stream);
-    return ::grpc::Status::OK;
+    return std::nullopt;
   }
 
   void Remove(const std::shared_ptr<Stream>& stream) {
@@ -31,7 +33,7 @@ class OpenStreams {
     streams_.erase(stream);
   }
 
-  // Refuses further streams, and returns the open ones.
+  // Opens no further streams, and returns the open ones.
   std::unordered_set<std::shared_ptr<Stream>> End() {
     const std::scoped_lock lock(mutex_);
     is_ending_ = true;

@@ -100,19 +100,19 @@ class Stream final : public ::grpc::ServerBidiReactor<Request, Response>,
   void Open(std::shared_ptr<Streams> streams) {
     self_ = shared_from_this();
     streams_ = std::move(streams);
-    const ::grpc::Status refused = streams_->Add(self_);
+    const std::optional<::grpc::Status> end = streams_->Add(self_);
     const std::scoped_lock lock(mutex_);
-    if (refused.ok()) {
-      StartRead(&request_);
+    if (end) {
+      FinishOnce(*end);
     } else {
-      FinishOnce(refused);
+      StartRead(&request_);
     }
   }
 
   // Answers the open queries, then ends the stream.
   void End() {
     const std::scoped_lock lock(mutex_);
-    EndWith({::grpc::StatusCode::UNAVAILABLE, "Shutting down"});
+    EndWith(::grpc::Status::OK);
   }
 
   // Sends the worker's answer to a message of this size.

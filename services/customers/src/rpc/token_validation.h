@@ -38,9 +38,9 @@ class TokenValidationService {
 
   ::grpc::Service& service();
 
-  // Ends all streams with UNAVAILABLE as soon as their open queries are answered, and new streams
-  // at once. Call it before the server is shut down, because streams would use up its period of
-  // grace, and while the workers still run. Any thread.
+  // Ends all streams with OK as soon as their open queries are answered, and new streams at once.
+  // Call it before the server is shut down, because streams would use up its period of grace, and
+  // while the workers still run. Any thread.
   void EndStreams();
 
  private:

@@ -293,11 +293,11 @@ TEST_F(TokenValidationTest, EndStreamsAnswersWhatIsOpen) {
   busy.Send({{1, "x"}});
   WaitUntilTaken(1);
   service_->EndStreams();
-  EXPECT_EQ(Client(*stub_).End().error_code(), StatusCode::UNAVAILABLE);
-  EXPECT_EQ(idle.End().error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(Client(*stub_).End().ok());
+  EXPECT_TRUE(idle.End().ok());
   is_open_ = true;
   busy.Receive(1);
-  EXPECT_EQ(busy.End().error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(busy.End().ok());
   // Nothing delays the server's end.
   const auto start = std::chrono::steady_clock::now();
   server_.Shutdown(30s);

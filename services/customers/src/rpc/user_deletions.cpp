@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "platform/log/log.h"
@@ -37,9 +38,9 @@ class Stream final : public ::grpc::ServerWriteReactor<Response>,
   bool Open(std::shared_ptr<OpenStreams<Stream>> streams) {
     self_ = shared_from_this();
     streams_ = std::move(streams);
-    const ::grpc::Status refused = streams_->Add(self_);
-    if (!refused.ok()) End(refused);
-    return refused.ok();
+    const std::optional<::grpc::Status> end = streams_->Add(self_);
+    if (end) End(*end);
+    return !end;
   }
 
   bool IsOpen() const {
@@ -170,9 +171,7 @@ class UserDeletionsService::Impl final : public v1::UserDeletions::CallbackServi
   }
 
   void EndStreams() {
-    for (const auto& stream : streams_->End()) {
-      stream->End({::grpc::StatusCode::UNAVAILABLE, "Shutting down"});
-    }
+    for (const auto& stream : streams_->End()) stream->End(::grpc::Status::OK);
   }
 
  private:

@@ -27,7 +27,9 @@ struct UserDeletionsLimits {
   std::size_t streams = 64;  // Further streams end with RESOURCE_EXHAUSTED.
   // Time between two looks for further deletions, each with a message, even if there are none.
   std::chrono::milliseconds interval{500};
-  std::chrono::milliseconds max_age{std::chrono::minutes{5}};  // Then a stream ends with OK.
+  // Then a stream ends with OK. Less than the grace of connections that have reached their maximum
+  // age (platform::grpc::ServerOptions), so none is cut.
+  std::chrono::milliseconds max_age{5000};
 };
 
 // The streaming service customers.v1.UserDeletions, as described in user_deletions.proto.
@@ -44,8 +46,8 @@ class UserDeletionsService {
 
   ::grpc::Service& service();
 
-  // Ends all streams, and further ones, with UNAVAILABLE. Call it before the server is shut down,
-  // because streams would use up its period of grace. Any thread.
+  // Ends all streams, and further ones, with OK. Call it before the server is shut
+  // down, because streams would use up its period of grace. Any thread.
   void EndStreams();
 
  private:
