@@ -2,18 +2,16 @@
 and every acknowledged write is stored."""
 
 import asyncio
-import itertools
 import random
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
 from harness.background import Background
-from harness.http import Reply, read_reply, request
+from harness.http import read_reply
 from harness.proxy import Delay, Proxy
-from microcart.testing.accounts import PASSWORD, fresh_email
+from harness.mixed_load import CartWrites, CustomersWrites, Writes
 
 GRACE = 30
 CLIENTS = 40
@@ -27,66 +25,6 @@ class Latency(Delay):
     """Delays requests so that some cross with the end of a connection."""
 
     SECONDS = 0.002
-
-
-class Writes:
-    """Requests for one service, some of which write, and the acknowledged writes: the data that the
-    database must hold, and the time of the last one."""
-
-    def __init__(self, owners):
-        self._owners = owners
-        self.acknowledged: dict = {}
-        self.last = 0.0
-
-    def __call__(self, chance: random.Random) -> tuple[bytes, Callable[[Reply], None]]:
-        """A request, and a function for its successful answer."""
-        if chance.random() < 0.2:
-            return self._write(chance)
-        return self._read(chance.choice(self._owners)), lambda _: None
-
-    def _note(self, key, stored) -> None:
-        self.acknowledged[key] = stored
-        self.last = time.monotonic()
-
-
-class CustomersWrites(Writes):
-    def _read(self, owner):
-        return request("GET", f"/api/v1/users/{owner.id}/", owner.token)
-
-    def _write(self, _):
-        email = fresh_email("termination")
-        return (request("POST", "/api/v1/users/create/",
-                        body={"email": email, "password": PASSWORD}),
-                lambda reply: self._note(email, reply.json()["data"]["id"]))
-
-    def stored(self, cluster, databases) -> dict:
-        return dict(cluster.query(
-            databases["customers"],
-            "SELECT email, id FROM users WHERE email LIKE 'termination%%'"))
-
-
-class CartWrites(Writes):
-    def __init__(self, owners):
-        super().__init__(owners)
-        self._items = ((owner, product) for product in itertools.count(1) for owner in owners)
-
-    def _read(self, owner):
-        return request("GET", f"/api/v1/cart/{owner.id}/", owner.token)
-
-    def _write(self, _):
-        owner, product = next(self._items)
-
-        def note(reply: Reply) -> None:
-            [item] = [item["id"] for item in reply.json()["data"]["cart_items"]
-                      if item["product_id"] == product]
-            self._note((owner.id, product), item)
-
-        return (request("POST", f"/api/v1/cart-item/{owner.id}/create", owner.token,
-                        {"product_id": product, "quantity": 1}), note)
-
-    def stored(self, cluster, databases) -> dict:
-        return {(cart, product): item for cart, product, item in cluster.query(
-            databases["cart"], "SELECT cart_id, product_id, id FROM cartitems")}
 
 
 class Clients:

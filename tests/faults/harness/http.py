@@ -18,9 +18,9 @@ class Reply:
 
 
 def request(method: str, path: str, token: str | None = None, body=None,
-            headers: tuple[str, ...] = ()) -> bytes:
+            headers: tuple[str, ...] = (), host: str = "localhost") -> bytes:
     """Returns the bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers]
     if token is not None:
         lines.append(f"Authorization: {token}")
     content = b"" if body is None else json.dumps(body).encode()
