@@ -79,8 +79,10 @@ class Readiness {
 };
 
 // Time between two checks. It is shorter while a dependency is missing, so that its return is
-// noticed at once.
+// noticed at once: at first it is very short, because at the start a service lacks nothing but its
+// connections, and then it doubles.
 inline constexpr std::chrono::milliseconds kReadyPeriod{1000};
+inline constexpr std::chrono::milliseconds kFirstUnreadyPeriod{5};
 inline constexpr std::chrono::milliseconds kUnreadyPeriod{100};
 
 // Checks one worker's dependencies for ever. If the check itself throws, it reports a missing
@@ -90,6 +92,7 @@ inline constexpr std::chrono::milliseconds kUnreadyPeriod{100};
 template <class App>
 Task<void> WatchReadiness(App& app, Readiness& readiness, std::size_t worker) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  auto unready_period = kFirstUnreadyPeriod;
   for (;;) {
     std::vector<Dependency> dependencies;
     try {
@@ -100,7 +103,8 @@ Task<void> WatchReadiness(App& app, Readiness& readiness, std::size_t worker) {
     }
     const bool is_ready = std::ranges::all_of(dependencies, &Dependency::is_ready);
     readiness.Report(worker, std::move(dependencies));
-    timer.expires_after(is_ready ? kReadyPeriod : kUnreadyPeriod);
+    timer.expires_after(is_ready ? kReadyPeriod : unready_period);
+    unready_period = is_ready ? kFirstUnreadyPeriod : std::min(2 * unready_period, kUnreadyPeriod);
     co_await timer.async_wait(boost::asio::use_awaitable);
   }
 }
