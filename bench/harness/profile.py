@@ -21,7 +21,7 @@ GROUPS = {
               r"tcache_\w+|sysmalloc|systrim|operator (new|delete))\b",
     "TLS, hashes": r"lib(crypto|ssl|sodium)|^crypto_generichash|blake2b",
     "protobuf": r"libprotobuf|google::protobuf",
-    "gRPC": r"libgrpc|libgpr|libabsl|libupb|libaddress_sorting|\bgrpc(_core)?::|^grpc_",
+    "HTTP/2": r"libnghttp2|^nghttp2_",
     "libpq": r"libpq\.",
     "Boost": r"^[\w ]*\bboost::",
     "C and C++ library": r"lib(c|m|stdc\+\+|gcc_s)\.|ld-linux",

@@ -6,13 +6,11 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <iostream>
 #include <string>
 
-#include "platform/grpc/server.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/auth.grpc.pb.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
 
@@ -78,12 +76,13 @@ class StreamEcho final : public v1::TokenValidation::CallbackService {
 }  // namespace
 
 int main(int argc, char** argv) {
-  platform::grpc::ServerOptions options;
+  std::uint16_t port = 0;
+  platform::grpc::TlsFiles tls;
   CLI::App app("Serves both token validations and accepts every token, until SIGTERM.");
-  app.add_option("--port", options.port, "on 127.0.0.1")->required();
-  app.add_option("--ca", options.tls.ca)->required();
-  app.add_option("--certificate", options.tls.certificate)->required();
-  app.add_option("--key", options.tls.key)->required();
+  app.add_option("--port", port, "on 127.0.0.1")->required();
+  app.add_option("--ca", tls.ca)->required();
+  app.add_option("--certificate", tls.certificate)->required();
+  app.add_option("--key", tls.key)->required();
   CLI11_PARSE(app, argc, argv);
 
   // Signals are blocked before other threads start, which inherit the mask.
@@ -95,14 +94,9 @@ int main(int argc, char** argv) {
 
   UnaryEcho unary;
   StreamEcho stream;
-  platform::grpc::Server server(options);
   const std::array<::grpc::Service*, 2> services{&unary, &stream};
-  if (const auto port = server.Start(services); !port) {
-    std::cerr << "bench_validation_echo: " << port.error() << '\n';
-    return 1;
-  }
+  const platform::grpc::testing::GrpcServer server(tls, services, port);
   int received = 0;
   sigwait(&signals, &received);
-  server.Shutdown(std::chrono::milliseconds(100));
   return 0;
 }

@@ -33,7 +33,7 @@
 #include <vector>
 
 #include "bench/load/latencies.h"
-#include "platform/grpc/channel.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/auth.grpc.pb.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
 
@@ -47,7 +47,8 @@ constexpr std::chrono::milliseconds kLate{1};
 struct Options {
   std::string way;
   std::string file;
-  platform::grpc::ChannelOptions channel{.host = "localhost"};
+  std::uint16_t port = 0;
+  platform::grpc::TlsFiles tls;
   double rate = 0;  // 0 means a closed loop.
   double warm_up_seconds = 0;
   double seconds = 1;
@@ -127,7 +128,8 @@ class UnaryConnection final : public Connection {
  public:
   UnaryConnection(Run& run, const Options& options)
       : Connection(run, options.in_flight),
-        stub_(UserAuth::NewStub(platform::grpc::MakeChannel(options.channel))) {}
+        stub_(UserAuth::NewStub(
+            platform::grpc::testing::MakeGrpcChannel("localhost", options.port, options.tls))) {}
 
  private:
   struct Call {
@@ -162,7 +164,8 @@ class StreamConnection final
   StreamConnection(Run& run, const Options& options, std::size_t batch)
       : Connection(run, options.in_flight),
         batch_(batch),
-        stub_(v1::TokenValidation::NewStub(platform::grpc::MakeChannel(options.channel))),
+        stub_(v1::TokenValidation::NewStub(
+            platform::grpc::testing::MakeGrpcChannel("localhost", options.port, options.tls))),
         due_(limit_) {
     for (std::size_t slot = 0; slot < limit_; ++slot) free_slots_.push_back(slot);
     stub_->async()->ValidateTokens(&context_, this);
@@ -331,10 +334,10 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::IsMember({"unary", "stream", "batch"}));
   app.add_option("file", options.file, "values of Authorization, one a line")->required();
-  app.add_option("--port", options.channel.port, "of the server on localhost")->required();
-  app.add_option("--ca", options.channel.tls.ca)->required();
-  app.add_option("--certificate", options.channel.tls.certificate)->required();
-  app.add_option("--key", options.channel.tls.key)->required();
+  app.add_option("--port", options.port, "of the server on localhost")->required();
+  app.add_option("--ca", options.tls.ca)->required();
+  app.add_option("--certificate", options.tls.certificate)->required();
+  app.add_option("--key", options.tls.key)->required();
   app.add_option("--rate", options.rate, "queries a second; without it, a closed loop")
       ->check(CLI::PositiveNumber);
   app.add_option("--warm-up", options.warm_up_seconds,

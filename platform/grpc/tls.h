@@ -7,10 +7,10 @@
 
 namespace platform::grpc {
 
-// The PEM files of one end of mutual TLS (1.2 or newer). They are read again every
-// `refresh_interval`. New connections use the new content; existing connections stay as they are.
-// Replace certificate and key together, by renaming their directory or a symbolic link to it: while
-// the two do not match, new connections fail.
+// The PEM files of one end of mutual TLS (1.2 or newer). They are read again when a connection is
+// made, but at most every `refresh_interval`. New connections use the new content; existing
+// connections stay as they are. Replace certificate and key together, by renaming their directory
+// or a symbolic link to it: while the two do not match, new connections use the previous content.
 struct TlsFiles {
   std::filesystem::path ca;                   // Certificates of one or more trusted authorities.
   std::filesystem::path certificate;          // Our own, followed by its intermediates.
@@ -19,8 +19,7 @@ struct TlsFiles {
 };
 
 // Succeeds if the files exist and parse, and the key belongs to the certificate. The error names
-// the file and the fault. Without this check gRPC would start and fail every handshake without
-// reporting a reason.
+// the file and the fault.
 std::expected<void, std::string> CheckTlsFiles(const TlsFiles& files);
 
 }  // namespace platform::grpc

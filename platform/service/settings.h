@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "platform/config/environment.h"
-#include "platform/grpc/replicas.h"
+#include "platform/grpc/host_and_port.h"
 #include "platform/grpc/tls.h"
 #include "platform/http/server.h"
 #include "platform/log/log.h"

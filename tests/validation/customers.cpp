@@ -1,13 +1,11 @@
 #include "tests/validation/customers.h"
 
-#include <grpcpp/impl/service_type.h>
-
-#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <stdexcept>
 
 #include "services/customers/migrations/migrations.h"
+#include "services/customers/src/rpc/token_validation.h"
 
 namespace validation_test {
 
@@ -41,29 +39,31 @@ Customers::Customers(platform::grpc::TlsFiles tls)
 }
 
 Customers::~Customers() {
-  server_.reset();
+  server_->Shutdown(std::chrono::milliseconds{0});
   for (Shard& shard : shards_) {
     shard.worker.Run([&] { shard.client.reset(); });
   }
 }
 
 void Customers::Restart() {
-  server_.reset();
+  server_->Shutdown(std::chrono::milliseconds{0});
   Start();
 }
 
 void Customers::Start() {
+  std::vector<boost::asio::any_io_executor> executors;
   std::vector<customers::ValidationWorker> workers;
   for (Shard& shard : shards_) {
+    executors.emplace_back(shard.worker.io().get_executor());
     workers.push_back({.executor = shard.worker.io().get_executor(),
                        .validate = [&shard](std::vector<std::string_view> authorizations) {
                          return shard.authenticator->Validate(std::move(authorizations));
                        }});
   }
-  service_.emplace(std::move(workers));
-  server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = tls_});
-  const std::array<::grpc::Service*, 1> services{&service_->service()};
-  const auto port = server_->Start(services);
+  server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = tls_}, std::move(executors));
+  std::vector<platform::grpc::Method> methods;
+  methods.push_back(customers::ValidateTokensMethod(std::move(workers)));
+  const auto port = server_->Start(std::move(methods));
   if (!port) throw std::runtime_error(port.error());
   port_ = *port;
 }

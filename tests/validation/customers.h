@@ -13,7 +13,6 @@
 #include "platform/migrations/testing/test_database.h"
 #include "platform/security/jwt.h"
 #include "services/customers/src/auth/authenticator.h"
-#include "services/customers/src/rpc/token_validation.h"
 
 namespace validation_test {
 
@@ -75,7 +74,6 @@ class Customers {
   platform::migrations::TestDatabase database_;
   const platform::security::TokenCodec tokens_;
   std::deque<Shard> shards_;
-  std::optional<customers::TokenValidationService> service_;
   std::optional<platform::grpc::Server> server_;
   std::uint16_t port_ = 0;
 };

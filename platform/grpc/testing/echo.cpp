@@ -2,8 +2,12 @@
 
 #include <grpcpp/client_context.h>
 
+#include <expected>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
+
+#include "platform/grpc/wire.h"
 
 namespace platform::grpc::testing {
 namespace {
@@ -57,7 +61,67 @@ class Repetition final : public ::grpc::ServerWriteReactor<EchoReply> {
   bool is_finished_ = false;
 };
 
+Status StatusOf(const EchoRequest& request) {
+  if (request.fail_with() == 0) return {};
+  return {static_cast<StatusCode>(request.fail_with()), "failed as asked"};
+}
+
+// Counts an open call.
+struct Open {
+  explicit Open(std::atomic<int>& its_count) : count(its_count) { ++count; }
+  ~Open() { --count; }
+  Open(const Open&) = delete;
+  Open& operator=(const Open&) = delete;
+
+  std::atomic<int>& count;
+};
+
+Task<std::expected<EchoReply, Status>> Echo(EchoCounts& counts, ServerCall& call,
+                                            const EchoRequest& request) {
+  const Open open(counts.open);
+  while (request.silent() && !call.is_closed()) co_await call.Wait(std::chrono::milliseconds{5});
+  if (Status status = StatusOf(request); !status.ok()) co_return std::unexpected(std::move(status));
+  if (request.text() == "throw") throw std::runtime_error("secret detail");
+  EchoReply reply;
+  reply.set_text(request.text() == "metadata" ? std::string(call.Metadata("x-test"))
+                                              : request.text());
+  co_return reply;
+}
+
+Task<Status> Repeat(EchoCounts& counts, ServerCall& call) {
+  const Open open(counts.open);
+  const auto bytes = co_await call.Read();
+  EchoRequest request;
+  if (!bytes || !request.ParseFromString(*bytes)) co_return Status{StatusCode::kInternal, ""};
+  EchoReply reply;
+  reply.set_text(request.text());
+  for (int i = 0; (request.times() == 0 || i < request.times()) && !call.is_closed() &&
+                  !call.is_shutting_down();
+       ++i) {
+    co_await call.SendAndWait(internal::Frame(reply));
+    ++counts.sent;
+  }
+  while (request.silent() && !call.is_closed() && !call.is_shutting_down()) {
+    co_await call.Wait(std::chrono::hours{1});
+  }
+  if (call.is_shutting_down()) co_return Status{StatusCode::kUnavailable, "Shutting down"};
+  co_return StatusOf(request);
+}
+
 }  // namespace
+
+std::vector<Method> EchoMethods(EchoCounts& counts, std::size_t max_calls) {
+  std::vector<Method> methods;
+  methods.push_back(Unary<EchoRequest, EchoReply>(
+      kEcho, max_calls, [&counts](ServerCall& call, const EchoRequest& request) {
+        return Echo(counts, call, request);
+      }));
+  methods.push_back({.path = kRepeat,
+                     .max_calls = max_calls,
+                     .serve = [&counts](ServerCall& call) { return Repeat(counts, call); },
+                     .is_streaming = true});
+  return methods;
+}
 
 ::grpc::ServerUnaryReactor* EchoServer::Echo(::grpc::CallbackServerContext* context,
                                              const EchoRequest* request, EchoReply* reply) {

@@ -4,16 +4,31 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "platform/grpc/server_call.h"
 #include "platform/grpc/testing/echo.grpc.pb.h"
 
 namespace platform::grpc::testing {
 
-// Answers with the request's text, fails, or does not answer until the call is cancelled.
+// The paths of the methods of echo.proto.
+inline constexpr const char* kEcho = "/platform.grpc.testing.EchoService/Echo";
+inline constexpr const char* kRepeat = "/platform.grpc.testing.EchoService/Repeat";
+
+// The service on our server. Calls of it beyond `max_calls`, for each method, are refused.
+struct EchoCounts {
+  std::atomic<int> open = 0;  // Calls.
+  std::atomic<int> sent = 0;  // Messages of Repeat, as far as flow control permits.
+};
+std::vector<Method> EchoMethods(EchoCounts& counts, std::size_t max_calls = 1000);
+
+// The service on a server of gRPC's own library. Answers with the request's text, fails, or does
+// not answer until the call is cancelled.
 class EchoServer final : public EchoService::CallbackService {
  public:
   ::grpc::ServerUnaryReactor* Echo(::grpc::CallbackServerContext* context,

@@ -7,12 +7,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <chrono>
+#include <future>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/auth.grpc.pb.h"
 
 namespace customers::client {
@@ -75,10 +77,10 @@ class AccessTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::array<::grpc::Service*, 1> services{&customers_};
-    const auto port = server_.Start(services);
-    ASSERT_TRUE(port) << port.error();
-    app_.emplace(io_.get_executor(),
-                 TokenValidatorOptions{.replicas = {{"localhost", *port}}, .tls = files_.files()});
+    server_.emplace(files_.files(), services);
+    app_.emplace(
+        io_.get_executor(),
+        TokenValidatorOptions{.replicas = {{"localhost", server_->port()}}, .tls = files_.files()});
   }
 
   // Calls a rule for a request with this Authorization header, if there is one.
@@ -90,7 +92,7 @@ class AccessTest : public ::testing::Test {
     if (authorization) request.headers = headers;
     io_.restart();
     auto result = asio::co_spawn(io_, rule(*app_, request, id...), asio::use_future);
-    io_.run();
+    while (result.wait_for(std::chrono::seconds{0}) != std::future_status::ready) io_.run_one();
     return result.get();
   }
 
@@ -107,7 +109,7 @@ class AccessTest : public ::testing::Test {
   FakeUserAuth customers_;
   platform::grpc::testing::Authority authority_;
   platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
-  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::optional<platform::grpc::testing::GrpcServer> server_;
   asio::io_context io_{1};
   http::AccessNotes notes_;
   std::optional<App> app_;

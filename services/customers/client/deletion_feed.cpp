@@ -1,7 +1,5 @@
 #include "services/customers/client/deletion_feed.h"
 
-#include <grpcpp/channel.h>
-
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -9,14 +7,19 @@
 #include <optional>
 #include <utility>
 
-#include "platform/grpc/response_stream.h"
+#include "platform/grpc/channel.h"
+#include "platform/grpc/wire.h"
 #include "platform/log/log.h"
-#include "proto/customers/v1/user_deletions.grpc.pb.h"
+#include "proto/customers/v1/user_deletions.pb.h"
 
 namespace customers::client {
 namespace {
 
 using platform::Task;
+using platform::grpc::ClientCall;
+using platform::grpc::StatusCode;
+
+constexpr const char* kMethod = "/customers.v1.UserDeletions/StreamDeletions";
 
 Deletions ToDeletions(const v1::StreamDeletionsResponse& response) {
   Deletions deletions{.is_caught_up = response.is_caught_up()};
@@ -37,25 +40,36 @@ v1::StreamDeletionsRequest After(std::int64_t position) {
 
 // An open stream, and the position of the last deletion that it has brought.
 struct DeletionFeed::Stream {
-  Stream(v1::UserDeletions::Stub& stub, std::int64_t after, std::chrono::milliseconds max_age)
-      : position(after),
-        messages(*stub.async(), &v1::UserDeletions::StubInterface::async_interface::StreamDeletions,
-                 After(after), max_age) {}
+  Stream(std::shared_ptr<ClientCall> its_call, std::int64_t after)
+      : call(std::move(its_call)), position(after) {
+    call->Send(platform::grpc::internal::Frame(After(after)));
+    call->EndSending();
+  }
+  ~Stream() { call->Cancel(); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
+  // Returns the next message, or nothing if the stream has ended. If nothing arrives in time, ends
+  // the stream and its connection: on a dead connection the next stream would be silent too.
+  Task<std::optional<v1::StreamDeletionsResponse>> Next(std::chrono::milliseconds max_silence) {
+    boost::asio::steady_timer silence(call->executor(), max_silence);
+    silence.async_wait([call = call](const boost::system::error_code& error) {
+      if (error) return;
+      call->CloseConnection();
+      call->Cancel();
+    });
+    const auto bytes = co_await call->Read();
+    v1::StreamDeletionsResponse response;
+    if (!bytes || !response.ParseFromString(*bytes)) co_return std::nullopt;
+    co_return response;
+  }
+
+  const std::shared_ptr<ClientCall> call;
   std::int64_t position;
   bool is_heard = false;  // It has brought a message.
-  platform::grpc::ResponseStream<v1::StreamDeletionsResponse> messages;
 };
 
-struct DeletionFeed::Connection {
-  explicit Connection(const DeletionFeedOptions& options)
-      : replicas(options.replicas, {.tls = options.tls}) {}
-
-  platform::grpc::Replicas<v1::UserDeletions> replicas;
-};
-
-DeletionFeed::DeletionFeed(DeletionFeedOptions options)
-    : options_(std::move(options)), connection_(std::make_unique<Connection>(options_)) {}
+DeletionFeed::DeletionFeed(DeletionFeedOptions options) : options_(std::move(options)) {}
 
 DeletionFeed::~DeletionFeed() = default;
 
@@ -63,25 +77,35 @@ Task<std::expected<Deletions, DeletionFeed::Failure>> DeletionFeed::Next(std::in
   for (bool is_refused = false;;) {
     if (stream_ == nullptr || stream_->position != after) {
       Close();
-      co_await Pause();
-      stream_ = std::make_unique<Stream>(connection_->replicas.Next(), after, options_.max_age);
+      co_await Open(after);
     }
-    if (auto response = co_await stream_->messages.Next(options_.max_silence)) {
+    if (auto response = co_await stream_->Next(options_.max_silence)) {
       OnMessage();
       Deletions deletions = ToDeletions(*response);
       if (!deletions.deletions.empty()) stream_->position = deletions.deletions.back().position;
       co_return deletions;
     }
-    const ::grpc::Status status = stream_->messages.status();
+    const StatusCode status = stream_->call->status().code;
     // A replica of the customers service ends a stream from time to time, and when it shuts down,
     // to have the client open another one. A new stream may reach it while it shuts down.
-    const bool is_replaced = status.ok() && (stream_->is_heard || !std::exchange(is_refused, true));
+    const bool is_replaced =
+        status == StatusCode::kOk && (stream_->is_heard || !std::exchange(is_refused, true));
     Close();
-    if (!is_replaced) co_return std::unexpected(Fail(status.error_code()));
+    if (!is_replaced) co_return std::unexpected(Fail(status));
   }
 }
 
 void DeletionFeed::Close() { stream_.reset(); }
+
+Task<void> DeletionFeed::Open(std::int64_t after) {
+  co_await Pause();
+  if (channel_ == nullptr) {
+    channel_ = std::make_unique<platform::grpc::Channel>(
+        co_await boost::asio::this_coro::executor,
+        platform::grpc::ChannelOptions{.hosts = options_.replicas, .tls = options_.tls});
+  }
+  stream_ = std::make_unique<Stream>(channel_->Start(kMethod, {}, options_.max_age), after);
+}
 
 Task<void> DeletionFeed::Pause() {
   if (pause_.count() == 0) co_return;
@@ -99,27 +123,23 @@ void DeletionFeed::OnMessage() {
   }
 }
 
-DeletionFeed::Failure DeletionFeed::Fail(int grpc_status) {
+DeletionFeed::Failure DeletionFeed::Fail(StatusCode status) {
   pause_ = std::clamp(pause_ * 2, options_.initial_pause, options_.max_pause);
-  switch (grpc_status) {
-    case ::grpc::StatusCode::OUT_OF_RANGE:
+  switch (status) {
+    case StatusCode::kOutOfRange:
       platform::log::Warning(
           "customers does not know the last deletion: its database was restored, so all deletions "
           "are applied again");
       return Failure::kUnknownPosition;
-    case ::grpc::StatusCode::UNIMPLEMENTED:
+    case StatusCode::kUnimplemented:
       if (std::exchange(state_, State::kUnimplemented) != State::kUnimplemented) {
         platform::log::Info("customers has no stream of deletions: waiting for a later version");
       }
       return Failure::kUnimplemented;
-    case ::grpc::StatusCode::CANCELLED:
-      // It was silent. On a dead connection the next stream would be silent too.
-      connection_ = std::make_unique<Connection>(options_);
-      [[fallthrough]];
     default:
       if (std::exchange(state_, State::kUnavailable) != State::kUnavailable) {
         platform::log::Warning("the stream of deletions from customers is lost",
-                               {{"grpc_status", grpc_status}});
+                               {{"grpc_status", static_cast<int>(status)}});
       }
       return Failure::kUnavailable;
   }

@@ -8,8 +8,13 @@
 #include <vector>
 
 #include "platform/base/task.h"
-#include "platform/grpc/replicas.h"
+#include "platform/grpc/host_and_port.h"
+#include "platform/grpc/status.h"
 #include "platform/grpc/tls.h"
+
+namespace platform::grpc {
+class Channel;
+}
 
 namespace customers::client {
 
@@ -28,7 +33,7 @@ struct Deletions {
 };
 
 struct DeletionFeedOptions {
-  // The replicas of the customers service; see platform::grpc::Replicas.
+  // The replicas of the customers service; see platform::grpc::Channel.
   std::vector<platform::grpc::HostAndPort> replicas;
   platform::grpc::TlsFiles tls;
 
@@ -69,15 +74,15 @@ class DeletionFeed {
   void Close();
 
  private:
-  struct Connection;
   struct Stream;
 
+  platform::Task<void> Open(std::int64_t after);
   platform::Task<void> Pause();
   void OnMessage();
-  Failure Fail(int grpc_status);
+  Failure Fail(platform::grpc::StatusCode status);
 
   const DeletionFeedOptions options_;
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<platform::grpc::Channel> channel_;  // Made for the first stream.
   std::unique_ptr<Stream> stream_;
   std::chrono::milliseconds pause_{0};  // Before the next stream.
   // What was logged last.

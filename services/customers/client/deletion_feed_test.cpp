@@ -13,8 +13,8 @@
 #include <thread>
 #include <utility>
 
-#include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/auth.grpc.pb.h"
 #include "proto/customers/v1/user_deletions.grpc.pb.h"
 
@@ -72,17 +72,12 @@ class DeletionFeedTest : public ::testing::Test {
  protected:
   // Starts the customers service, on the same port each time.
   void Serve(::grpc::Service& service) {
-    server_.emplace(platform::grpc::ServerOptions{.port = port_, .tls = files_.files()});
     const std::array<::grpc::Service*, 1> services{&service};
-    const auto port = server_->Start(services);
-    ASSERT_TRUE(port) << port.error();
-    port_ = *port;
+    server_.emplace(files_.files(), services, port_);
+    port_ = server_->port();
   }
 
-  void StopServing() {
-    server_->Shutdown(0ms);
-    server_.reset();
-  }
+  void StopServing() { server_.reset(); }
 
   DeletionFeedOptions Options() {
     return {.replicas = {{"localhost", port_}}, .tls = files_.files(), .max_pause = 100ms};
@@ -102,8 +97,7 @@ class DeletionFeedTest : public ::testing::Test {
           has_ended = true;
         },
         asio::detached);
-    io.run();
-    EXPECT_TRUE(has_ended);
+    while (!has_ended) io.run_one();
   }
 
   // Appends the users of all deletions after `position` and advances it, as a consumer does, until
@@ -135,7 +129,7 @@ class DeletionFeedTest : public ::testing::Test {
   FakeFeed feed_;
   FakeUnary unary_;
   std::uint16_t port_ = 0;
-  std::optional<platform::grpc::Server> server_;
+  std::optional<platform::grpc::testing::GrpcServer> server_;
 };
 
 TEST_F(DeletionFeedTest, ReturnsAllDeletionsInOrderOverOneStream) {

@@ -1,12 +1,13 @@
 #include "services/customers/client/stream_validator.h"
 
-#include <grpcpp/channel.h>
-
 #include <algorithm>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "platform/grpc/wire.h"
 #include "platform/log/log.h"
 
 namespace customers::client {
@@ -15,7 +16,12 @@ namespace {
 namespace asio = boost::asio;
 using platform::Error;
 using platform::Result;
+using platform::grpc::ClientCall;
+using platform::grpc::StatusCode;
 
+constexpr const char* kMethod = "/customers.v1.TokenValidation/ValidateTokens";
+// A bound for a server that does not end a half-closed stream.
+constexpr std::chrono::seconds kMaxAge{60};
 // Maximum number of validations in a message, as token_validation.proto states it.
 constexpr int kMaxMessageValidations = 1024;
 // Maximum size of their headers, in bytes; far below the limit of a gRPC message.
@@ -73,14 +79,13 @@ Result<Caller> ToResult(v1::Verdict verdict) {
 }  // namespace
 
 StreamValidator::StreamValidator(asio::any_io_executor executor, TokenValidatorOptions options,
+                                 std::shared_ptr<platform::grpc::Channel> channel,
                                  std::shared_ptr<ValidationMetrics> metrics)
     : executor_(std::move(executor)),
       options_(std::move(options)),
       metrics_(std::move(metrics)),
-      pacing_(options_.message_interval, options_.unanswered_message_interval),
-      health_(options_.reopen_pause) {
-  Connect();
-}
+      channel_(std::move(channel)),
+      health_(options_.reopen_pause) {}
 
 platform::Task<std::optional<Result<Caller>>> StreamValidator::Validate(
     std::string_view authorization, Origin origin, Clock::time_point deadline) {
@@ -96,7 +101,7 @@ platform::Task<std::optional<Result<Caller>>> StreamValidator::Validate(
 }
 
 void StreamValidator::Close() {
-  for (auto& [number, stream] : std::exchange(streams_, {})) stream.call->Abandon();
+  for (auto& [number, stream] : std::exchange(streams_, {})) stream.call->Cancel();
   current_ = 0;
   for (const auto& [id, open] : std::exchange(open_, {})) {
     if (open.validation != nullptr) settled_.push_back(open.validation);
@@ -105,13 +110,6 @@ void StreamValidator::Close() {
     validation->verdict = Unavailable();
     asio::post(executor_, std::move(validation->resume));
   }
-  // No thread of gRPC may still use a stream when the process exits.
-  for (const std::future<void>& ended : endings_) ended.wait();
-}
-
-void StreamValidator::Connect() {
-  replicas_.emplace(options_.replicas, platform::grpc::ChannelOptions{.tls = options_.tls});
-  ++connections_;
 }
 
 void StreamValidator::Start(Validation& validation) {
@@ -123,17 +121,16 @@ void StreamValidator::Start(Validation& validation) {
   ScheduleMessage();
 }
 
-// Schedules a message with all validations that arrive until the end of this turn of the loop, or
-// until the next message is due.
+// Has the unsent validations sent. If no verdicts are awaited on the current stream, that is at the
+// end of this turn of the loop, with all others of the turn. Otherwise they gather until the last
+// of these verdicts, or until the interval has passed.
 void StreamValidator::ScheduleMessage() {
   if (!MaySend()) return;
-  const auto due = pacing_.Plan(Awaited() > 0);
-  if (!due) return;
-  message_timer_.cancel();
-  if (*due <= Clock::now()) {
+  if (Awaited() == 0) {
+    if (std::exchange(is_message_posted_, true)) return;
     asio::post(executor_, Weakly(&StreamValidator::SendMessages));
-  } else {
-    message_timer_.expires_at(*due);
+  } else if (!std::exchange(is_message_timed_, true)) {
+    message_timer_.expires_at(last_sent_ + options_.unanswered_message_interval);
     message_timer_.async_wait(
         Weakly([](StreamValidator& validator, const boost::system::error_code& error) {
           if (!error) validator.SendMessages();
@@ -143,7 +140,8 @@ void StreamValidator::ScheduleMessage() {
 
 // Sends the validations that have not been sent, on a new stream if there is no current one.
 void StreamValidator::SendMessages() {
-  pacing_.ClearPlan();
+  is_message_posted_ = false;
+  if (std::exchange(is_message_timed_, false)) message_timer_.cancel();
   if (!MaySend()) return;
   Packer packer;
   std::vector<Open*> packed;
@@ -155,30 +153,54 @@ void StreamValidator::SendMessages() {
   }
   if (packed.empty()) return;
   const auto now = Clock::now();
-  pacing_.OnSent(now);
+  last_sent_ = now;
   if (current_ == 0) OpenStream();
   for (Open* const open : packed) open->stream = current_;
   Stream& stream = streams_.at(current_);
   if (!stream.quiet_since) stream.quiet_since = now;
   stream.awaited += packed.size();
   metrics_->batch_sizes.Observe(std::uint64_t{packed.size()});
-  stream.call->Send(packer.TakeMessages());
+  for (const v1::ValidateTokensRequest& message : packer.TakeMessages()) {
+    std::vector<std::uint64_t>& ids = stream.unsent_messages.emplace_back();
+    for (const v1::TokenQuery& query : message.queries()) ids.push_back(query.id());
+    stream.call->Send(platform::grpc::internal::Frame(message));
+  }
+  ForgetSentMessages(stream);
+}
+
+void StreamValidator::ForgetSentMessages(Stream& stream) {
+  for (; stream.sent_messages < stream.call->sent_count(); ++stream.sent_messages) {
+    stream.unsent_messages.pop_front();
+  }
 }
 
 void StreamValidator::OpenStream() {
-  std::erase_if(endings_, [](const std::future<void>& ended) {
-    return ended.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
-  });
-  std::promise<void> ended;
-  endings_.push_back(ended.get_future());
   current_ = ++last_number_;
-  auto on_received =
-      Weakly([number = current_](StreamValidator& validator) { validator.OnReceived(number); });
-  streams_.emplace(current_,
-                   Stream{.call = ValidationStream::Start(replicas_->Next(), executor_,
-                                                          std::move(on_received), std::move(ended)),
-                          .connections = connections_});
+  const auto call = channel_->Start(kMethod, {}, kMaxAge);
+  streams_.emplace(current_, Stream{.call = call});
+  asio::co_spawn(executor_, ReadStream(weak_from_this(), current_, call), asio::detached);
   WatchTurn();
+}
+
+platform::Task<void> StreamValidator::ReadStream(std::weak_ptr<StreamValidator> self,
+                                                 StreamNumber number,
+                                                 std::shared_ptr<ClientCall> call) {
+  // A stream that ends at once must not end while it is being opened.
+  co_await asio::post(call->executor(), asio::use_awaitable);
+  for (;;) {
+    const auto message = co_await call->Read();
+    const auto validator = self.lock();
+    if (validator == nullptr) co_return;
+    const auto found = validator->streams_.find(number);
+    if (found == validator->streams_.end()) co_return;
+    if (message) {
+      validator->OnMessage(number, found->second, *message);
+    } else {
+      validator->OnStreamEnd(number, call->status().code);
+    }
+    // Not here, because a caller may do anything, even throw an exception.
+    asio::post(validator->executor_, validator->Weakly(&StreamValidator::ResumeSettled));
+  }
 }
 
 void StreamValidator::WatchTurn() {
@@ -193,11 +215,11 @@ void StreamValidator::WatchTurn() {
 // have to wait for a connection.
 void StreamValidator::OnTurnEnd() {
   if (current_ == 0) return;
-  if (health_.IsBackingOff() || !replicas_->IsConnected()) {
+  if (health_.IsBackingOff() || !channel_->IsConnected()) {
     WatchTurn();
     return;
   }
-  streams_.at(std::exchange(current_, 0)).call->HalfClose();
+  streams_.at(std::exchange(current_, 0)).call->EndSending();
   // The next stream need not wait for the verdicts of this one.
   if (!unsent_.empty()) ScheduleMessage();
 }
@@ -207,47 +229,40 @@ std::size_t StreamValidator::Awaited() const {
   return current_ == 0 ? 0 : streams_.at(current_).awaited;
 }
 
-void StreamValidator::OnReceived(StreamNumber number) {
-  const auto found = streams_.find(number);
-  if (found == streams_.end()) return;
-  Stream& stream = found->second;
-  ValidationStream::Received received = stream.call->Take();
-  const bool has_verdicts = std::ranges::any_of(
-      received.messages, [](const auto& message) { return message.verdicts_size() > 0; });
-  const bool are_known = SettleAll(number, stream, received.messages);
+void StreamValidator::OnMessage(StreamNumber number, Stream& stream, const std::string& bytes) {
+  v1::ValidateTokensResponse message;
+  const bool is_readable = message.ParseFromString(bytes);
+  const bool has_verdicts = message.verdicts_size() > 0;
+  const bool are_known = SettleAll(number, stream, message);
   if (has_verdicts) {
     stream.is_heard = true;
     stream.quiet_since = stream.awaited > 0 ? std::optional(Clock::now()) : std::nullopt;
     if (health_.OnVerdicts()) platform::log::Info("customers answers again");
   }
-  if (!are_known) {
-    platform::log::Warning("customers gave a verdict on an unknown id");
-    stream.call->Abandon();
-    OnStreamEnd(number, ::grpc::Status(::grpc::StatusCode::INTERNAL, "unknown id"));
-  } else if (received.end) {
-    OnStreamEnd(number, *received.end);
-  } else {
+  if (is_readable && are_known) {
     SendIfAnswered();
+  } else {
+    platform::log::Warning(is_readable ? "customers gave a verdict on an unknown id"
+                                       : "customers sent a message that cannot be parsed");
+    stream.call->Cancel();
+    OnStreamEnd(number, StatusCode::kInternal);
   }
-  ResumeSettled();
 }
 
 // Returns false if a verdict has an id that is not open on this stream. The verdicts behind it are
 // dropped.
 bool StreamValidator::SettleAll(StreamNumber number, Stream& stream,
-                                std::vector<v1::ValidateTokensResponse>& messages) {
-  for (v1::ValidateTokensResponse& message : messages) {
-    for (v1::Verdict& verdict : *message.mutable_verdicts()) {
-      const auto found = open_.find(verdict.id());
-      if (found == open_.end() || found->second.stream != number) return false;
-      const Open open = found->second;
-      open_.erase(found);
-      if (open.validation == nullptr) {
-        ForgetOverdue(stream, open.bytes);
-      } else {
-        --stream.awaited;
-        Settle(*open.validation, ToResult(std::move(verdict)));
-      }
+                                v1::ValidateTokensResponse& message) {
+  for (v1::Verdict& verdict : *message.mutable_verdicts()) {
+    const auto found = open_.find(verdict.id());
+    if (found == open_.end() || found->second.stream != number) return false;
+    const Open open = found->second;
+    open_.erase(found);
+    if (open.validation == nullptr) {
+      ForgetOverdue(stream, open.bytes);
+    } else {
+      --stream.awaited;
+      Settle(*open.validation, ToResult(std::move(verdict)));
     }
   }
   return true;
@@ -287,17 +302,19 @@ void StreamValidator::SendIfAnswered() {
 
 // Called when a stream has ended or is given up. Decides which of its validations are sent on
 // another stream.
-void StreamValidator::OnStreamEnd(StreamNumber number, const ::grpc::Status& status) {
+void StreamValidator::OnStreamEnd(StreamNumber number, StatusCode status) {
   Stream stream = std::move(streams_.extract(number).mapped());
   if (current_ == number) current_ = 0;
+  // Nothing is lost with a stream that has brought all verdicts.
+  const bool is_loss = stream.awaited + stream.overdue > 0;
   TakeBackUnsent(stream);
-  const bool is_unimplemented = status.error_code() == ::grpc::StatusCode::UNIMPLEMENTED;
+  const bool is_unimplemented = status == StatusCode::kUnimplemented;
   if (is_unimplemented) {
     health_.OnUnimplemented();
-  } else {
-    NoteEnd(stream, status);
+  } else if (is_loss) {
+    NoteLoss(stream, status);
   }
-  if (is_unimplemented || stream.awaited + stream.overdue > 0) {
+  if (is_unimplemented || is_loss) {
     SettleOrRepeat(number, stream, is_unimplemented);
   }
   if (!unsent_.empty()) ScheduleMessage();
@@ -332,11 +349,12 @@ void StreamValidator::SettleOrRepeat(StreamNumber number, Stream& stream, bool i
   });
 }
 
-// The validations that were not handed to gRPC have not been sent.
+// The validations of messages that the connection has not taken have not been sent.
 void StreamValidator::TakeBackUnsent(Stream& stream) {
-  for (const v1::ValidateTokensRequest& message : stream.call->TakeUnsent()) {
-    for (const v1::TokenQuery& query : message.queries()) {
-      const auto found = open_.find(query.id());
+  ForgetSentMessages(stream);
+  for (const auto& ids : std::exchange(stream.unsent_messages, {})) {
+    for (const std::uint64_t id : ids) {
+      const auto found = open_.find(id);
       if (found == open_.end()) continue;
       if (found->second.validation == nullptr) {
         ForgetOverdue(stream, found->second.bytes);
@@ -344,23 +362,20 @@ void StreamValidator::TakeBackUnsent(Stream& stream) {
       } else {
         --stream.awaited;
         found->second.stream = 0;
-        unsent_.push_back(query.id());
+        unsent_.push_back(id);
       }
     }
   }
 }
 
-// Notes the end of a stream, which may be a loss.
-void StreamValidator::NoteEnd(const Stream& stream, const ::grpc::Status& status) {
-  // Nothing is lost with a stream that has brought all verdicts. And if the connections were given
-  // up, that was noted already.
-  if (stream.awaited + stream.overdue == 0 || stream.connections != connections_) return;
+// Notes the end of a stream that has not brought all verdicts.
+void StreamValidator::NoteLoss(const Stream& stream, StatusCode status) {
   const PeerHealth::Loss loss = health_.OnLost({.was_heard = stream.is_heard,
-                                                .is_orderly = status.ok(),
-                                                .is_connected = replicas_->IsConnected()});
+                                                .is_orderly = status == StatusCode::kOk,
+                                                .is_connected = channel_->IsConnected()});
   if (loss.is_news) {
     platform::log::Warning("the stream to customers is lost",
-                           {{"grpc_status", static_cast<int>(status.error_code())}});
+                           {{"grpc_status", static_cast<int>(status)}});
   }
   if (loss.pause) BackOff(*loss.pause);
 }
@@ -430,15 +445,12 @@ bool StreamValidator::IsDead(const Stream& stream, Clock::time_point now) const 
 }
 
 void StreamValidator::GiveUp(StreamNumber number) {
-  Stream& stream = streams_.at(number);
-  stream.call->Abandon();
-  // The connections are replaced too, because on a dead connection the next stream would also be
+  const Stream& stream = streams_.at(number);
+  // The connection is replaced too, because on a dead connection the next stream would also be
   // silent until a ping detects that. To a replica that hangs there will be none.
-  if (stream.connections == connections_) {
-    Connect();
-    stream.connections = connections_;  // This loss is news.
-  }
-  OnStreamEnd(number, ::grpc::Status(::grpc::StatusCode::DEADLINE_EXCEEDED, "no verdicts"));
+  stream.call->CloseConnection();
+  stream.call->Cancel();
+  OnStreamEnd(number, StatusCode::kDeadlineExceeded);
 }
 
 }  // namespace customers::client

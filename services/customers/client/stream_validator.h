@@ -8,19 +8,18 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "platform/grpc/replicas.h"
-#include "services/customers/client/message_pacing.h"
+#include "platform/grpc/channel.h"
+#include "proto/customers/v1/token_validation.pb.h"
 #include "services/customers/client/peer_health.h"
 #include "services/customers/client/token_validator.h"
-#include "services/customers/client/validation_stream.h"
 
 namespace customers::client {
 
@@ -32,7 +31,7 @@ namespace customers::client {
 // When a stream ends, its validations without a verdict are sent once more: at once if a replica is
 // connected, otherwise after a pause. While the customers service counts as away (PeerHealth), new
 // validations fail with kUnavailable at once, until the next stream is opened. A stream is given up
-// together with all connections if verdicts are awaited and none has arrived for the time that a
+// together with its connection if verdicts are awaited and none has arrived for the time that a
 // validation may take, or if half of max_in_flight or of max_in_flight_bytes is overdue. A stream
 // that brings a verdict with an unknown id is given up, but its connection is kept.
 //
@@ -43,6 +42,7 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   using Clock = std::chrono::steady_clock;
 
   StreamValidator(boost::asio::any_io_executor executor, TokenValidatorOptions options,
+                  std::shared_ptr<platform::grpc::Channel> channel,
                   std::shared_ptr<ValidationMetrics> metrics);
 
   // As TokenValidator::Validate, but `authorization` must outlive the task and have at most 64 KiB.
@@ -57,8 +57,7 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   std::size_t overdue() const { return overdue_; }
   std::size_t overdue_bytes() const { return overdue_bytes_; }
 
-  // Ends the waiting validations with kUnavailable. Blocks for a moment, until gRPC has ended the
-  // streams. Call it once, after all other calls.
+  // Ends the waiting validations with kUnavailable. Call it once, after all other calls.
   void Close();
 
  private:
@@ -74,8 +73,11 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
 
   // A stream, and what was sent on it without a verdict.
   struct Stream {
-    std::shared_ptr<ValidationStream> call;
-    std::size_t connections;  // The value of connections_ when it was opened.
+    std::shared_ptr<platform::grpc::ClientCall> call;
+    // The ids in each of its messages that may not have been sent yet, and the number of messages
+    // before them.
+    std::deque<std::vector<std::uint64_t>> unsent_messages{};
+    std::size_t sent_messages = 0;
     bool is_heard = false;    // It has brought a verdict.
     std::size_t awaited = 0;  // Validations whose callers wait.
     std::size_t overdue = 0;  // Validations whose deadline has passed.
@@ -87,7 +89,6 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
 
   void Start(Validation& validation);
 
-  void Connect();
   bool MaySend() const { return current_ != 0 || !health_.IsBackingOff(); }
   void ScheduleMessage();
   void SendMessages();
@@ -96,17 +97,19 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   void OnTurnEnd();
   std::size_t Awaited() const;
 
-  void OnReceived(StreamNumber number);
-  bool SettleAll(StreamNumber number, Stream& stream,
-                 std::vector<v1::ValidateTokensResponse>& messages);
+  static platform::Task<void> ReadStream(std::weak_ptr<StreamValidator> self, StreamNumber number,
+                                         std::shared_ptr<platform::grpc::ClientCall> call);
+  void OnMessage(StreamNumber number, Stream& stream, const std::string& bytes);
+  bool SettleAll(StreamNumber number, Stream& stream, v1::ValidateTokensResponse& message);
+  static void ForgetSentMessages(Stream& stream);
   void ForgetOverdue(Stream& stream, std::size_t bytes);
   void Settle(Validation& validation, std::optional<platform::Result<Caller>> verdict);
   void ResumeSettled();
   void SendIfAnswered();
-  void OnStreamEnd(StreamNumber number, const ::grpc::Status& status);
+  void OnStreamEnd(StreamNumber number, platform::grpc::StatusCode status);
   void TakeBackUnsent(Stream& stream);
   void SettleOrRepeat(StreamNumber number, Stream& stream, bool is_unimplemented);
-  void NoteEnd(const Stream& stream, const ::grpc::Status& status);
+  void NoteLoss(const Stream& stream, platform::grpc::StatusCode status);
   void BackOff(std::chrono::milliseconds pause);
 
   void WatchDeadline(Clock::time_point deadline);
@@ -127,8 +130,7 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   const boost::asio::any_io_executor executor_;
   const TokenValidatorOptions options_;
   const std::shared_ptr<ValidationMetrics> metrics_;
-  std::optional<platform::grpc::Replicas<v1::TokenValidation>> replicas_;
-  std::size_t connections_ = 0;  // Number of times that replicas_ was replaced.
+  const std::shared_ptr<platform::grpc::Channel> channel_;
 
   // A validation without a verdict. `validation` is null once it is overdue, because its caller no
   // longer waits, but the customers service has yet to answer it.
@@ -145,12 +147,13 @@ class StreamValidator : public std::enable_shared_from_this<StreamValidator> {
   std::map<StreamNumber, Stream> streams_;
   StreamNumber current_ = 0;  // On which validations are sent.
   StreamNumber last_number_ = 0;
-  std::vector<std::future<void>> endings_;  // One for each stream that gRPC may still use.
-  std::size_t overdue_ = 0;                 // Of all streams.
+  std::size_t overdue_ = 0;  // Of all streams.
   std::size_t overdue_bytes_ = 0;
 
-  MessagePacing pacing_;
   PeerHealth health_;
+  Clock::time_point last_sent_{};   // The latest message.
+  bool is_message_posted_ = false;  // It will be sent at the end of this turn of the loop.
+  bool is_message_timed_ = false;   // message_timer_ is set.
   boost::asio::steady_timer message_timer_{executor_};
   boost::asio::steady_timer turn_timer_{executor_};
   boost::asio::steady_timer backoff_timer_{executor_};

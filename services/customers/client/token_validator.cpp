@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "platform/grpc/channel.h"
 #include "platform/log/log.h"
 #include "platform/trace/traced_executor.h"
 #include "services/customers/client/stream_validator.h"
@@ -98,10 +99,13 @@ class TokenValidator::InFlight {
 
 TokenValidator::TokenValidator(const boost::asio::any_io_executor& executor,
                                TokenValidatorOptions options)
-    : options_(std::move(options)),
-      in_flight_(std::make_shared<InFlight>()),
-      stream_(std::make_shared<StreamValidator>(executor, options_, metrics_)),
-      unary_(std::make_shared<UnaryValidator>(options_)) {}
+    : options_(std::move(options)), in_flight_(std::make_shared<InFlight>()) {
+  // The stream and the calls share their connections.
+  const auto channel = std::make_shared<platform::grpc::Channel>(
+      executor, platform::grpc::ChannelOptions{.hosts = options_.replicas, .tls = options_.tls});
+  stream_ = std::make_shared<StreamValidator>(executor, options_, channel, metrics_);
+  unary_ = std::make_shared<UnaryValidator>(channel);
+}
 
 TokenValidator::~TokenValidator() { stream_->Close(); }
 

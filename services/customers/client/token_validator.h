@@ -12,7 +12,7 @@
 
 #include "platform/base/result.h"
 #include "platform/base/task.h"
-#include "platform/grpc/replicas.h"
+#include "platform/grpc/host_and_port.h"
 #include "platform/grpc/tls.h"
 #include "services/customers/client/caller.h"
 #include "services/customers/client/validation_metrics.h"
@@ -32,7 +32,7 @@ struct Origin {
 };
 
 struct TokenValidatorOptions {
-  // The replicas of the customers service; see platform::grpc::Replicas.
+  // The replicas of the customers service; see platform::grpc::Channel.
   std::vector<platform::grpc::HostAndPort> replicas;
   platform::grpc::TlsFiles tls;
 
@@ -44,9 +44,7 @@ struct TokenValidatorOptions {
   std::size_t max_in_flight = 2048;
   std::size_t max_in_flight_bytes = std::size_t{1} << 20;
 
-  // Minimum time between two messages of a stream.
-  std::chrono::microseconds message_interval{500};
-  // The same while verdicts on earlier messages are awaited.
+  // Maximum time for which a message waits for the verdicts on earlier ones.
   std::chrono::microseconds unanswered_message_interval{10'000};
   // Time after which validations are sent on another stream, which leads to the next replica.
   std::chrono::milliseconds stream_turn{100};
@@ -102,8 +100,8 @@ class TokenValidator {
   // Shared with the validations in flight, which may outlive the validator.
   const std::shared_ptr<ValidationMetrics> metrics_ = std::make_shared<ValidationMetrics>();
   const std::shared_ptr<InFlight> in_flight_;
-  const std::shared_ptr<StreamValidator> stream_;
-  const std::shared_ptr<UnaryValidator> unary_;
+  std::shared_ptr<StreamValidator> stream_;
+  std::shared_ptr<UnaryValidator> unary_;
   Clock::time_point unary_until_{};
   bool is_unary_ = false;
 };

@@ -1,11 +1,12 @@
 #include "services/customers/client/unary_validator.h"
 
-#include <grpcpp/channel.h>
-
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <string>
 #include <utility>
 
-#include "platform/grpc/unary.h"
 #include "platform/log/log.h"
 #include "platform/schema/text.h"
 
@@ -15,28 +16,22 @@ namespace {
 using platform::Error;
 using platform::Result;
 using platform::Task;
+using platform::grpc::StatusCode;
 
-// A call is repeated once if its connection breaks. Repetitions must not increase an overload. So
-// the customers service forbids them (retry pushback) when it answers UNAVAILABLE itself, and when
-// many calls fail, no call is repeated until enough have succeeded.
-constexpr const char* kServiceConfig = R"({
-  "methodConfig": [{
-    "name": [{"service": "UserAuth", "method": "ValidateToken"}],
-    "retryPolicy": {
-      "maxAttempts": 2,
-      "initialBackoff": "0.02s",
-      "maxBackoff": "0.1s",
-      "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE"]
-    }
-  }],
-  "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}
-})";
+constexpr double kMaxCredit = 100;
+constexpr double kCreditForSuccess = 0.1;
+constexpr double kMinCredit = 50;  // To repeat a call.
+// By then the channel has had the time to connect again.
+constexpr std::chrono::milliseconds kPauseBeforeRepetition{20};
+
+bool IsVerdict(StatusCode code) {
+  return code == StatusCode::kOk || code == StatusCode::kInvalidArgument;
+}
 
 }  // namespace
 
-UnaryValidator::UnaryValidator(const TokenValidatorOptions& options)
-    : replicas_(options.replicas, {.tls = options.tls, .service_config = kServiceConfig}) {}
+UnaryValidator::UnaryValidator(std::shared_ptr<platform::grpc::Channel> channel)
+    : channel_(std::move(channel)), credit_(kMaxCredit) {}
 
 Task<Result<Caller>> UnaryValidator::Validate(std::string_view authorization, Origin origin,
                                               Clock::time_point deadline) {
@@ -45,31 +40,53 @@ Task<Result<Caller>> UnaryValidator::Validate(std::string_view authorization, Or
   }
   AuthRequest request;
   request.mutable_token()->set_value(std::string(authorization));
-  auto [status, response] = co_await platform::grpc::Unary(
-      *replicas_.Next().async(), &UserAuth::StubInterface::async_interface::ValidateToken,
-      std::move(request), std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()),
-      {{"x-request-id", std::string(origin.request_id)},
-       {"traceparent", std::string(origin.traceparent)}});
-  NoteStatus(status.error_code());
-  switch (status.error_code()) {
-    case ::grpc::StatusCode::OK:
+  Reply reply = co_await Call(request, origin, deadline);
+  if (MayRepeat(reply)) {
+    boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor,
+                                    kPauseBeforeRepetition);
+    co_await pause.async_wait(boost::asio::use_awaitable);
+    reply = co_await Call(request, origin, deadline);
+  }
+  NoteStatus(reply.status.code);
+  switch (reply.status.code) {
+    case StatusCode::kOk:
       break;
-    case ::grpc::StatusCode::INVALID_ARGUMENT:
-      co_return std::unexpected(Error::PermissionDenied(status.error_message()));
+    case StatusCode::kInvalidArgument:
+      co_return std::unexpected(Error::PermissionDenied(std::move(reply.status.message)));
     default:
       co_return std::unexpected(Error::Unavailable());
   }
-  Payload& payload = *response.mutable_payload();
+  Payload& payload = *reply.response.mutable_payload();
   co_return Caller{.id = payload.user_id(),
                    .email = std::move(*payload.mutable_email()),
                    .is_admin = payload.is_admin()};
 }
 
+Task<UnaryValidator::Reply> UnaryValidator::Call(const AuthRequest& request, Origin origin,
+                                                 Clock::time_point deadline) {
+  Reply reply = co_await platform::grpc::Unary<AuthResponse>(
+      *channel_, "/UserAuth/ValidateToken", request,
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()),
+      {{"x-request-id", std::string(origin.request_id)},
+       {"traceparent", std::string(origin.traceparent)}});
+  if (IsVerdict(reply.status.code)) {
+    credit_ = std::min(credit_ + kCreditForSuccess, kMaxCredit);
+  } else {
+    credit_ = std::max(credit_ - 1, 0.0);
+  }
+  co_return reply;
+}
+
+// The customers service forbids a repetition when it answers UNAVAILABLE itself.
+bool UnaryValidator::MayRepeat(const Reply& reply) {
+  return reply.status.code == StatusCode::kUnavailable && reply.is_retry_allowed &&
+         credit_ > kMinCredit;
+}
+
 // Logs when calls begin to fail, when they fail in a different way, and when they succeed again.
-void UnaryValidator::NoteStatus(::grpc::StatusCode code) {
-  const bool is_verdict =
-      code == ::grpc::StatusCode::OK || code == ::grpc::StatusCode::INVALID_ARGUMENT;
-  const auto failure = is_verdict ? ::grpc::StatusCode::OK : code;
+void UnaryValidator::NoteStatus(StatusCode code) {
+  const bool is_verdict = IsVerdict(code);
+  const auto failure = is_verdict ? StatusCode::kOk : code;
   if (std::exchange(last_failure_, failure) == failure) return;
   if (is_verdict) {
     platform::log::Info("customers answers again");

@@ -8,10 +8,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <future>
+#include <optional>
 #include <thread>
 
-#include "platform/grpc/server.h"
+#include "platform/grpc/channel.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "platform/grpc/testing/proxy.h"
 #include "proto/auth.grpc.pb.h"
 
@@ -83,23 +86,23 @@ class UnaryValidatorTest : public ::testing::Test {
 
   void Serve() {
     const std::array<::grpc::Service*, 1> services{&customers_};
-    const auto port = server_.Start(services);
-    ASSERT_TRUE(port) << port.error();
-    port_ = *port;
+    server_.emplace(files_.files(), services, port_);
+    port_ = server_->port();
   }
 
-  std::unique_ptr<UnaryValidator> Connect(std::uint16_t port) const {
-    return std::make_unique<UnaryValidator>(
-        TokenValidatorOptions{.replicas = {{"localhost", port}}, .tls = files_.files()});
+  std::unique_ptr<UnaryValidator> Connect(std::uint16_t port) {
+    return std::make_unique<UnaryValidator>(std::make_shared<platform::grpc::Channel>(
+        io_.get_executor(),
+        platform::grpc::ChannelOptions{.hosts = {{"localhost", port}}, .tls = files_.files()}));
   }
 
-  static Result<Caller> Validate(UnaryValidator& validator, std::string_view authorization,
-                                 Origin origin = {}, std::chrono::milliseconds timeout = 2s) {
-    asio::io_context io;
+  Result<Caller> Validate(UnaryValidator& validator, std::string_view authorization,
+                          Origin origin = {}, std::chrono::milliseconds timeout = 2s) {
+    io_.restart();
     auto result = asio::co_spawn(
-        io, validator.Validate(authorization, origin, UnaryValidator::Clock::now() + timeout),
+        io_, validator.Validate(authorization, origin, UnaryValidator::Clock::now() + timeout),
         asio::use_future);
-    io.run();
+    while (result.wait_for(0s) != std::future_status::ready) io_.run_one();
     return result.get();
   }
 
@@ -116,7 +119,8 @@ class UnaryValidatorTest : public ::testing::Test {
   FakeUserAuth customers_;
   platform::grpc::testing::Authority authority_;
   platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
-  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::optional<platform::grpc::testing::GrpcServer> server_;
+  asio::io_context io_;
   std::uint16_t port_ = 0;
   std::unique_ptr<UnaryValidator> validator_;
 };
@@ -201,7 +205,7 @@ TEST_F(UnaryValidatorTest, ASilentServerIsUnavailableAtTheDeadline) {
 TEST_F(UnaryValidatorTest, ComesBackAfterARestartWithinTwoSeconds) {
   ASSERT_TRUE(Validate("Bearer x"));
   EXPECT_TRUE(IsReachable());
-  server_.Shutdown(0ms);
+  server_.reset();
   const auto down_until = std::chrono::steady_clock::now() + 2s;
   while (std::chrono::steady_clock::now() < down_until) {
     const auto caller = Validate("Bearer x");
@@ -210,9 +214,7 @@ TEST_F(UnaryValidatorTest, ComesBackAfterARestartWithinTwoSeconds) {
     EXPECT_FALSE(IsReachable());
     std::this_thread::sleep_for(10ms);
   }
-  platform::grpc::Server again({.port = port_, .tls = files_.files()});
-  const std::array<::grpc::Service*, 1> services{&customers_};
-  ASSERT_TRUE(again.Start(services));
+  Serve();
   // A probe alone is enough to connect.
   const auto end = std::chrono::steady_clock::now() + 2s;
   while (!IsReachable() && std::chrono::steady_clock::now() < end) {

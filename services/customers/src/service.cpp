@@ -1,8 +1,7 @@
 #include "services/customers/src/service.h"
 
-#include <grpcpp/impl/service_type.h>
-
 #include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <chrono>
@@ -58,8 +57,10 @@ std::shared_ptr<platform::security::HashPool> MakeHashPool(platform::security::H
                                           .form = form});
 }
 
-std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
+// The methods of gRPC. Each call is served by the app of its worker.
+std::vector<platform::grpc::Method> MakeMethods(RestService<App>& rest) {
   std::vector<ValidationWorker> workers;
+  std::vector<ReadDeletions> feeds;
   for (std::size_t i = 0; i < rest.worker_count(); ++i) {
     App& app = rest.app(i);
     workers.push_back({.executor = rest.executor(i),
@@ -68,8 +69,19 @@ std::vector<ValidationWorker> MakeValidationWorkers(RestService<App>& rest) {
                              return app.authenticator.Validate(std::move(authorizations));
                            },
                        .tracer = rest.tracer()});
+    feeds.emplace_back([&app](std::int64_t after) { return app.deletions.ReadAfter(after); });
   }
-  return workers;
+  std::vector<platform::grpc::Method> methods;
+  methods.push_back(ValidateTokenMethod(workers));
+  methods.push_back(ValidateTokensMethod(workers));
+  methods.push_back(StreamDeletionsMethod(feeds));
+  return methods;
+}
+
+std::vector<boost::asio::any_io_executor> ExecutorsOf(RestService<App>& rest) {
+  std::vector<boost::asio::any_io_executor> executors;
+  for (std::size_t i = 0; i < rest.worker_count(); ++i) executors.push_back(rest.executor(i));
+  return executors;
 }
 
 }  // namespace
@@ -94,29 +106,19 @@ void Serve(const Config& config) {
                             [&sessions = rest.app(0).sessions] { return sessions.Sweep(); }),
                         boost::asio::detached);
 
-  const std::vector<ValidationWorker> validation_workers = MakeValidationWorkers(rest);
-  const auto user_auth = MakeUserAuthService(validation_workers);
-  TokenValidationService token_validation(validation_workers);
-  UserDeletionsService user_deletions(
-      rest.executor(0), [&](std::int64_t after) { return rest.app(0).deletions.ReadAfter(after); });
   platform::grpc::Server rpc_server({.address = config.grpc_address,
                                      .port = config.grpc_port,
                                      .tls = config.tls,
                                      .client_names = config.grpc_clients,
-                                     .max_connection_age = config.grpc_max_connection_age});
-  grpc::Service* const services[] = {user_auth.get(), &token_validation.service(),
-                                     &user_deletions.service()};
-  const auto grpc_port = rpc_server.Start(services);
+                                     .max_connection_age = config.grpc_max_connection_age},
+                                    ExecutorsOf(rest));
+  const auto grpc_port = rpc_server.Start(MakeMethods(rest));
   if (!grpc_port) throw std::runtime_error(grpc_port.error());
   platform::service::LogListening("grpc", config.grpc_address, *grpc_port);
   rest.readiness().OnChange([&](bool is_ready) { rpc_server.SetServing(is_ready); });
 
   rest.Run([&](platform::telemetry::Report& report) { rest.app(0).hashes->ReportTo(report); },
-           [&](std::chrono::milliseconds left) {
-             token_validation.EndStreams();
-             user_deletions.EndStreams();
-             rpc_server.Shutdown(left);
-           });
+           [&](std::chrono::milliseconds left) { rpc_server.Shutdown(left); });
 }
 
 }  // namespace customers

@@ -1,14 +1,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
+#include "platform/grpc/server_call.h"
 #include "services/customers/src/rpc/validation.h"
-
-namespace grpc {
-class Service;
-}  // namespace grpc
 
 namespace customers {
 
@@ -22,30 +18,11 @@ struct TokenValidationLimits {
   std::size_t open_bytes = std::size_t{16} << 20;
 };
 
-// The streaming service customers.v1.TokenValidation, as described in token_validation.proto. Each
-// stream is assigned to one worker, in turn, which validates the queries of a message together.
-//
-// `workers` must not be empty. The object must outlive the server with which its service is
-// registered. Once the execution context of a worker is destroyed, streams with work there end with
-// UNAVAILABLE.
-class TokenValidationService {
- public:
-  explicit TokenValidationService(std::vector<ValidationWorker> workers,
-                                  TokenValidationLimits limits = {});
-  ~TokenValidationService();
-  TokenValidationService(const TokenValidationService&) = delete;
-  TokenValidationService& operator=(const TokenValidationService&) = delete;
-
-  ::grpc::Service& service();
-
-  // Ends all streams with OK as soon as their open queries are answered, and new streams at once.
-  // Call it before the server is shut down, because streams would use up its period of grace, and
-  // while the workers still run. Any thread.
-  void EndStreams();
-
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
-};
+// Makes the streaming method of customers.v1.TokenValidation, as described in
+// token_validation.proto. The queries of a message are validated together, on the worker to which
+// the stream's connection belongs. When the server shuts down, a stream ends with OK as soon as its
+// open queries are answered. `workers` are those of the server.
+platform::grpc::Method ValidateTokensMethod(std::vector<ValidationWorker> workers,
+                                            TokenValidationLimits limits = {});
 
 }  // namespace customers

@@ -4,7 +4,6 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,9 +15,9 @@
 #include <stdexcept>
 #include <thread>
 
-#include "platform/grpc/channel.h"
 #include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/customers/v1/token_validation.grpc.pb.h"
 
 namespace customers {
@@ -82,24 +81,28 @@ class TokenValidationTest : public ::testing::Test {
 
   ~TokenValidationTest() override {
     is_open_ = true;
-    server_.Shutdown(0ms);
+    Stop();
     StopWorker();
   }
 
   void SetUp() override { Serve({}); }
 
   void Serve(TokenValidationLimits limits) {
-    server_.Shutdown(0ms);
+    Stop();
     const ValidationWorker worker{.executor = io_->get_executor(),
                                   .validate = [this](std::vector<std::string_view> texts) {
                                     return Validate(std::move(texts));
                                   }};
-    service_.emplace(std::vector{worker}, limits);
-    const std::array<::grpc::Service*, 1> services{&service_->service()};
-    const auto port = server_.Start(services);
+    server_.emplace(platform::grpc::ServerOptions{.tls = files_.files()},
+                    std::vector<asio::any_io_executor>{io_->get_executor()});
+    const auto port = server_->Start({ValidateTokensMethod({worker}, limits)});
     ASSERT_TRUE(port) << port.error();
     stub_ = v1::TokenValidation::NewStub(
-        platform::grpc::MakeChannel({.host = "localhost", .port = *port, .tls = files_.files()}));
+        platform::grpc::testing::MakeGrpcChannel("localhost", *port, files_.files()));
+  }
+
+  void Stop(std::chrono::milliseconds grace = 0ms) {
+    if (io_ && server_) server_->Shutdown(grace);
   }
 
   // Ends the loop with all its work, and destroys it.
@@ -154,8 +157,7 @@ class TokenValidationTest : public ::testing::Test {
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{
       io_->get_executor()};
   std::thread worker_{[this] { io_->run(); }};
-  std::optional<TokenValidationService> service_;
-  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::optional<platform::grpc::Server> server_;
   std::unique_ptr<v1::TokenValidation::Stub> stub_;
 };
 
@@ -286,22 +288,22 @@ TEST_F(TokenValidationTest, RefusesStreamsOverTheLimit) {
   while (!accepts_another()) ASSERT_LT(std::chrono::steady_clock::now(), end);
 }
 
-TEST_F(TokenValidationTest, EndStreamsAnswersWhatIsOpen) {
+TEST_F(TokenValidationTest, AShutdownAnswersWhatIsOpen) {
   is_open_ = false;
   Client idle(*stub_);
   Client busy(*stub_);
   busy.Send({{1, "x"}});
   WaitUntilTaken(1);
-  service_->EndStreams();
-  EXPECT_TRUE(Client(*stub_).End().ok());
+  const auto start = std::chrono::steady_clock::now();
+  std::jthread stopping([&] { Stop(30s); });
   EXPECT_TRUE(idle.End().ok());
   is_open_ = true;
   busy.Receive(1);
   EXPECT_TRUE(busy.End().ok());
   // Nothing delays the server's end.
-  const auto start = std::chrono::steady_clock::now();
-  server_.Shutdown(30s);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+  stopping.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 20s);
+  EXPECT_EQ(Client(*stub_).End().error_code(), StatusCode::UNAVAILABLE);
 }
 
 TEST_F(TokenValidationTest, TheServersShutdownEndsStreams) {
@@ -309,7 +311,7 @@ TEST_F(TokenValidationTest, TheServersShutdownEndsStreams) {
   Client client(*stub_);
   client.Send({{1, "x"}});
   WaitUntilTaken(1);
-  server_.Shutdown(0ms);
+  std::jthread stopping([&] { Stop(); });
   EXPECT_FALSE(client.End().ok());
   is_open_ = true;
 }

@@ -15,9 +15,9 @@
 #include <stdexcept>
 #include <thread>
 
-#include "platform/grpc/channel.h"
 #include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/auth.grpc.pb.h"
 
 namespace customers {
@@ -40,6 +40,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   asio::any_io_executor executor() { return io_->get_executor(); }
+
+  bool is_stopped() const { return !io_; }
 
   // Ends the loop with all its work, and destroys it.
   void Stop() {
@@ -97,13 +99,29 @@ ValidateTokens Each(const std::function<Task<Result<Identity>>(std::string)>& va
 
 class UserAuthTest : public ::testing::Test {
  protected:
-  void Start(std::vector<ValidationWorker> workers, std::size_t max_calls = kMaxUserAuthCalls) {
-    service_ = MakeUserAuthService(std::move(workers), max_calls);
-    const std::array<::grpc::Service*, 1> services{service_.get()};
-    const auto port = server_.Start(services);
+  ~UserAuthTest() override {
+    if (server_ && !worker_.is_stopped()) server_->Shutdown(0ms);
+  }
+
+  void Start(const std::vector<std::pair<Worker*, ValidateTokens>>& workers,
+             std::size_t max_calls = kMaxUserAuthCalls) {
+    std::vector<asio::any_io_executor> executors;
+    std::vector<ValidationWorker> validators;
+    for (const auto& [worker, validate] : workers) {
+      executors.push_back(worker->executor());
+      validators.push_back({.executor = worker->executor(), .validate = validate});
+    }
+    server_.emplace(platform::grpc::ServerOptions{.tls = files_.files()}, std::move(executors));
+    const auto port = server_->Start({ValidateTokenMethod(std::move(validators), max_calls)});
     ASSERT_TRUE(port) << port.error();
+    port_ = *port;
+    Connect();
+  }
+
+  // Calls are made over a new connection.
+  void Connect() {
     stub_ = UserAuth::NewStub(
-        platform::grpc::MakeChannel({.host = "localhost", .port = *port, .tls = files_.files()}));
+        platform::grpc::testing::MakeGrpcChannel("localhost", port_, files_.files()));
   }
 
   ::grpc::Status Call(const std::string& authorization, std::chrono::milliseconds timeout = 5s) {
@@ -121,15 +139,15 @@ class UserAuthTest : public ::testing::Test {
   platform::grpc::testing::TlsDirectory files_{authority_.certificate(), authority_.Issue()};
   Worker worker_;
   Worker second_worker_;
-  std::unique_ptr<::grpc::Service> service_;
-  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::optional<platform::grpc::Server> server_;
+  std::uint16_t port_ = 0;
   std::unique_ptr<UserAuth::Stub> stub_;
   AuthResponse response_;
   bool forbids_retry_ = false;
 };
 
 TEST_F(UserAuthTest, TellsWhoseTokenItIs) {
-  Start({{worker_.executor(), Each(Validate)}});
+  Start({{&worker_, Each(Validate)}});
   const ::grpc::Status status = Call("Bearer good");
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response_.payload().user_id(), 7);
@@ -146,7 +164,7 @@ struct Row {
 class UserAuthFailureTest : public UserAuthTest, public ::testing::WithParamInterface<Row> {};
 
 TEST_P(UserAuthFailureTest, EndsWithTheWiresStatus) {
-  Start({{worker_.executor(), Each(Validate)}});
+  Start({{&worker_, Each(Validate)}});
   const ::grpc::Status status = Call(GetParam().authorization);
   EXPECT_EQ(status.error_code(), GetParam().code);
   EXPECT_EQ(status.error_message(), GetParam().message);
@@ -167,7 +185,7 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-TEST_F(UserAuthTest, WorkersTakeTurns) {
+TEST_F(UserAuthTest, EachConnectionHasItsWorker) {
   std::array<std::atomic<int>, 2> calls{};
   const auto count = [&calls](std::size_t worker) {
     return Each([&calls, worker](std::string authorization) {
@@ -175,18 +193,22 @@ TEST_F(UserAuthTest, WorkersTakeTurns) {
       return Validate(std::move(authorization));
     });
   };
-  Start({{worker_.executor(), count(0)}, {second_worker_.executor(), count(1)}});
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_TRUE(Call("Bearer good").ok());
-  }
-  EXPECT_EQ(calls[0], 5);
-  EXPECT_EQ(calls[1], 5);
+  Start({{&worker_, count(0)}, {&second_worker_, count(1)}});
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(Call("Bearer good").ok());
+  EXPECT_EQ(calls[0] + calls[1], 10);
+  EXPECT_EQ(calls[0] * calls[1], 0);
+  // The next connection goes to the worker that has none.
+  const auto first = std::move(stub_);
+  Connect();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(Call("Bearer good").ok());
+  EXPECT_EQ(calls[0], 10);
+  EXPECT_EQ(calls[1], 10);
 }
 
 TEST_F(UserAuthTest, RefusesCallsOverTheLimitUntilOneEnds) {
   std::atomic<bool> started = false;
   std::atomic<bool> finish = false;
-  Start({{worker_.executor(), Each([&](const std::string&) -> Task<Result<Identity>> {
+  Start({{&worker_, Each([&](const std::string&) -> Task<Result<Identity>> {
             started = true;
             asio::steady_timer timer(co_await asio::this_coro::executor);
             while (!finish) {
@@ -211,15 +233,13 @@ TEST_F(UserAuthTest, RefusesCallsOverTheLimitUntilOneEnds) {
 }
 
 TEST_F(UserAuthTest, AWorkerThatIsGoneLeavesNoCallOpen) {
-  Start({{worker_.executor(), Each(Validate)}});
+  Start({{&worker_, Each(Validate)}});
   StatusCode code = StatusCode::OK;
   std::jthread caller([&] { code = Call("slow", 20s).error_code(); });
   std::this_thread::sleep_for(200ms);
   worker_.Stop();
   caller.join();
   EXPECT_EQ(code, StatusCode::UNAVAILABLE);
-  // The service can still be shut down.
-  server_.Shutdown(0ms);
 }
 
 }  // namespace

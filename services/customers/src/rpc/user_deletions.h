@@ -1,20 +1,15 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "platform/base/result.h"
 #include "platform/base/task.h"
+#include "platform/grpc/server_call.h"
 #include "services/customers/src/domain/deletion.h"
-
-namespace grpc {
-class Service;
-}  // namespace grpc
 
 namespace customers {
 
@@ -32,27 +27,9 @@ struct UserDeletionsLimits {
   std::chrono::milliseconds max_age{5000};
 };
 
-// The streaming service customers.v1.UserDeletions, as described in user_deletions.proto.
-//
-// `read` is called on `executor`. The object must outlive the server with which its service is
-// registered. Once the execution context is destroyed, streams end with UNAVAILABLE.
-class UserDeletionsService {
- public:
-  UserDeletionsService(boost::asio::any_io_executor executor, ReadDeletions read,
-                       UserDeletionsLimits limits = {});
-  ~UserDeletionsService();
-  UserDeletionsService(const UserDeletionsService&) = delete;
-  UserDeletionsService& operator=(const UserDeletionsService&) = delete;
-
-  ::grpc::Service& service();
-
-  // Ends all streams, and further ones, with OK. Call it before the server is shut
-  // down, because streams would use up its period of grace. Any thread.
-  void EndStreams();
-
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
-};
+// Makes the streaming method of customers.v1.UserDeletions, as described in user_deletions.proto.
+// `workers` are those of the server: each function is called on its worker.
+platform::grpc::Method StreamDeletionsMethod(std::vector<ReadDeletions> workers,
+                                             UserDeletionsLimits limits = {});
 
 }  // namespace customers

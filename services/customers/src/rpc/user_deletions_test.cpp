@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,9 +13,9 @@
 #include <stdexcept>
 #include <thread>
 
-#include "platform/grpc/channel.h"
 #include "platform/grpc/server.h"
 #include "platform/grpc/testing/certificates.h"
+#include "platform/grpc/testing/grpc_peers.h"
 #include "proto/customers/v1/user_deletions.grpc.pb.h"
 
 namespace customers {
@@ -68,21 +67,25 @@ class UserDeletionsTest : public ::testing::Test {
   };
 
   ~UserDeletionsTest() override {
-    server_.Shutdown(0ms);
+    Stop();
     StopWorker();
   }
 
   void SetUp() override { Serve({.interval = 5ms}); }
 
   void Serve(UserDeletionsLimits limits) {
-    server_.Shutdown(0ms);
-    service_.emplace(
-        io_->get_executor(), [this](std::int64_t after) { return Read(after); }, limits);
-    const std::array<::grpc::Service*, 1> services{&service_->service()};
-    const auto port = server_.Start(services);
+    Stop();
+    const ReadDeletions read = [this](std::int64_t after) { return Read(after); };
+    server_.emplace(platform::grpc::ServerOptions{.tls = files_.files()},
+                    std::vector<asio::any_io_executor>{io_->get_executor()});
+    const auto port = server_->Start({StreamDeletionsMethod({read}, limits)});
     ASSERT_TRUE(port) << port.error();
     stub_ = v1::UserDeletions::NewStub(
-        platform::grpc::MakeChannel({.host = "localhost", .port = *port, .tls = files_.files()}));
+        platform::grpc::testing::MakeGrpcChannel("localhost", *port, files_.files()));
+  }
+
+  void Stop(std::chrono::milliseconds grace = 0ms) {
+    if (io_ && server_) server_->Shutdown(grace);
   }
 
   // Ends the loop with all its work, and destroys it.
@@ -120,8 +123,7 @@ class UserDeletionsTest : public ::testing::Test {
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{
       io_->get_executor()};
   std::thread worker_{[this] { io_->run(); }};
-  std::optional<UserDeletionsService> service_;
-  platform::grpc::Server server_{{.tls = files_.files()}};
+  std::optional<platform::grpc::Server> server_;
   std::unique_ptr<v1::UserDeletions::Stub> stub_;
 };
 
@@ -205,14 +207,14 @@ TEST_F(UserDeletionsTest, AClientThatDoesNotReadIsNotReadFor) {
   EXPECT_LT(reads_, 1000);
 }
 
-TEST_F(UserDeletionsTest, EndsAllStreams) {
+TEST_F(UserDeletionsTest, AShutdownEndsAllStreams) {
   Client client(*stub_, 0);
   EXPECT_EQ(client.ReceiveAll(), Range(1, 3));
-  service_->EndStreams();
-  EXPECT_TRUE(client.End().ok());
-  EXPECT_TRUE(Client(*stub_, 0).End().ok());
   // No stream holds the server up.
-  server_.Shutdown(1h);
+  std::jthread stopping([&] { Stop(1h); });
+  EXPECT_TRUE(client.End().ok());
+  stopping.join();
+  EXPECT_EQ(Client(*stub_, 0).End().error_code(), StatusCode::UNAVAILABLE);
 }
 
 TEST_F(UserDeletionsTest, WithoutItsWorkerAStreamEnds) {
