@@ -21,9 +21,12 @@ class Writes:
 
     def __call__(self, chance: random.Random) -> tuple[bytes, Callable[[Reply], None]]:
         """A request, and a function for its successful answer."""
-        if chance.random() < 0.2:
+        if chance.random() < 0.2 and self._may_write():
             return self._write(chance)
         return self._read(chance.choice(self._owners)), lambda _: None
+
+    def _may_write(self) -> bool:
+        return True
 
     def _note(self, key, stored) -> None:
         self.acknowledged[key] = stored
@@ -31,14 +34,29 @@ class Writes:
 
 
 class CustomersWrites(Writes):
+    # Registrations at once: so few that none waits too long for its password to be hashed.
+    OPEN = 8
+
+    def __init__(self, owners, host: str = "localhost"):
+        super().__init__(owners, host)
+        self._open = 0
+
+    def _may_write(self) -> bool:
+        return self._open < self.OPEN
+
     def _read(self, owner):
         return request("GET", f"/api/v1/users/{owner.id}/", owner.token, host=self._host)
 
     def _write(self, _):
         email = fresh_email("termination")
+        self._open += 1
+
+        def note(reply: Reply) -> None:
+            self._open -= 1
+            self._note(email, reply.json()["data"]["id"])
+
         return (request("POST", "/api/v1/users/create/",
-                        body={"email": email, "password": PASSWORD}, host=self._host),
-                lambda reply: self._note(email, reply.json()["data"]["id"]))
+                        body={"email": email, "password": PASSWORD}, host=self._host), note)
 
     def stored(self, cluster, databases) -> dict:
         return dict(cluster.query(
