@@ -276,9 +276,9 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
   void NoteFailure(const Address& address, const boost::system::error_code& error) {
     if (std::exchange(last_failure_, error.message()) == error.message()) return;
     log::Info("cannot connect to a gRPC server",
-                 {{"host", address.host},
-                  {"address", address.endpoint.address().to_string()},
-                  {"reason", error.message()}});
+              {{"host", address.host},
+               {"address", address.endpoint.address().to_string()},
+               {"reason", error.message()}});
   }
 
   std::chrono::milliseconds Jittered(std::chrono::milliseconds pause) {

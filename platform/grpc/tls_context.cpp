@@ -36,21 +36,17 @@ std::string ToText(const ASN1_STRING* text) {
 
 }  // namespace
 
-TlsContext::TlsContext(TlsFiles files, Side side)
-    : files_(std::move(files)),
-      side_(side),
-      content_(Content()),
-      context_(Make()),
-      next_check_(Clock::now() + files_.refresh_interval) {}
+TlsContext::TlsContext(TlsFiles files, Side side) : files_(std::move(files)), side_(side) {}
 
 std::shared_ptr<boost::asio::ssl::context> TlsContext::Get() {
   const std::scoped_lock lock(mutex_);
   const auto now = Clock::now();
-  if (now < next_check_) return context_;
+  if (context_ != nullptr && now < next_check_) return context_;
   next_check_ = now + files_.refresh_interval;
   std::string content = Content();
-  if (content == content_) return context_;
+  if (context_ != nullptr && content == content_) return context_;
   content_ = std::move(content);
+  if (context_ == nullptr) return context_ = Make();
   if (const auto checked = CheckTlsFiles(files_); !checked) {
     log::Warning("the changed certificates cannot be used", {{"reason", checked.error()}});
     return context_;

@@ -20,10 +20,10 @@ class TlsContext {
  public:
   enum class Side { kClient, kServer };
 
-  // Requires that CheckTlsFiles() succeeds.
   TlsContext(TlsFiles files, Side side);
 
-  // Returns the context for a new connection.
+  // Returns the context for a new connection. Throws boost::system::system_error if the files cannot
+  // be used the first time, so call CheckTlsFiles() before.
   std::shared_ptr<boost::asio::ssl::context> Get();
 
  private:
@@ -37,8 +37,8 @@ class TlsContext {
   const Side side_;
   std::mutex mutex_;
   std::string content_;  // What `context_` was made of, or what could not be used.
-  std::shared_ptr<boost::asio::ssl::context> context_;
-  Clock::time_point next_check_;
+  std::shared_ptr<boost::asio::ssl::context> context_;  // Null before the first connection.
+  Clock::time_point next_check_{};
 };
 
 // Returns the DNS names in the peer's certificate; if it has none, its common name.

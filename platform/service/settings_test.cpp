@@ -79,7 +79,7 @@ TEST(HttpSettings, HaveDefaults) {
   EXPECT_EQ(options.limits.write_timeout, 30s);
   EXPECT_EQ(options.limits.requests_per_connection, 1'000'000U);
   EXPECT_EQ(options.limits.connections, 10'000U);
-  EXPECT_EQ(options.memory->limit(), 12U * 1024 * 1024);
+  EXPECT_EQ(options.memory->limit(), 8U * 1024 * 1024);
   EXPECT_FALSE(options.trusted_proxies.Trusts("127.0.0.1"));
 }
 
@@ -195,8 +195,8 @@ TEST(Replicas, AreOnThisMachineByDefault) {
 }
 
 TEST(Replicas, MustBeHosts) {
-  for (const char* wrong : {",", "peer,", "peer:", "peer:0", "peer:65536", "peer:x", "a b", "/tmp",
-                            ":50051"}) {
+  for (const char* wrong :
+       {",", "peer,", "peer:", "peer:0", "peer:65536", "peer:x", "a b", "/tmp", ":50051"}) {
     config::Environment environment({{"PEER_HOST", wrong}});
     ReadReplicas(environment, "PEER_HOST", 50051, "the peer");
     EXPECT_THAT(environment.Mistakes(), ElementsAre(testing::StartsWith("PEER_HOST should be")))
