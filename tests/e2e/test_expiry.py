@@ -68,5 +68,7 @@ def test_one_replica_at_a_time(carts, age, cluster, cart_database):
         assert cluster.query(cart_database, *sweep_one) == [(None, 0)]
         assert products(carts, item.owner) == [1]
         other.commit()
-    assert cluster.query(cart_database, *sweep_one) == [(item.owner.id, 1)]
+    [(last, _)] = cluster.query(cart_database, *sweep_one)
+    assert last == item.owner.id
+    # The service of another test may have been first.
     assert products(carts, item.owner) == []
