@@ -353,9 +353,7 @@ TEST(Memory, OfUnfinishedHeadsIsLimited) {
     clients.back()->Send("GET /" + std::string(10'000, 'x'));
     WaitUntilUsed(*options.memory, i * 10'000);
   }
-  RawClient last(server.port());
-  last.Send("GET /" + std::string(15'000, 'x'));
-  ExpectRefused(last, 503);
+  AskUntil(server, "GET /" + std::string(15'000, 'x'), 503);
 }
 
 TEST(Memory, IsGivenBack) {
