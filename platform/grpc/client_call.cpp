@@ -75,8 +75,8 @@ void ClientCall::CloseConnection() {
 }
 
 const Status& ClientCall::status() const {
-  static const Status kUnknown{StatusCode::kUnknown, ""};
-  return status_ ? *status_ : kUnknown;
+  static const Status unknown{StatusCode::kUnknown, ""};
+  return status_ ? *status_ : unknown;
 }
 
 std::string_view ClientCall::Trailer(std::string_view name) const {

@@ -119,7 +119,7 @@ class ConnectionCount {
 
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
  public:
-  Impl(ServerOptions options, std::vector<asio::any_io_executor> workers)
+  Impl(ServerOptions options, const std::vector<asio::any_io_executor>& workers)
       : options_(std::move(options)),
         tls_(options_.tls, internal::TlsContext::Side::kServer),
         connections_(options_.max_connections, options_.max_connections_per_client) {
@@ -298,7 +298,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
                    RunCall(shared_from_this(), found->second, call), asio::detached);
   }
 
-  static Task<void> RunCall(std::shared_ptr<Impl> self, ServedMethod& served,
+  static Task<void> RunCall([[maybe_unused]] std::shared_ptr<Impl> self, ServedMethod& served,
                             std::shared_ptr<ServerCall> call) {
     struct Open {
       ServedMethod& served;
@@ -320,7 +320,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     call->Finish(std::move(status));
   }
 
-  static Task<void> Stop(std::shared_ptr<Impl> self, Worker& worker,
+  static Task<void> Stop([[maybe_unused]] std::shared_ptr<Impl> self, Worker& worker,
                          std::chrono::milliseconds grace) {
     worker.is_stopping = true;
     // Copies, because a connection may end at once.

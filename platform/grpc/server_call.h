@@ -108,8 +108,8 @@ struct Method {
 
 // Returns a method with one message in each direction.
 template <class Request, class Response, class Serve>
-Method Unary(std::string path, std::size_t max_calls, Serve serve) {
-  return {.path = std::move(path),
+Method Unary(std::string_view path, std::size_t max_calls, Serve serve) {
+  return {.path = std::string(path),
           .max_calls = max_calls,
           .serve = [serve = std::move(serve)](ServerCall& call) -> Task<Status> {
             const auto bytes = co_await call.Read();

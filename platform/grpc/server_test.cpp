@@ -386,7 +386,7 @@ TEST_F(ServerTest, ManyCallsEachGetTheirOwnAnswer) {
       });
     }
   }
-  EXPECT_EQ(good, kThreads * kCalls);
+  EXPECT_EQ(good, std::int64_t{kThreads} * kCalls);
 }
 
 TEST_F(ServerTest, ACancelledCallEndsItsHandler) {

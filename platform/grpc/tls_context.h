@@ -22,8 +22,8 @@ class TlsContext {
 
   TlsContext(TlsFiles files, Side side);
 
-  // Returns the context for a new connection. Throws boost::system::system_error if the files cannot
-  // be used the first time, so call CheckTlsFiles() before.
+  // Returns the context for a new connection. Throws boost::system::system_error if the files
+  // cannot be used the first time, so call CheckTlsFiles() before.
   std::shared_ptr<boost::asio::ssl::context> Get();
 
  private:

@@ -85,6 +85,7 @@ TEST_F(TracingTest, ARecordedRequestEndsWithItsLoop) {
   std::optional<RunningServer> server(
       std::in_place,
       [&begun, alive](const Request&) -> Task<Response> {
+        // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the frame owns it, too.
         const auto held = alive;
         begun.set_value();
         asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::hours(1));

@@ -83,6 +83,7 @@ class KeyedReadTest : public testing::Test {
         --running;
       });
     }
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the coroutines change it.
     while (running > 0) co_await loop.Sleep(1ms);
   }
 };
@@ -346,7 +347,7 @@ TEST_F(KeyedReadTest, AnOverdueCallEndsAlone) {
     loop.Spawn([&, key] -> Task<void> {
       const auto row = co_await loop.client().QueryOne(kShared, key);
       const bool is_timeout = !row && row.error().kind == Kind::kTimeout;
-      ends.push_back(row ? "answer" : is_timeout ? "timeout" : "other error");
+      ends.emplace_back(row ? "answer" : is_timeout ? "timeout" : "other error");
     });
   };
   loop.Run([&](Client& client) -> Task<void> {

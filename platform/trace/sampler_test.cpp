@@ -52,7 +52,7 @@ TEST(Sampler, RatioIsTheShareOfRandomTraces) {
   for (int i = 0; i < kTraces; ++i)
     sampled += sampler.Samples(std::nullopt, TraceContext()) ? 1 : 0;
   // Eight standard deviations, which are about 61.
-  EXPECT_NEAR(sampled, kTraces / 4, 490);
+  EXPECT_NEAR(sampled, kTraces * 0.25, 490);
 }
 
 }  // namespace

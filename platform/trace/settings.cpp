@@ -84,7 +84,9 @@ std::optional<double> ParseRatio(const std::string& text) {
   double ratio = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, ratio, std::chars_format::fixed);
-  if (error != std::errc() || stop != end || !(ratio >= 0 && ratio <= 1)) return std::nullopt;
+  if (error != std::errc() || stop != end || std::isnan(ratio) || ratio < 0 || ratio > 1) {
+    return std::nullopt;
+  }
   return ratio;
 }
 

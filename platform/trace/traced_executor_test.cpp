@@ -54,7 +54,7 @@ TEST_F(TracedExecutorTest, APlainExecutorNamesNoSpan) {
 TEST_F(TracedExecutorTest, EveryStepOfACoroutineKnowsItsSpan) {
   const TraceContext span;
   std::vector<std::string> seen;
-  const auto work = [&]() -> Task<void> {
+  const auto work = [&] -> Task<void> {
     seen.push_back(co_await StartOperation(loop_));
     asio::steady_timer timer(loop_, std::chrono::milliseconds(1));
     co_await timer.async_wait(asio::use_awaitable);
@@ -90,7 +90,7 @@ TEST_F(TracedExecutorTest, CoroutinesThatAlternateKeepTheirSpans) {
 TEST_F(TracedExecutorTest, TheCallerGoesOnWithoutTheSpan) {
   std::string inside;
   std::string after = "not run";
-  const auto work = [&]() -> Task<void> {
+  const auto work = [&] -> Task<void> {
     inside = co_await asio::co_spawn(
         TracedExecutor(co_await asio::this_coro::executor, Of(TraceContext())),
         StartOperation(loop_), asio::use_awaitable);

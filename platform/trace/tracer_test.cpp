@@ -351,7 +351,7 @@ TEST(Tracer, ManyThreadsLoseNothing) {
   Collector collector;
   TracerOptions options = To(collector.port());
   options.batch = 64;
-  options.queue = kThreads * kSpans;
+  options.queue = std::size_t{kThreads} * kSpans;
   Tracer tracer(options);
   {
     std::vector<std::jthread> threads;

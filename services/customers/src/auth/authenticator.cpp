@@ -54,7 +54,7 @@ Task<std::vector<Result<Identity>>> Authenticator::Validate(
       places.push_back(verdicts.size());
       verdicts.emplace_back();
     } else {
-      verdicts.push_back(std::unexpected(token.error()));
+      verdicts.emplace_back(std::unexpected(token.error()));
     }
   }
   auto users = co_await users_.FindSignedIn(std::move(subjects));
