@@ -80,7 +80,7 @@ std::vector<platform::grpc::Method> MakeMethods(RestService<App>& rest) {
 
 std::vector<boost::asio::any_io_executor> ExecutorsOf(RestService<App>& rest) {
   std::vector<boost::asio::any_io_executor> executors;
-  for (std::size_t i = 0; i < rest.worker_count(); ++i) executors.push_back(rest.executor(i));
+  for (std::size_t i = 0; i < rest.worker_count(); ++i) executors.emplace_back(rest.executor(i));
   return executors;
 }
 

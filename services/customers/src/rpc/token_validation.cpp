@@ -80,9 +80,8 @@ class OpenBytes {
   // Counts a message while it exists.
   class Share {
    public:
-    Share(OpenBytes& all, std::size_t bytes) : all_(&all), bytes_(bytes) {
-      has_room_ = all_->bytes_.fetch_add(bytes_) + bytes_ <= all_->limit_;
-    }
+    Share(OpenBytes& all, std::size_t bytes)
+        : all_(&all), bytes_(bytes), has_room_(all.bytes_.fetch_add(bytes) + bytes <= all.limit_) {}
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
     ~Share() { all_->bytes_.fetch_sub(bytes_); }

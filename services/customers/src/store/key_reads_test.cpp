@@ -1,5 +1,6 @@
 // Every read by key is planned with indexes, for any number of keys, on small and on large tables.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,16 +28,14 @@ TEST(KeyReads, EachIsPlannedWithIndexes) {
   ASSERT_TRUE((Runner{database.settings(), Migrations()}.Up()));
   int loaded = 0;
   for (const int users : {1, 1000, 50'000}) {
-    const std::string series =
-        "generate_series(" + std::to_string(loaded + 1) + ", " + std::to_string(users) + ") AS i;";
+    const std::string series = fmt::format("generate_series({}, {}) AS i;", loaded + 1, users);
     database.Run(
-        "SET session_replication_role = replica;"
-        "INSERT INTO users (email, first_name, last_name, password, is_admin) "
-        "SELECT i || '@example.com', '', '', '', false FROM " +
-        series +
-        "INSERT INTO sessions (user_id, id, expires, client, user_agent) "
-        "SELECT i, 1, now() + interval '1 day', '', '' FROM " +
-        series);
+        fmt::format("SET session_replication_role = replica;"
+                    "INSERT INTO users (email, first_name, last_name, password, is_admin) "
+                    "SELECT i || '@example.com', '', '', '', false FROM {0}"
+                    "INSERT INTO sessions (user_id, id, expires, client, user_agent) "
+                    "SELECT i, 1, now() + interval '1 day', '', '' FROM {0}",
+                    series));
     database.Run("ANALYZE");
     loaded = users;
     int statements = 0;
