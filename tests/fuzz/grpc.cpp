@@ -9,7 +9,6 @@
 
 namespace {
 
-using platform::grpc::Status;
 using platform::grpc::internal::MessageParser;
 
 constexpr std::size_t kMaxMessageBytes = 300;

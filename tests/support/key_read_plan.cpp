@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <numeric>
+#include <ranges>
 #include <stdexcept>
 #include <vector>
 
@@ -36,10 +36,9 @@ std::vector<std::string> KeyReadPlans(const Settings& settings, const StatementT
         Statement<void>{"prepare", Lane::kKeyRead, prepare.c_str(), Planning::kEachCall});
     if (!prepared) throw std::runtime_error(prepared.error().message);
     for (const std::size_t count : calls) {
-      std::vector<std::size_t> keys(count);
-      std::iota(keys.begin(), keys.end(), 1);
-      const std::vector<std::string> arrays(statement.keys,
-                                            fmt::format("'{{{}}}'", fmt::join(keys, ",")));
+      const std::vector<std::string> arrays(
+          statement.keys,
+          fmt::format("'{{{}}}'", fmt::join(std::views::iota(1UZ, count + 1), ",")));
       const std::string explain = fmt::format("EXPLAIN EXECUTE read ({})", fmt::join(arrays, ", "));
       const auto lines = co_await client.Query(
           Statement<std::string>{"explain", Lane::kKeyRead, explain.c_str(), Planning::kEachCall});

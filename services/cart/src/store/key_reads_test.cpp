@@ -1,5 +1,6 @@
 // Every read by key is planned with indexes, for any number of keys, on small and on large tables.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,33 +30,21 @@ TEST(KeyReads, EachIsPlannedWithIndexes) {
   int loaded = 0;
   for (const int carts : {1, 1000, 50'000}) {
     // Without the triggers of the foreign keys, which would take most of the time.
-    const std::string first = std::to_string(loaded + 1);
-    const std::string last = std::to_string(carts);
-    database.Run(
+    database.Run(fmt::format(
         "SET session_replication_role = replica;"
         "INSERT INTO products (name, description, price) "
-        "SELECT 'lamp ' || i, '', 1 FROM generate_series(" +
-        first + ", " + last +
-        ") i;"
-        "INSERT INTO carts (user_id) SELECT generate_series(" +
-        first + ", " + last +
-        ");"
+        "SELECT 'lamp ' || i, '', 1 FROM generate_series({0}, {1}) i;"
+        "INSERT INTO carts (user_id) SELECT generate_series({0}, {1});"
         "INSERT INTO cartitems (cart_id, product_id, quantity) "
-        "SELECT cart, 1 + (cart + item) % " +
-        last +
-        ", 1 "
-        "FROM generate_series(" +
-        first + ", " + last +
-        ") cart, generate_series(1, 2) item "
+        "SELECT cart, 1 + (cart + item) % {1}, 1 "
+        "FROM generate_series({0}, {1}) cart, generate_series(1, 2) item "
         "ON CONFLICT DO NOTHING;"
         "INSERT INTO checkouts (user_id, etag, total_price) "
-        "SELECT i, '', 1 FROM generate_series(" +
-        first + ", " + last +
-        ") i;"
+        "SELECT i, '', 1 FROM generate_series({0}, {1}) i;"
         "INSERT INTO checkout_lines (user_id, checkout_id, number, product_id, name, price, "
         "quantity) "
-        "SELECT i, i, 1, i, '', 1, 1 FROM generate_series(" +
-        first + ", " + last + ") i;");
+        "SELECT i, i, 1, i, '', 1, 1 FROM generate_series({0}, {1}) i;",
+        loaded + 1, carts));
     database.Run("ANALYZE");
     loaded = carts;
     int statements = 0;
