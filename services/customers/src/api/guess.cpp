@@ -87,6 +87,7 @@ Task<Result<HashPool::Place>> EnterHashPool(App& app, const Request& request, Ha
   if (!place) {
     if (is_guess) app.guesses.undecided.Add();
     CountRefusal(app, request, networks);
+    co_await DelayRefusal(app);
   }
   co_return place;
 }

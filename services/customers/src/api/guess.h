@@ -21,8 +21,8 @@ struct Guess {
 // Takes a place in the hash pool for the request's client. Every request that hashes a password
 // takes it before it does anything costly, so that a client has as little done at once for
 // passwords as it has places. Errors: kUnavailable; kTooManyRequests if too many of the client's
-// requests have been refused, by the pool or by the throttle. That answer takes a second, so that a
-// client that repeats its requests at once makes few of them.
+// requests have been refused, by the pool or by the throttle. Both answers take a second, so that a
+// client that repeats its requests at once makes few of them, and leaves the cores to others.
 platform::Task<platform::Result<platform::security::HashPool::Place>> EnterHashPool(
     App& app, const platform::http::Request& request, platform::security::HashPurpose purpose);
 
