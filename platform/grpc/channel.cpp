@@ -30,15 +30,6 @@ constexpr std::size_t kMaxReceivedBytes = std::size_t{16} << 20;
 // Pause between two look-ups of the name.
 constexpr std::chrono::seconds kLookUpPause{1};
 
-void LogFailure(const std::exception_ptr& exception) {
-  if (!exception) return;
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    log::Error("gRPC connection failed", {{"error", error.what()}});
-  }
-}
-
 }  // namespace
 
 class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
@@ -144,7 +135,7 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
   // Looks up the names soon, unless that is already being done.
   void LookUp() {
     if (is_closed_ || std::exchange(is_looking_up_, true)) return;
-    asio::co_spawn(executor_, LookUpAll(shared_from_this()), LogFailure);
+    asio::co_spawn(executor_, LookUpAll(shared_from_this()), internal::LogFailure);
   }
 
   static Task<void> LookUpAll(std::shared_ptr<Impl> self) {
@@ -199,7 +190,7 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
       if (is_known) continue;
       const auto& address =
           addresses_.emplace_back(std::make_shared<Address>(executor_, host.host, endpoint));
-      asio::co_spawn(executor_, KeepConnected(shared_from_this(), address), LogFailure);
+      asio::co_spawn(executor_, KeepConnected(shared_from_this(), address), internal::LogFailure);
     }
   }
 
@@ -240,7 +231,7 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
     connection->OnChange([weak = std::weak_ptr(address.shared_from_this())] {
       if (const auto changed = weak.lock()) changed->changed.cancel();
     });
-    asio::co_spawn(executor_, connection->Run(), LogFailure);
+    asio::co_spawn(executor_, connection->Run(), internal::LogFailure);
     co_await WaitWhile(address, State::kConnecting);
     if (!address.IsReady()) NoteFailure(address, connection->error());
     address.has_failed = !address.IsReady();

@@ -80,7 +80,7 @@ Task<UnaryReply<Response>> Unary(Channel& channel, std::string path,
                                  const google::protobuf::MessageLite& request,
                                  std::chrono::milliseconds timeout, Metadata metadata = {}) {
   const auto call = channel.Start(std::move(path), std::move(metadata), timeout);
-  call->Send(internal::Frame(request));
+  call->Send(request);
   call->EndSending();
   UnaryReply<Response> reply;
   const auto message = co_await call->Read();

@@ -99,7 +99,7 @@ class ChannelTest : public ::testing::Test {
 
   std::shared_ptr<ClientCall> Repeat(const EchoRequest& request) {
     auto call = channel_->Start(kRepeat);
-    call->Send(internal::Frame(request));
+    call->Send(request);
     call->EndSending();
     return call;
   }

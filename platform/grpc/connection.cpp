@@ -9,6 +9,8 @@
 #include <new>
 #include <span>
 
+#include "platform/log/log.h"
+
 namespace platform::grpc::internal {
 namespace {
 
@@ -23,6 +25,15 @@ constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 constexpr std::int32_t kConnectionWindow = 1 << 20;
 
 }  // namespace
+
+void LogFailure(const std::exception_ptr& exception) {
+  if (!exception) return;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    log::Error("gRPC connection failed", {{"error", error.what()}});
+  }
+}
 
 // The functions that nghttp2 calls. `user_data` is the connection. None of them may throw, except
 // for a lack of memory, which ends the process.

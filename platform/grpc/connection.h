@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@
 namespace platform::grpc::internal {
 
 using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
+
+// Logs a failure of a coroutine, if there is one.
+void LogFailure(const std::exception_ptr& exception);
 
 // The bytes of received messages that wait to be processed, of all connections that share it. Any
 // thread.

@@ -56,15 +56,6 @@ void MustNotFail(const std::exception_ptr& exception) {
   if (exception) std::rethrow_exception(exception);
 }
 
-void LogFailure(const std::exception_ptr& exception) {
-  if (!exception) return;
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    log::Error("gRPC connection failed", {{"error", error.what()}});
-  }
-}
-
 // Counts connections, of all and of each client. It must outlive its places. Any thread.
 class ConnectionCount {
  public:
@@ -215,7 +206,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     ++worker.connection_count;
     asio::co_spawn(worker.executor,
                    Serve(shared_from_this(), worker, std::move(socket), *std::move(place)),
-                   LogFailure);
+                   internal::LogFailure);
   }
 
   // Logs one line a second at most, because there may be many refusals.
@@ -397,7 +388,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
       }
       HealthCheckResponse response;
       response.set_status(status);
-      co_await call.SendAndWait(internal::Frame(response));
+      co_await call.SendAndWait(response);
       sent = status;
     }
     co_return Status{StatusCode::kUnavailable, "Shutting down"};

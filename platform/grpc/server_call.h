@@ -120,7 +120,7 @@ Method Unary(std::string_view path, std::size_t max_calls, Serve serve) {
             }
             std::expected<Response, Status> response = co_await serve(call, request);
             if (!response) co_return std::move(response).error();
-            call.Send(internal::Frame(*response));
+            call.Send(*response);
             co_return Status{};
           }};
 }

@@ -39,17 +39,18 @@ Task<std::optional<std::string>> Stream::Read() {
   co_return message;
 }
 
-Task<void> Stream::SendAndWait(std::string frame) {
+Task<void> Stream::SendFrameAndWait(std::string frame) {
   const auto self = shared_from_this();
   if (is_closed_ || is_sending_over_) co_return;
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
-        Send(std::move(frame), [handler = std::move(handler)] mutable { std::move(handler)(); });
+        SendFrame(std::move(frame),
+                  [handler = std::move(handler)] mutable { std::move(handler)(); });
       },
       asio::use_awaitable);
 }
 
-void Stream::Send(std::string frame, std::move_only_function<void()> done) {
+void Stream::SendFrame(std::string frame, std::move_only_function<void()> done) {
   if (is_closed_ || is_sending_over_) return;
   if (!std::exchange(has_begun_, true)) BeginSending();
   outbox_.push_back({.frame = std::move(frame), .done = std::move(done)});

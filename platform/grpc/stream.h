@@ -1,5 +1,6 @@
 #pragma once
 
+#include <google/protobuf/message_lite.h>
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -38,11 +39,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // at a time.
   Task<std::optional<std::string>> Read();
 
-  // Sends a framed message after all earlier ones. Does nothing if the stream is closed.
-  void Send(std::string frame) { Send(std::move(frame), nullptr); }
+  // Sends a message after all earlier ones. Does nothing if the stream is closed.
+  void Send(const google::protobuf::MessageLite& message) { SendFrame(Frame(message), nullptr); }
 
   // The same, and returns when flow control has let the message pass, or the stream is closed.
-  Task<void> SendAndWait(std::string frame);
+  Task<void> SendAndWait(const google::protobuf::MessageLite& message) {
+    return SendFrameAndWait(Frame(message));
+  }
 
  protected:
   Stream(boost::asio::any_io_executor executor, std::size_t max_message_bytes)
@@ -61,8 +64,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void StopReading();
   // Ends the stream with an RST_STREAM, if it has a connection.
   void Reset(std::uint32_t error_code);
-  // Ends the stream on this side. `error_code` is the peer's; there is none if the connection has
-  // ended or was never there.
+  // Ends the stream on this side. `error_code` is the one that the peer has sent. It is unset if
+  // the connection has ended, or if the stream never had one.
   void Close(std::optional<std::uint32_t> error_code);
 
  private:
@@ -90,7 +93,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // The last message was sent. Returns whether the stream is still to be ended by trailers.
   virtual bool SendTrailers() { return false; }
 
-  void Send(std::string frame, std::move_only_function<void()> done);
+  Task<void> SendFrameAndWait(std::string frame);
+  void SendFrame(std::string frame, std::move_only_function<void()> done);
   void ReceiveData(std::string_view bytes);
   void ReceiveEnd();
   // Destroys the coroutines that wait, because the event loop is being destroyed.

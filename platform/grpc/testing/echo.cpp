@@ -7,8 +7,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "platform/grpc/wire.h"
-
 namespace platform::grpc::testing {
 namespace {
 
@@ -98,7 +96,7 @@ Task<Status> Repeat(EchoCounts& counts, ServerCall& call) {
   for (int i = 0; (request.times() == 0 || i < request.times()) && !call.is_closed() &&
                   !call.is_shutting_down();
        ++i) {
-    co_await call.SendAndWait(internal::Frame(reply));
+    co_await call.SendAndWait(reply);
     ++counts.sent;
   }
   while (request.silent() && !call.is_closed() && !call.is_shutting_down()) {

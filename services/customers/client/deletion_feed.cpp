@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "platform/grpc/channel.h"
-#include "platform/grpc/wire.h"
 #include "platform/log/log.h"
 #include "proto/customers/v1/user_deletions.pb.h"
 
@@ -42,7 +41,7 @@ v1::StreamDeletionsRequest After(std::int64_t position) {
 struct DeletionFeed::Stream {
   Stream(std::shared_ptr<ClientCall> its_call, std::int64_t after)
       : call(std::move(its_call)), position(after) {
-    call->Send(platform::grpc::internal::Frame(After(after)));
+    call->Send(After(after));
     call->EndSending();
   }
   ~Stream() { call->Cancel(); }

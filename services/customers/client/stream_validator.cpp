@@ -7,7 +7,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "platform/grpc/wire.h"
 #include "platform/log/log.h"
 
 namespace customers::client {
@@ -163,7 +162,7 @@ void StreamValidator::SendMessages() {
   for (const v1::ValidateTokensRequest& message : packer.TakeMessages()) {
     std::vector<std::uint64_t>& ids = stream.unsent_messages.emplace_back();
     for (const v1::TokenQuery& query : message.queries()) ids.push_back(query.id());
-    stream.call->Send(platform::grpc::internal::Frame(message));
+    stream.call->Send(message);
   }
   ForgetSentMessages(stream);
 }

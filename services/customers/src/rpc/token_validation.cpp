@@ -16,7 +16,6 @@
 #include <string>
 #include <utility>
 
-#include "platform/grpc/wire.h"
 #include "proto/customers/v1/token_validation.pb.h"
 #include "services/customers/src/rpc/verdict_log.h"
 
@@ -145,7 +144,7 @@ Task<void> Answer(std::shared_ptr<Stream> stream, ValidationWorker worker,
   }
   for (const v1::TokenQuery& query : request.queries()) stream->open_ids.erase(query.id());
   for (const Response& response : ToResponses(request, std::move(results))) {
-    co_await stream->call->SendAndWait(platform::grpc::internal::Frame(response));
+    co_await stream->call->SendAndWait(response);
   }
   stream->unwritten -= static_cast<std::size_t>(request.queries_size());
   --stream->open_messages;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "platform/grpc/wire.h"
 #include "proto/customers/v1/user_deletions.pb.h"
 
 namespace customers {
@@ -55,7 +54,7 @@ Task<Status> Serve(ServerCall& call, const ReadDeletions& read, UserDeletionsLim
     const bool is_caught_up = deletions->empty();
     if (!is_caught_up) position = deletions->back().position;
     // The table is not read again before the client has taken this page.
-    co_await call.SendAndWait(platform::grpc::internal::Frame(ToResponse(*deletions)));
+    co_await call.SendAndWait(ToResponse(*deletions));
     if (call.is_closed() || call.is_shutting_down()) continue;
     co_await call.Wait(is_caught_up ? limits.interval : kCatchUpInterval);
   }
