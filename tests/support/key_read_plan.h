@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstddef>
-#include <string>
 #include <vector>
 
 #include "platform/postgres/settings.h"
@@ -9,10 +7,10 @@
 
 namespace test_support {
 
-// Returns the plans of a read by key, as text, for each of these numbers of calls that share the
-// statement. They are made in a session of a client's lane of reads by key.
-std::vector<std::string> KeyReadPlans(const platform::postgres::Settings& settings,
-                                      const platform::postgres::StatementText& statement,
-                                      const std::vector<std::size_t>& calls);
+// Expects that each read by key among the statements of the stores is planned with indexes alone,
+// for 1 to 1,000 calls that share the statement. The plans are made in a session of a client's lane
+// of reads by key. Returns the number of reads by key.
+int ExpectIndexPlans(const platform::postgres::Settings& settings,
+                     const std::vector<std::vector<platform::postgres::StatementText>>& stores);
 
 }  // namespace test_support
