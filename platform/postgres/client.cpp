@@ -19,24 +19,6 @@ using internal::Connection;
 
 namespace {
 
-// Returns the error of a failed statement as an attribute of its span: the SQLSTATE, or the kind of
-// error if it is not the server's.
-std::optional<std::string_view> ErrorType(const internal::Operation& operation) {
-  if (operation.result) return std::nullopt;
-  const QueryError& error = operation.result.error();
-  switch (error.kind) {
-    case QueryError::Kind::kRejected:
-      return error.sqlstate;
-    case QueryError::Kind::kUnavailable:
-      return "unavailable";
-    case QueryError::Kind::kTimeout:
-      return "timeout";
-    case QueryError::Kind::kOverloaded:
-      return "overloaded";
-  }
-  return std::nullopt;
-}
-
 // Records the span of calls of one statement, from their start until their answers, under each of
 // its parents. The statement is named, and neither its text nor its parameters are shown.
 void RecordStatement(const trace::Parents& parents, trace::SpanClock::time_point start,
@@ -44,6 +26,8 @@ void RecordStatement(const trace::Parents& parents, trace::SpanClock::time_point
   const auto end = trace::SpanClock::now();
   const auto failed = std::ranges::find_if(operations, [](const auto& one) { return !one.result; });
   const internal::Operation& operation = failed == operations.end() ? operations.front() : *failed;
+  std::optional<std::string_view> error;
+  if (!operation.result) error = TypeOf(operation.result.error());
   for (const trace::TraceContext& parent : parents.spans) {
     parents.tracer.Record({.context = parent.NewSpan(),
                            .parent_id = parent.span_id(),
@@ -54,7 +38,7 @@ void RecordStatement(const trace::Parents& parents, trace::SpanClock::time_point
                            .is_failed = !operation.result},
                           {{"db.system.name", "postgresql"},
                            {"db.query.summary", operation.name},
-                           {"error.type", ErrorType(operation)}});
+                           {"error.type", error}});
   }
 }
 

@@ -22,18 +22,10 @@ static_assert(static_cast<int>(Lane::kKeyRead) == 0 && static_cast<int>(Lane::kW
 
 constexpr std::size_t kClassLength = 2;
 
+// Returns the class of the SQLSTATE, or the name of the error's kind.
 std::string_view NameOf(const QueryError& error) {
-  switch (error.kind) {
-    case QueryError::Kind::kRejected:
-      return std::string_view(error.sqlstate).substr(0, kClassLength);
-    case QueryError::Kind::kUnavailable:
-      return "unavailable";
-    case QueryError::Kind::kTimeout:
-      return "timeout";
-    case QueryError::Kind::kOverloaded:
-      return "overloaded";
-  }
-  return "";
+  const std::string_view type = TypeOf(error);
+  return error.kind == QueryError::Kind::kRejected ? type.substr(0, kClassLength) : type;
 }
 
 }  // namespace

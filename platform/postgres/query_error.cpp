@@ -21,6 +21,20 @@ bool IsTransient(std::string_view sqlstate) {
 
 }  // namespace
 
+std::string_view TypeOf(const QueryError& error) {
+  switch (error.kind) {
+    case QueryError::Kind::kRejected:
+      return error.sqlstate;
+    case QueryError::Kind::kUnavailable:
+      return "unavailable";
+    case QueryError::Kind::kTimeout:
+      return "timeout";
+    case QueryError::Kind::kOverloaded:
+      return "overloaded";
+  }
+  return "";
+}
+
 Error Logged(const QueryError& error) {
   if (error.kind != QueryError::Kind::kRejected || IsTransient(error.sqlstate)) {
     return Error::Unavailable();

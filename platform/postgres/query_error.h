@@ -33,6 +33,10 @@ struct QueryError {
   bool Violates(std::string_view constraint_name) const { return constraint == constraint_name; }
 };
 
+// Returns the SQLSTATE of an error, or the name of its kind if the server did not refuse the
+// statement.
+std::string_view TypeOf(const QueryError& error);
+
 // Returns the error for the client if the caller has no better one: kInternal for a statement that
 // the server rejected, except for the server's own cancellations, shutdowns, deadlocks and resource
 // shortages; otherwise kUnavailable with a Retry-After. Logs an error that becomes kInternal.
