@@ -147,7 +147,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::deque<Operation*> pending_;  // Not sent, in the order of their deadlines.
   std::deque<Entry> in_flight_;     // Sent, to be answered in this order.
-  std::size_t sent_calls_ = 0;      // Of the statements in flight.
+  std::size_t sent_calls_ = 0;      // Calls that the statements in flight answer.
   std::vector<Operation*> completed_;
   std::unordered_map<std::string_view, Prepared> prepared_;  // By Statement::name.
   std::uint64_t prepare_count_ = 0;

@@ -49,7 +49,7 @@ SELECT owner, number, text FROM owned WHERE owner = ANY ($1) ORDER BY owner, num
 constexpr Statement<Line, std::int32_t> kLinesAlone{"lines_alone", Lane::kWrite, R"(
 SELECT number, text FROM owned WHERE owner = $1 ORDER BY number)"};
 
-// Up to so many lines after one.
+// At most `size` lines of an owner whose number is greater than `after`.
 constexpr KeyedStatement<Line, std::int32_t, std::int32_t, std::int32_t> kPage{"page", R"(
 SELECT page.owner, page.after, page.size, line.*
 FROM unnest($1, $2, $3) AS page (owner, after, size)

@@ -109,8 +109,8 @@ struct Operation {
   const char* sql;
   Lane lane;
   Planning planning;
-  std::span<const unsigned> types;  // Of the parameters; of a read by key, arrays of the keys.
-  Parameters parameters;            // Of a read by key, none: its keys are below.
+  std::span<const unsigned> types;  // Types of the parameters, or of the arrays of keys.
+  Parameters parameters;            // Empty for a read by key, which has `keys` instead.
   std::size_t key_count = 0;        // 0 if it is not a read by key.
   Keys keys{};
   std::expected<Rows, QueryError> result{};

@@ -59,7 +59,7 @@ struct StatementText {
   const char* name;
   const char* sql;
   Planning planning;
-  std::size_t keys;  // Of a read by key, otherwise 0.
+  std::size_t keys;  // Number of keys; 0 if it is not a read by key.
 };
 
 template <class... Statements>
