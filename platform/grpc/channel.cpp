@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/base/random_duration.h"
 #include "platform/grpc/client_connection.h"
 #include "platform/grpc/tls_context.h"
 #include "platform/log/log.h"
@@ -213,7 +214,7 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
         self->LookUp();
       }
       if (address->is_removed) break;
-      address->changed.expires_after(self->Jittered(backoff));
+      address->changed.expires_after(RandomDuration(backoff / 2, backoff));
       co_await address->changed.async_wait(kAwait);
       backoff = std::min(backoff * 2, self->options_.max_backoff);
     }
@@ -272,11 +273,6 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
                {"reason", error.message()}});
   }
 
-  std::chrono::milliseconds Jittered(std::chrono::milliseconds pause) {
-    std::uniform_int_distribution jitter(pause.count() / 2, pause.count());
-    return std::chrono::milliseconds{jitter(random_)};
-  }
-
   const asio::any_io_executor executor_;
   const ChannelOptions options_;
   internal::TlsContext tls_;
@@ -288,7 +284,6 @@ class Channel::Impl : public std::enable_shared_from_this<Channel::Impl> {
   std::size_t turn_;
   std::chrono::steady_clock::time_point next_look_up_;
   std::string last_failure_;
-  std::minstd_rand random_{std::random_device{}()};
   bool is_started_ = false;
   bool is_looking_up_ = false;
   bool is_looking_up_first_ = true;

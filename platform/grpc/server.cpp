@@ -19,11 +19,11 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <ranges>
 #include <unordered_set>
 #include <utility>
 
+#include "platform/base/random_duration.h"
 #include "platform/grpc/health.pb.h"
 #include "platform/grpc/server_connection.h"
 #include "platform/grpc/tls_context.h"
@@ -237,7 +237,8 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     if (const auto error = co_await connection->Handshake()) {
       log::Warning("gRPC handshake failed", {{"reason", error.message()}});
     } else if (self->IsKnown(*connection)) {
-      connection->LimitAge(Jittered(self->options_.max_connection_age),
+      const auto age = self->options_.max_connection_age;
+      connection->LimitAge(RandomDuration(age * 9 / 10, age * 11 / 10),
                            self->options_.max_connection_age_grace);
       co_await connection->Run();
     }
@@ -258,13 +259,6 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
             .worker = worker.number,
             .max_message_bytes = options_.max_message_bytes,
             .serve = [this](const std::shared_ptr<ServerCall>& call) { ServeCall(call); }});
-  }
-
-  // Returns the time, give or take a tenth, so that the connections of a start do not end together.
-  static std::chrono::milliseconds Jittered(std::chrono::milliseconds time) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    std::uniform_int_distribution jitter(time.count() * 9 / 10, time.count() * 11 / 10);
-    return std::chrono::milliseconds{jitter(random)};
   }
 
   bool IsKnown(ServerConnection& connection) const {

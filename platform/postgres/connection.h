@@ -10,7 +10,6 @@
 #include <deque>
 #include <expected>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -143,7 +142,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string failure_;              // The reason why the last attempt failed.
   std::chrono::milliseconds backoff_;
   bool answered_ = false;  // The session has answered a statement.
-  std::minstd_rand random_{std::random_device{}()};
 
   std::deque<Operation*> pending_;  // Not sent, in the order of their deadlines.
   std::deque<Entry> in_flight_;     // Sent, to be answered in this order.

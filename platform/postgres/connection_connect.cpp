@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/base/random_duration.h"
 #include "platform/postgres/connection.h"
 #include "platform/postgres/unconfirmed_commit.h"
 
@@ -56,9 +57,7 @@ Task<void> Connection::Maintain() {
 Task<void> Connection::BackOff() {
   state_ = State::kBackingOff;
   FailAll(failure_);
-  std::uniform_int_distribution<std::chrono::milliseconds::rep> jitter(backoff_.count() / 2,
-                                                                       backoff_.count());
-  timer_.expires_after(std::chrono::milliseconds(jitter(random_)));
+  timer_.expires_after(RandomDuration(backoff_ / 2, backoff_));
   backoff_ = std::min(backoff_ * 2, shared_->options.max_backoff);
   error_code ignored;
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

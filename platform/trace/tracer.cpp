@@ -14,10 +14,10 @@
 #include <future>
 #include <iterator>
 #include <mutex>
-#include <random>
 #include <string_view>
 #include <thread>
 
+#include "platform/base/random_duration.h"
 #include "platform/base/task.h"
 #include "platform/base/version.h"
 #include "platform/log/log.h"
@@ -197,7 +197,7 @@ class Tracer::Impl {
       co_await Pause(
           reply && reply->retry_after
               ? std::min<std::chrono::milliseconds>(*reply->retry_after, options_.max_asked_pause)
-              : Jittered(pause));
+              : RandomDuration(pause / 2, pause));
       ReportDropped();
     }
   }
@@ -206,12 +206,6 @@ class Tracer::Impl {
     exported_.Add(accepted);
     dropped_.Add(refused);
     unsent_.Add(-static_cast<std::int64_t>(accepted + refused));
-  }
-
-  std::chrono::milliseconds Jittered(std::chrono::milliseconds pause) {
-    std::uniform_int_distribution<std::chrono::milliseconds::rep> jitter(pause.count() / 2,
-                                                                         pause.count());
-    return std::chrono::milliseconds(jitter(random_));
   }
 
   void NoteFailure(std::string_view reason) {
@@ -247,7 +241,6 @@ class Tracer::Impl {
   asio::io_context loop_{/*concurrency_hint=*/1};
   asio::steady_timer timer_{loop_};
   CollectorClient client_;
-  std::minstd_rand random_{std::random_device{}()};
   bool is_failing_ = false;
   std::uint64_t reported_dropped_ = 0;
   Clock::time_point next_drop_report_{};

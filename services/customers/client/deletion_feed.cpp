@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "platform/base/random_duration.h"
 #include "platform/grpc/channel.h"
 #include "platform/log/log.h"
 #include "proto/customers/v1/user_deletions.pb.h"
@@ -108,9 +109,8 @@ Task<void> DeletionFeed::Open(std::int64_t after) {
 
 Task<void> DeletionFeed::Pause() {
   if (pause_.count() == 0) co_return;
-  std::uniform_int_distribution jitter(pause_.count() / 2, pause_.count());
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
-                                  std::chrono::milliseconds{jitter(random_)});
+                                  platform::RandomDuration(pause_ / 2, pause_));
   co_await timer.async_wait(boost::asio::use_awaitable);
 }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
-#include <random>
 #include <vector>
 
 #include "platform/base/task.h"
@@ -87,7 +86,6 @@ class DeletionFeed {
   std::chrono::milliseconds pause_{0};  // Before the next stream.
   // What was logged last.
   enum class State { kUnknown, kFollowing, kUnavailable, kUnimplemented } state_ = State::kUnknown;
-  std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace customers::client

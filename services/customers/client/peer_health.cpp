@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "platform/base/random_duration.h"
+
 namespace customers::client {
 
 bool PeerHealth::OnVerdicts() {
@@ -16,8 +18,7 @@ PeerHealth::Loss PeerHealth::OnLost(const End& end) {
   if (!end.is_connected || IsAway()) {
     is_backing_off_ = true;
     // The pause is random, so that the workers do not all connect at the same moment.
-    std::uniform_int_distribution pause(reopen_pause_.count() / 2, reopen_pause_.count());
-    loss.pause = std::chrono::milliseconds{pause(random_)};
+    loss.pause = platform::RandomDuration(reopen_pause_ / 2, reopen_pause_);
   }
   return loss;
 }

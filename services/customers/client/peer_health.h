@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <optional>
-#include <random>
 
 namespace customers::client {
 
@@ -53,7 +52,6 @@ class PeerHealth {
   int failures_ = 0;      // Streams in a row that were lost without a verdict.
   bool is_lost_ = false;  // True from the loss of a stream until the next verdict.
   bool is_backing_off_ = false;
-  std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace customers::client
