@@ -17,6 +17,8 @@ pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(jwt REQUIRED IMPORTED_TARGET libjwt)
 pkg_check_modules(idn2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()
@@ -27,6 +29,9 @@ option(MICROCART_FUZZ "Instrument for libFuzzer, and link it into the fuzz targe
 option(MICROCART_COVERAGE "Instrument for source-based coverage" OFF)
 
 include(GoogleTest)
+
+# The sanitizers have allocators of their own.
+set(MICROCART_ALLOCATOR $<$<NOT:$<BOOL:${MICROCART_SANITIZE}>>:PkgConfig::jemalloc>)
 
 # Compile options of every target of the project.
 add_library(microcart_options INTERFACE)

@@ -1,7 +1,7 @@
 #include "platform/http/condition.h"
 
 #include <fmt/format.h>
-#include <sodium.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -61,11 +61,11 @@ std::optional<StateTags> ReadIfMatch(const Request& request) {
 }
 
 std::string TagOfBody(std::string_view body) {
-  std::array<char, crypto_generichash_BYTES_MIN> digest{};
-  crypto_generichash(reinterpret_cast<unsigned char*>(digest.data()), digest.size(),
-                     reinterpret_cast<const unsigned char*>(body.data()), body.size(), nullptr, 0);
+  XXH128_canonical_t digest;
+  XXH128_canonicalFromHash(&digest, XXH3_128bits(body.data(), body.size()));
   return fmt::format(R"("{}")",
-                     security::EncodeBase64Url(std::string_view(digest.begin(), digest.end())));
+                     security::EncodeBase64Url(std::string_view(
+                         reinterpret_cast<const char*>(digest.digest), sizeof digest.digest)));
 }
 
 std::string CacheControl(std::chrono::seconds lifetime) {

@@ -1,6 +1,6 @@
 #include "platform/http/connection.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <array>
@@ -428,20 +428,21 @@ Task<void> Connection::Send(const Response& response, std::string_view request_i
   std::string head;
   head.reserve(kAnswerHeadBytes);
   auto out = std::back_inserter(head);
-  fmt::format_to(out, "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n",
+  fmt::format_to(out,
+                 FMT_COMPILE("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n"),
                  response.status, ReasonPhrase(response.status), response.content_type, HttpDate(),
                  request_id);
   head += kCommonHeaders;
   bool has_cache_control = false;
   for (const auto& [name, value] : response.headers) {
-    fmt::format_to(out, "{}: {}\r\n", name, value);
+    head.append(name).append(": ").append(value).append("\r\n");
     has_cache_control |= name == "Cache-Control";
   }
   if (!has_cache_control) head += "Cache-Control: no-store\r\n";
   // A 204 or 304 has neither a body nor a Content-Length (RFC 9110 section 8.6).
   const bool has_body = response.status != 204 && response.status != 304;
   const std::string_view body = has_body ? response.Content() : std::string_view();
-  if (has_body) fmt::format_to(out, "Content-Length: {}\r\n", body.size());
+  if (has_body) fmt::format_to(out, FMT_COMPILE("Content-Length: {}\r\n"), body.size());
   head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   const std::array<asio::const_buffer, 2> message{
       asio::buffer(head), asio::buffer(body.data(), is_head ? 0 : body.size())};

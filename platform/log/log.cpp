@@ -1,6 +1,6 @@
 #include "platform/log/log.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 
@@ -92,7 +92,7 @@ void AppendValue(std::string& line, const Field::Value& value) {
           if constexpr (std::same_as<decltype(plain), std::monostate>) {
             line += "null";
           } else {
-            fmt::format_to(std::back_inserter(line), "{}", plain);
+            fmt::format_to(std::back_inserter(line), FMT_COMPILE("{}"), plain);
           }
         },
         value);

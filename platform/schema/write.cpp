@@ -1,10 +1,10 @@
 #include "platform/schema/write.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
-#include <iterator>
 
 namespace platform::schema {
 namespace {
@@ -30,10 +30,13 @@ void WriteTimestamp(Timestamp time, std::string& out) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  fmt::format_to(std::back_inserter(out), R"("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00")",
-                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                 static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
-                 clock.seconds().count(), clock.subseconds().count());
+  std::array<char, 64> text;
+  const char* const end =
+      fmt::format_to(text.data(), FMT_COMPILE(R"("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00")"),
+                     static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  out.append(text.data(), static_cast<std::size_t>(end - text.data()));
 }
 
 void ReserveForRest(std::size_t count, std::size_t size, std::string& out) {

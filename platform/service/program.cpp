@@ -9,7 +9,13 @@
 #include "platform/base/version.h"
 #include "platform/migrations/command.h"
 #include "platform/service/healthcheck.h"
-#include "platform/service/memory_trimmer.h"
+
+// The settings of the allocator, jemalloc (jemalloc.net/jemalloc.3.html#tuning). All threads share one
+// arena, because what is freed in one is of no use to the others. Freed pages go back to the system
+// within 20 ms, so that a burst of large requests does not take them for good, also while no thread
+// allocates (background_thread).
+extern "C" const char* malloc_conf;  // NOLINT(readability-identifier-naming)
+const char* malloc_conf = "narenas:1,background_thread:true,dirty_decay_ms:20,muzzy_decay_ms:0";
 
 namespace platform::service {
 namespace {
@@ -61,7 +67,6 @@ bool ReportMistakes(const config::Environment& environment) {
 int RunProgram(int argc, char** argv, const Program& program) {
   // If nobody reads our output any more, a write fails instead.
   std::signal(SIGPIPE, SIG_IGN);
-  ShareArenas();
   int exit_code = 0;
   CLI::App app(program.description, program.name);
   app.require_subcommand(1);

@@ -20,7 +20,6 @@
 #include "platform/log/log.h"
 #include "platform/service/health.h"
 #include "platform/service/id_metrics.h"
-#include "platform/service/memory_trimmer.h"
 #include "platform/service/metrics_server.h"
 #include "platform/service/settings.h"
 #include "platform/service/workers.h"
@@ -99,7 +98,6 @@ class RestService {
     if (!metrics_server) throw std::runtime_error(metrics_server.error());
     LogListening("http", settings_.address, port_);
     LogListening("metrics", settings_.metrics_address, metrics_server->port());
-    const MemoryTrimmer trimmer;
 
     using Clock = std::chrono::steady_clock;
     Clock::time_point deadline;
