@@ -35,7 +35,7 @@ struct LaneOptions {
 struct ClientOptions {
   // Many of these calls share a statement, so they are answered faster than others.
   LaneOptions key_reads{.max_in_flight = 8192};
-  LaneOptions writes{.connections = 2};
+  LaneOptions writes{.connections = 4, .max_in_flight = 512};
   // Each search may take long, so statements behind many of them would only time out.
   LaneOptions searches{.max_in_flight = 256};
   // Time from the call to the answer. The server's own statement_timeout is a little shorter, so

@@ -283,7 +283,7 @@ def test_a_cluster_has_connections_for_all_replicas():
                        if each["metadata"]["name"] == f"store-{service}"]
             replicas = scalers[0] if scalers else deployment["spec"]["replicas"]
             parameters = objects.get("Cluster", f"{service}-db")["spec"]["postgresql"]["parameters"]
-            assert int(parameters["max_connections"]) >= 4 * workers * (replicas + 1) + 20
+            assert int(parameters["max_connections"]) >= 6 * workers * (replicas + 1) + 20
 
 
 # --- Certificates -------------------------------------------------------------------------------

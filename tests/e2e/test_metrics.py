@@ -153,7 +153,7 @@ def test_the_queue_has_a_limit_and_connections(services):
     for service in services.values():
         scrape = Scrape(service)
         for lane, connections, queue in (  # For two workers.
-                ("key_read", 2, 8192), ("write", 4, 1024), ("search", 2, 256)):
+                ("key_read", 2, 8192), ("write", 8, 512), ("search", 2, 256)):
             assert scrape.value("db_client_connections", lane=lane) == connections
             assert scrape.value("db_client_operations_limit", lane=lane) == connections * queue
             assert scrape.value("db_client_connection_failures_total", lane=lane) == 0
