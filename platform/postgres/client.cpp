@@ -5,6 +5,7 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <ranges>
 #include <stdexcept>
@@ -46,19 +47,17 @@ void RecordStatement(const trace::Parents& parents, trace::SpanClock::time_point
 
 class Client::Impl {
  public:
-  Impl(const asio::any_io_executor& executor, Settings settings, ClientOptions options)
-      : shared_(
+  Impl(asio::any_io_executor executor, Settings settings, ClientOptions options)
+      : executor_(std::move(executor)),
+        shared_(
             std::make_shared<internal::Configuration>(std::move(settings), std::move(options))) {
-    for (const Lane lane : {Lane::kKeyRead, Lane::kWrite, Lane::kSearch}) {
-      const std::size_t count = shared_->OptionsOf(lane).connections;
-      if (count == 0) {
+    for (const Lane lane : kLanes) {
+      if (shared_->OptionsOf(lane).connections == 0) {
         throw std::invalid_argument("postgres: each lane needs a connection");
       }
-      for (std::size_t i = 0; i < count; ++i) {
-        Of(lane).push_back(std::make_shared<Connection>(executor, shared_, lane));
-        Of(lane).back()->Open();
-      }
+      Open(lane);
     }
+    OpenRestLater();
   }
 
   ~Impl() {
@@ -91,6 +90,28 @@ class Client::Impl {
  private:
   using Connections = std::vector<std::shared_ptr<Connection>>;
 
+  static constexpr std::array kLanes{Lane::kKeyRead, Lane::kWrite, Lane::kSearch};
+  static constexpr std::chrono::milliseconds kRestPause{100};
+
+  // Opens the connections beyond the first of each lane when those are up, after a pause. A login
+  // takes milliseconds of CPU time at both ends (SCRAM), in which a service that starts can already
+  // become ready.
+  void OpenRestLater() {
+    rest_.expires_after(kRestPause);
+    rest_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      if (!connected()) return OpenRestLater();
+      for (const Lane lane : kLanes) {
+        while (Of(lane).size() < shared_->OptionsOf(lane).connections) Open(lane);
+      }
+    });
+  }
+
+  void Open(Lane lane) {
+    Of(lane).push_back(std::make_shared<Connection>(executor_, shared_, lane));
+    Of(lane).back()->Open();
+  }
+
   static int Rank(Connection::State state) {
     switch (state) {
       case Connection::State::kUp:
@@ -106,6 +127,8 @@ class Client::Impl {
 
   Connections& Of(Lane lane) { return lanes_.at(static_cast<std::size_t>(lane)); }
 
+  asio::any_io_executor executor_;
+  asio::steady_timer rest_{executor_};
   std::shared_ptr<const internal::Configuration> shared_;
   std::array<Connections, kLaneCount> lanes_;
 };

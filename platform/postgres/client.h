@@ -64,7 +64,8 @@ struct ClientOptions {
 // statement, except that reads by key that are made together share one (see KeyedStatement). An
 // error affects only its own caller: a shared statement that fails is repeated for each of them.
 //
-// It connects by itself in the background and reconnects for ever. A call waits for a connection
+// It connects by itself in the background and reconnects for ever. The first connection of each
+// lane comes before the others. A call waits for a connection
 // that is being made, within its deadline. When an attempt fails, all waiting calls fail with
 // kUnavailable; new calls also fail, at once, until the next attempt.
 //

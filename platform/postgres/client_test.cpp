@@ -299,11 +299,17 @@ TEST_F(ClientTest, LargeValuesGoBothWays) {
   EXPECT_EQ(right, 4);
 }
 
+constexpr Statement<std::int64_t> kCountConnections{
+    "count_connections", Lane::kKeyRead,
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'slow statement'"};
+
 TEST_F(ClientTest, ASlowStatementHoldsUpNobodyInAnotherLane) {
-  TestLoop loop(Server());
+  TestLoop loop(Server(), {.writes = {.connections = 2}, .application_name = "slow statement"});
   bool slept = false;
   loop.Run([&](Client& client) -> Task<void> {
-    EXPECT_TRUE((co_await client.QueryOne(kSleep, 0)).has_value());
+    while ((co_await client.QueryOne(kCountConnections)).value() != 4) {
+      co_await loop.Sleep(10ms);
+    }
     loop.Spawn([&] -> Task<void> {
       EXPECT_TRUE((co_await loop.client().QueryOne(kSleep, 1000)).has_value());
       slept = true;

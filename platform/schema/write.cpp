@@ -17,7 +17,8 @@ bool NeedsEscape(char character) {
 }  // namespace
 
 void WriteText(std::string_view text, std::string& out) {
-  if (std::ranges::any_of(text, NeedsEscape)) {
+  // To count all is faster than to look for the first, because it takes many characters at a time.
+  if (std::ranges::count_if(text, NeedsEscape) > 0) {
     out += boost::json::serialize(text);
     return;
   }

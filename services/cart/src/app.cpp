@@ -1,13 +1,16 @@
 #include "services/cart/src/app.h"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "services/cart/migrations/migrations.h"
 
 namespace cart {
 
 platform::Task<std::vector<platform::service::Dependency>> App::CheckReadiness() {
-  const bool is_database_ready =
-      co_await platform::service::IsDatabaseReady(database, Migrations().LatestVersion());
-  const bool is_customers_reachable = co_await validator.IsReachable();
+  using boost::asio::experimental::awaitable_operators::operator&&;
+  const auto [is_database_ready, is_customers_reachable] =
+      co_await (platform::service::IsDatabaseReady(database, Migrations().LatestVersion()) &&
+                validator.IsReachable());
   co_return std::vector<platform::service::Dependency>{{"database", is_database_ready},
                                                        {"customers", is_customers_reachable}};
 }
