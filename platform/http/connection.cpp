@@ -428,10 +428,10 @@ Task<void> Connection::Send(const Response& response, std::string_view request_i
   std::string head;
   head.reserve(kAnswerHeadBytes);
   auto out = std::back_inserter(head);
-  fmt::format_to(out,
-                 FMT_COMPILE("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n"),
-                 response.status, ReasonPhrase(response.status), response.content_type, HttpDate(),
-                 request_id);
+  fmt::format_to(
+      out, FMT_COMPILE("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nDate: {}\r\nX-Request-ID: {}\r\n"),
+      response.status, ReasonPhrase(response.status), response.content_type, HttpDate(),
+      request_id);
   head += kCommonHeaders;
   bool has_cache_control = false;
   for (const auto& [name, value] : response.headers) {

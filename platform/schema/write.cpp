@@ -32,11 +32,11 @@ void WriteTimestamp(Timestamp time, std::string& out) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
   std::array<char, 64> text;
-  const char* const end =
-      fmt::format_to(text.data(), FMT_COMPILE(R"("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00")"),
-                     static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  const char* const end = fmt::format_to(
+      text.data(), FMT_COMPILE(R"("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00")"),
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+      clock.seconds().count(), clock.subseconds().count());
   out.append(text.data(), static_cast<std::size_t>(end - text.data()));
 }
 

@@ -10,10 +10,10 @@
 #include "platform/migrations/command.h"
 #include "platform/service/healthcheck.h"
 
-// The settings of the allocator, jemalloc (jemalloc.net/jemalloc.3.html#tuning). All threads share one
-// arena, because what is freed in one is of no use to the others. Freed pages go back to the system
-// within 20 ms, so that a burst of large requests does not take them for good, also while no thread
-// allocates (background_thread).
+// The settings of the allocator, jemalloc (jemalloc.net/jemalloc.3.html#tuning). All threads share
+// one arena, because what is freed in one is of no use to the others. Freed pages go back to the
+// system within 20 ms, so that a burst of large requests does not take them for good, also while no
+// thread allocates (background_thread).
 extern "C" const char* malloc_conf;  // NOLINT(readability-identifier-naming)
 const char* malloc_conf = "narenas:1,background_thread:true,dirty_decay_ms:20,muzzy_decay_ms:0";
 
