@@ -15,6 +15,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "platform/http/date.h"
@@ -444,9 +445,20 @@ Task<void> Connection::Send(const Response& response, std::string_view request_i
   const std::string_view body = has_body ? response.Content() : std::string_view();
   if (has_body) fmt::format_to(out, FMT_COMPILE("Content-Length: {}\r\n"), body.size());
   head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  const std::array<asio::const_buffer, 2> message{
-      asio::buffer(head), asio::buffer(body.data(), is_head ? 0 : body.size())};
-  const auto [error, size] = co_await asio::async_write(socket_, message, kAwait);
+  std::array<asio::const_buffer, 2> message{asio::buffer(head),
+                                            asio::buffer(body.data(), is_head ? 0 : body.size())};
+  // Mostly the kernel takes all of it at once, and there is nothing to wait for.
+  boost::system::error_code error;
+  std::size_t sent = socket_.write_some(message, error);
+  if (error == asio::error::would_block) error.clear();
+  if (!error && sent < asio::buffer_size(message)) {
+    for (asio::const_buffer& part : message) {
+      const std::size_t of_part = std::min(sent, part.size());
+      part += of_part;
+      sent -= of_part;
+    }
+    std::tie(error, sent) = co_await asio::async_write(socket_, message, kAwait);
+  }
   closed_ = static_cast<bool>(error);
 }
 
