@@ -254,12 +254,17 @@ def test_figures_of_a_busy_machine_or_of_no_commit_stay_out_of_the_document(monk
     assert "3.14" in why(False, 3.14)
 
 
-def test_the_floor_counts_from_so_many_clients():
-    values = {"median": 0.6, "min": 0.4, "max": 0.7}
-    table = report.sweep_table([
-        {"clients": clients, **dict.fromkeys(("service", "yardstick", "ratio", "p50_ms", "p99_ms"),
-                                             values)} for clients in (1, report.FLOOR_CLIENTS)])
-    assert report.missed([("Clients", table)]) == [f"Clients: {report.FLOOR_CLIENTS}"]
+def test_few_clients_wait_and_many_are_served():
+    def point(clients: int, ratio: float, p50_ratio: float | None) -> dict:
+        values = {"median": 1, "min": 1, "max": 1}
+        return {"clients": clients, **dict.fromkeys(("service", "yardstick", "p50_ms", "p99_ms"),
+                                                    values),
+                "ratio": values | {"median": ratio},
+                "p50_ratio": p50_ratio and values | {"median": p50_ratio}}
+
+    table = report.sweep_table([point(1, 0.2, 1.7), point(4, 0.2, 1.9), point(64, 0.9, None),
+                                point(256, 1.1, None)])
+    assert report.missed([("Clients", table)]) == ["Clients: 1", "Clients: 64"]
 
 
 @pytest.mark.parametrize("symbol, where, name, group", (

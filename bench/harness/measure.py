@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from harness import usage
 from harness.generators import (CONNECT_MILLISECONDS, OPEN_LOOP_WARM_UP, HttpLoad, Nginx, Outcome,
                                 PgBench, Validation)
-from harness.report import MEMORY_BUDGET_MIB, MIN_SAMPLES
-from harness.scenarios import Scenario, cart_load, cart_yardstick
+from harness.report import FEW_CLIENTS_RATIOS, MEMORY_BUDGET_MIB, MIN_SAMPLES
+from harness.scenarios import Scenario, cart_load, cart_yardstick, profile_yardstick
 from harness.stage import Stage
 from microcart.services import SERVICES
 
@@ -43,7 +43,8 @@ class Pace:
 
     def sweep_seconds(self) -> float:
         rounds = min(self.rounds, SWEEP_ROUNDS)
-        return len(SWEEP) * (self.warm_up + 2 * self.seconds * rounds) + rounds * sum(
+        measurements = 2 * len(SWEEP) + len(FEW_CLIENTS_RATIOS)
+        return len(SWEEP) * self.warm_up + measurements * self.seconds * rounds + rounds * sum(
             clients * CONNECT_MILLISECONDS // 1000 for clients in SWEEP)
 
 
@@ -172,12 +173,14 @@ def summary(rounds: list[dict]) -> dict:
 
 
 def sweep(stage: Stage, pace: Pace, progress: Progress) -> list[dict]:
-    """Measures GET cart with a growing number of clients, in turns with pgbench with as many."""
+    """Measures GET cart with a growing number of clients, in turns with pgbench with as many; with
+    few clients, also with pgbench and the query of the validation."""
     points = []
     for clients in SWEEP:
         load = replace(cart_load(stage), connections=clients)
         yardstick: PgBench = replace(cart_yardstick(stage), clients=clients)
-        rounds = []
+        validation: PgBench = replace(profile_yardstick(stage), clients=clients)
+        rounds, p50_ratios = [], []
         if pace.warm_up:
             progress.step(f"GET cart with {clients} clients: warming up", pace.warm_up)
             load.measure(stage, pace.warm_up)
@@ -186,13 +189,19 @@ def sweep(stage: Stage, pace: Pace, progress: Progress) -> list[dict]:
                           2 * pace.seconds + yardstick.connect_seconds())
             rounds.append(alternate(number, lambda: yardstick.measure(stage, pace.seconds),
                                     lambda: load.measure(stage, pace.seconds)))
+            if clients in FEW_CLIENTS_RATIOS:
+                bare, full = rounds[-1]
+                checked = validation.measure(stage, pace.seconds)
+                both_ms = 1000 * clients * (1 / bare.per_second + 1 / checked.per_second)
+                p50_ratios.append(full.p50_ms / both_ms)
         points.append({
             "clients": clients,
             "service": spread([full.per_second for _, full in rounds]),
             "yardstick": spread([bare.per_second for bare, _ in rounds]),
             "ratio": spread([full.per_second / bare.per_second for bare, full in rounds]),
             "p50_ms": spread([full.p50_ms for _, full in rounds]),
-            "p99_ms": spread([full.p99_ms for _, full in rounds])})
+            "p99_ms": spread([full.p99_ms for _, full in rounds]),
+            "p50_ratio": spread(p50_ratios) if p50_ratios else None})
     return points
 
 

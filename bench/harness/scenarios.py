@@ -174,14 +174,14 @@ def _validation(way: str, title: str) -> Scenario:
 
 
 SCENARIOS = (
-    Scenario("cart", "GET cart", cart_load, cart_yardstick, 0.7),
+    Scenario("cart", "GET cart", cart_load, cart_yardstick, 1.0),
     Scenario("cart-tokens", "GET cart, 100,000 tokens", many_tokens_load, cart_yardstick,
              has_latency=False),
-    Scenario("profile", "GET own profile", profile_load, profile_yardstick, 0.8),
-    Scenario("page", "Product page of 20", page_load, page_yardstick, 0.8),
+    Scenario("profile", "GET own profile", profile_load, profile_yardstick, 1.8),
+    Scenario("page", "Product page of 20", page_load, page_yardstick, 1.0),
     Scenario("search", "Product search", lambda stage: search_load(),
              lambda stage: search_yardstick(), None),
-    Scenario("writes", "Add, change, remove an item", writes_load, writes_yardstick, 0.6),
+    Scenario("writes", "Add, change, remove an item", writes_load, writes_yardstick, 0.7),
     Scenario("put", "Put a product, change and remove it", put_load, put_yardstick),
     Scenario("login", "Login", login_load, lambda stage: PasswordHashes(), hashes=True),
     Scenario("health", "No database: /healthz",
