@@ -191,10 +191,9 @@ class Import {
 
   // Stops before it writes if there are bad lines.
   std::expected<ImportResult, SqlError> ReadAndWrite(CsvReader& csv) {
-    // The changes of the search indexes are merged in bulk.
     if (auto begun = connection_.Run(
-            fmt::format("BEGIN; SET LOCAL work_mem = '64MB'; SET LOCAL gin_pending_list_limit = "
-                        "'16MB'; CREATE TEMPORARY TABLE lines (line bigint, {}) ON COMMIT DROP",
+            fmt::format("BEGIN; SET LOCAL work_mem = '64MB'; SET LOCAL microcart.is_import = 'on'; "
+                        "CREATE TEMPORARY TABLE lines (line bigint, {}) ON COMMIT DROP",
                         Joined("{0} {1}")));
         !begun) {
       return std::unexpected(begun.error());
@@ -254,9 +253,15 @@ ORDER BY number)",
       return std::unexpected(written.error());
     }
     if (updated + created > 0) {
-      progress_("merging the search indexes");
-      if (auto merged = connection_.Run("SELECT finish_import()"); !merged) {
-        return std::unexpected(merged.error());
+      progress_("updating the zones of searches");
+      if (auto finished = connection_.Run(R"(
+SELECT finish_import(ARRAY(
+  SELECT id FROM updates
+  UNION ALL
+  SELECT products.id FROM inserts JOIN products ON lower(products.sku) = lower(inserts.sku)))
+)");
+          !finished) {
+        return std::unexpected(finished.error());
       }
     }
     if (auto committed = connection_.Run("COMMIT"); !committed) {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -46,14 +46,16 @@ ORDER BY page.after, page.size, product.id)"};
 // A page of more rows takes long, so it is read in the lane of searches.
 constexpr std::int32_t kShortPage = 100;
 
-// The parameters of the statements below: whether products that are off sale are included, a LIKE
-// pattern, a term without trigrams, the lowest and the highest price, the id and the key of the
-// product before the page, and the page's limit. As these are planned at each call, a condition
-// whose parameter is null costs nothing.
-using FilteredList =
-    Statement<Product, bool, std::optional<std::string>, std::optional<std::string>,
-              std::optional<Money>, std::optional<Money>, std::optional<std::int32_t>,
-              std::optional<std::string>, std::int32_t>;
+// The parameters of the statements of lists: whether products that are off sale are included, the
+// id and the key of the product before the page, the page's limit, and the lowest and the highest
+// price. As these are planned at each call, a condition whose parameter is null costs nothing.
+using List = Statement<Product, bool, std::optional<std::int32_t>, std::optional<std::string>,
+                       std::int32_t, std::optional<Money>, std::optional<Money>>;
+
+// The parameters of the statements of searches: the same, and the term. They have one plan, because
+// search_products() decides what depends on the term.
+using Search = Statement<Product, bool, std::optional<std::int32_t>, std::optional<std::string>,
+                         std::int32_t, std::optional<Money>, std::optional<Money>, std::string>;
 
 // Concatenates texts at compile time.
 template <const auto&... Texts>
@@ -66,8 +68,8 @@ constexpr auto kConcatenated = [] {
   return all;
 }();
 
-// The indexes of the sorts begin with is_active, so the products on sale and the others are read
-// separately and then merged.
+// The indexes and zones of the sorts begin with is_active, so the products on sale and the others
+// are read separately and then merged.
 constexpr char kActive[] = R"(
 SELECT id, created, name, description, round(price, 2)::text, sku, image_url, stock, is_active
 FROM ((SELECT * FROM products WHERE is_active)";
@@ -76,31 +78,29 @@ constexpr char kInactive[] = R"()
       (SELECT * FROM products WHERE $1 AND NOT is_active)";
 constexpr char kEnd[] = R"()) AS found)";
 constexpr char kFilters[] = R"(
-         AND ($2::text IS NULL OR name ILIKE $2)
-         AND ($3::text IS NULL OR grams(name) @> grams($3))
-         AND ($4::text IS NULL OR round(price, 2) >= $4::numeric)
-         AND ($5::text IS NULL OR round(price, 2) <= $5::numeric)
-         AND ($6::integer IS NULL OR )";
+         AND ($5::text IS NULL OR round(price, 2) >= $5::numeric)
+         AND ($6::text IS NULL OR round(price, 2) <= $6::numeric)
+         AND ($2::integer IS NULL OR )";
 
-constexpr char kAfterId[] = "id > $6)";
-constexpr char kAfterPrice[] = "(round(price, 2), id) > ($7::text::numeric, $6))";
-constexpr char kBeforePrice[] = "(round(price, 2), id) < ($7::text::numeric, $6))";
-constexpr char kAfterName[] = "(left(name, 256), id) > ($7::text, $6))";
-constexpr char kBeforeName[] = "(left(name, 256), id) < ($7::text, $6))";
+constexpr char kAfterId[] = "id > $2)";
+constexpr char kAfterPrice[] = "(round(price, 2), id) > ($3::text::numeric, $2))";
+constexpr char kBeforePrice[] = "(round(price, 2), id) < ($3::text::numeric, $2))";
+constexpr char kAfterName[] = "(left(name, 256), id) > ($3::text, $2))";
+constexpr char kBeforeName[] = "(left(name, 256), id) < ($3::text, $2))";
 
 constexpr char kById[] = R"(
-       ORDER BY id LIMIT $8 + 1)";
+       ORDER BY id LIMIT $4 + 1)";
 constexpr char kByPrice[] = R"(
-       ORDER BY round(price, 2), id LIMIT $8 + 1)";
+       ORDER BY round(price, 2), id LIMIT $4 + 1)";
 constexpr char kByPriceDown[] = R"(
-       ORDER BY round(price, 2) DESC, id DESC LIMIT $8 + 1)";
+       ORDER BY round(price, 2) DESC, id DESC LIMIT $4 + 1)";
 constexpr char kByName[] = R"(
-       ORDER BY left(name, 256), id LIMIT $8 + 1)";
+       ORDER BY left(name, 256), id LIMIT $4 + 1)";
 constexpr char kByNameDown[] = R"(
-       ORDER BY left(name, 256) DESC, id DESC LIMIT $8 + 1)";
+       ORDER BY left(name, 256) DESC, id DESC LIMIT $4 + 1)";
 
 template <const auto& After, const auto& Order>
-constexpr FilteredList ListInOrder(const char* name) {
+constexpr List ListInOrder(const char* name) {
   return {
       name, Lane::kSearch,
       kConcatenated<kActive, kFilters, After, Order, kInactive, kFilters, After, Order, kEnd, Order>.data(),
@@ -114,6 +114,42 @@ constexpr auto kListByPriceDown =
 constexpr auto kListByName = ListInOrder<kAfterName, kByName>("list_products_by_name");
 constexpr auto kListByNameDown =
     ListInOrder<kBeforeName, kByNameDown>("list_products_by_name_down");
+
+constexpr char kSearchActive[] = R"(
+SELECT id, created, name, description, round(price, 2)::text, sku, image_url, stock, is_active
+FROM (SELECT * FROM search_products()";
+constexpr char kSearchInactive[] =
+    R"(, true, $7, $5::text::numeric, $6::text::numeric, $2, $3, $4 + 1)
+      UNION ALL
+      SELECT * FROM search_products()";
+constexpr char kSearchEnd[] =
+    R"(, false, $7, $5::text::numeric, $6::text::numeric, $2, $3, $4 + 1) WHERE $1) AS found)";
+
+constexpr char kIds[] = "'id', false";
+constexpr char kPrices[] = "'price', false";
+constexpr char kPricesDown[] = "'price', true";
+constexpr char kNames[] = "'name', false";
+constexpr char kNamesDown[] = "'name', true";
+
+template <const auto& Sort, const auto& Order>
+constexpr Search SearchInOrder(const char* name) {
+  return {name, Lane::kSearch,
+          kConcatenated<kSearchActive, Sort, kSearchInactive, Sort, kSearchEnd, Order>.data()};
+}
+
+constexpr auto kSearchById = SearchInOrder<kIds, kById>("search_products_by_id");
+constexpr auto kSearchByPrice = SearchInOrder<kPrices, kByPrice>("search_products_by_price");
+constexpr auto kSearchByPriceDown =
+    SearchInOrder<kPricesDown, kByPriceDown>("search_products_by_price_down");
+constexpr auto kSearchByName = SearchInOrder<kNames, kByName>("search_products_by_name");
+constexpr auto kSearchByNameDown =
+    SearchInOrder<kNamesDown, kByNameDown>("search_products_by_name_down");
+
+// The statements of a sort.
+struct Sorted {
+  const List& list;
+  const Search& search;
+};
 
 // Inserts nothing if the SKU is taken, so that no id is drawn. Only simultaneous requests for one
 // SKU reach the constraint.
@@ -143,21 +179,12 @@ RETURNING id, created, name, description, round(price, 2)::text, sku, image_url,
 constexpr Statement<void, ProductId> kDeactivate{
     "deactivate_product", Lane::kWrite, "UPDATE products SET is_active = false WHERE id = $1"};
 
-// Returns whether the term has trigrams, which consist of letters and digits. A character beyond
-// ASCII counts as a letter.
-bool HasTrigrams(std::string_view term) {
-  constexpr unsigned char kFirstOfSeveral = 0xC0;  // The lowest first byte of several in UTF-8.
-  return std::ranges::count_if(term, [](unsigned char byte) {
-           return std::isalnum(byte) != 0 || byte >= kFirstOfSeveral;
-         }) >= 3;
-}
-
-const FilteredList& ListSortedBy(std::string_view sort) {
-  if (sort == "price") return kListByPrice;
-  if (sort == "-price") return kListByPriceDown;
-  if (sort == "name") return kListByName;
-  if (sort == "-name") return kListByNameDown;
-  return kListById;
+Sorted StatementsOf(std::string_view sort) {
+  if (sort == "price") return {kListByPrice, kSearchByPrice};
+  if (sort == "-price") return {kListByPriceDown, kSearchByPriceDown};
+  if (sort == "name") return {kListByName, kSearchByName};
+  if (sort == "-name") return {kListByNameDown, kSearchByNameDown};
+  return {kListById, kSearchById};
 }
 
 Error SkuTaken() {
@@ -187,16 +214,11 @@ ProductStore::Reply<ProductPage> ProductStore::List(const ProductQuery& query, S
 
 Task<std::expected<std::vector<Product>, QueryError>> ProductStore::Fetch(const ProductQuery& query,
                                                                           Scope scope) {
-  const bool is_by_id = !query.sort || query.sort->value() == "id";
-  if (scope == Scope::kActive && is_by_id && !query.IsSearch() && !query.min_price &&
-      !query.max_price && query.Limit() <= kShortPage) {
+  const std::string sort = query.sort ? query.sort->value() : "id";
+  const bool has_prices = query.min_price || query.max_price;
+  if (scope == Scope::kActive && sort == "id" && !query.IsSearch() && !has_prices &&
+      query.Limit() <= kShortPage) {
     return client_.Query(kList, query.after ? query.after->id() : 0, query.Limit());
-  }
-  std::optional<std::string> pattern;
-  std::optional<std::string> short_term;
-  if (query.IsSearch()) {
-    pattern = query.search->ContainsPattern();
-    if (!HasTrigrams(query.search->value())) short_term = query.search->value();
   }
   std::optional<std::int32_t> after_id;
   std::optional<std::string> after_key;
@@ -204,9 +226,15 @@ Task<std::expected<std::vector<Product>, QueryError>> ProductStore::Fetch(const 
     after_id = query.after->id();
     after_key = query.after->key();
   }
-  return client_.Query(ListSortedBy(query.sort ? query.sort->value() : "id"), scope == Scope::kAll,
-                       pattern, short_term, query.min_price, query.max_price, after_id, after_key,
-                       query.Limit());
+  const auto [list, search] = StatementsOf(sort);
+  // In another order than that of prices, products of certain prices may be far from each other, so
+  // they are searched for, too.
+  if (!query.IsSearch() && (!has_prices || sort.ends_with("price"))) {
+    return client_.Query(list, scope == Scope::kAll, after_id, after_key, query.Limit(),
+                         query.min_price, query.max_price);
+  }
+  return client_.Query(search, scope == Scope::kAll, after_id, after_key, query.Limit(),
+                       query.min_price, query.max_price, query.search ? query.search->value() : "");
 }
 
 ProductStore::Reply<Product> ProductStore::Create(const NewProduct& product) {
@@ -235,7 +263,8 @@ ProductStore::Reply<void> ProductStore::Deactivate(ProductId product) {
 
 std::vector<StatementText> ProductStore::Statements() {
   return TextsOf(kFind, kList, kListById, kListByPrice, kListByPriceDown, kListByName,
-                 kListByNameDown, kCreate, kUpdate, kDeactivate);
+                 kListByNameDown, kSearchById, kSearchByPrice, kSearchByPriceDown, kSearchByName,
+                 kSearchByNameDown, kCreate, kUpdate, kDeactivate);
 }
 
 }  // namespace cart
