@@ -187,9 +187,9 @@ def test_all_statements_are_printed(store, source):
     printed = statements.stores()[store]
     assert printed
     # A statement begins with its name and its lane, a read by key with its name and its SQL, a list
-    # of products with its name alone.
+    # of products and a search for them with its name alone.
     declared = re.findall(
-        r'\{\s*"(\w+)",\s*(?:Lane::|"SELECT|R"\()|ListInOrder<\w+, \w+>\(\s*"(\w+)"', text)
+        r'\{\s*"(\w+)",\s*(?:Lane::|"SELECT|R"\()|(?:List|Search)InOrder<\w+, \w+>\(\s*"(\w+)"', text)
     assert sorted(printed) == sorted(filter(None, sum(declared, ())))
     for statement in printed.values():
         assert statement.sql.split()[0] in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")

@@ -26,8 +26,9 @@ TOKEN_USERS = 10_000
 POSTGRES_CONNECTIONS = 1100
 # The last products are in no cart, so that a write can add one.
 SPARE_PRODUCTS = 100
-# The version before the migration that makes the search index: loading is faster without it.
-BEFORE_SEARCH_INDEX = {"customers": 3, "cart": 2}
+# The schema in which rows are loaded. The customers' is the one before their search index, because loading
+# is faster without it.
+LOADING_SCHEMA = {"customers": ("to", "3"), "cart": ("up",)}
 
 _LOAD_USERS = """
 TRUNCATE users RESTART IDENTITY;
@@ -49,6 +50,7 @@ WHERE users.id <= {users};
 """
 
 _LOAD_CARTS = """
+SET microcart.is_import = on;
 TRUNCATE products, carts, cartitems RESTART IDENTITY;
 INSERT INTO products (name, description, price)
 SELECT (ARRAY['Small','Large','Red','Blue','Light','Heavy','Plain','Fine'])[1 + i % 8] || ' '
@@ -57,6 +59,7 @@ SELECT (ARRAY['Small','Large','Red','Blue','Light','Heavy','Plain','Fine'])[1 + 
          || CASE WHEN i > 0.9 * {products} THEN 'novelty ' ELSE '' END || md5(i::text),
        repeat('What there is to say about it. ', 3), (i % 20000 + 99) / 100.0
 FROM generate_series(1, {products}) AS i;
+SELECT finish_import(ARRAY(SELECT id FROM products));
 INSERT INTO carts (user_id) SELECT generate_series(1, {carts});
 INSERT INTO cartitems (cart_id, product_id, quantity)
 SELECT cart, 1 + (cart * 31 + item) % ({products} - {spare}), 1 + (cart + item) % 5
@@ -134,7 +137,7 @@ class Stage:
                 ("customers", _LOAD_USERS.format(users=size.users, hash=self._hash)),
                 ("cart", _LOAD_CARTS.format(products=size.products, carts=size.carts,
                                             items=size.items, spare=SPARE_PRODUCTS))):
-            self._migrate(service, "to", str(BEFORE_SEARCH_INDEX[service]))
+            self._migrate(service, *LOADING_SCHEMA[service])
             self.psql(service, script)
             self._migrate(service, "up")
             if service == "customers":
