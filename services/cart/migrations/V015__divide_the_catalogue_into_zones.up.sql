@@ -1,10 +1,10 @@
 -- A search must find its page quickly wherever its products are, so it looks through zones: pieces of the catalogue in the order of a sort.
 
 -- Returns the text of a name in which a search looks for a term: in lower case, on one line, and with a
--- letter for each space, so that trigrams reach across words. Whatever a search finds there, it compares
--- with the name itself.
+-- letter for each space, so that trigrams reach across words. As a capital it stands for nothing else.
+-- Whatever a search finds there, it compares with the name itself.
 CREATE FUNCTION searched_name(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN translate(lower(name), E' \n', E'\u01C0\u01C0');
+RETURN translate(lower(name), E' \n', 'QQ');
 
 -- Returns the price and the name that a sort compares before the id; 0 or '' if it compares none.
 CREATE FUNCTION sort_key(sort text, product_price numeric, product_name text)

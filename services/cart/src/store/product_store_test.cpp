@@ -227,7 +227,7 @@ class RandomCatalogue {
       case 4:
         return std::string(300, 'n') + std::to_string(Below(9));
       case 5:
-        return "ΣΊΣΥΦΟΣ ǀ İ ß\n" + std::to_string(Below(9));
+        return "ΣΊΣΥΦΟΣ Q İ ß\n" + std::to_string(Below(9));
       case 6:
         return Letter();
       case 7:
@@ -247,7 +247,7 @@ class RandomCatalogue {
         return Word() + " " + Word();
       case 3: {
         const std::array<std::string, 13> terms{"NOVELTY", "ärger",     "ÜBER", "%",  "_",
-                                                "\\",      "'",         "ǀ",    "\n", " ",
+                                                "\\",      "'",         "q",    "\n", " ",
                                                 "ςίσ",     "no such x", "nnnn"};
         return terms.at(Below(terms.size()));
       }
