@@ -61,7 +61,7 @@ def test_what_a_rate_takes():
                                           "postgres (customers)": 2})
     assert needed.replicas == {"cart": 4, "customers": 2}  # 16 and 8 cores, half used, by fours.
     assert needed.workers == {"cart": 16, "customers": 8}
-    assert needed.database_connections == {"cart": 64, "customers": 32}
+    assert needed.database_connections == {"cart": 96, "customers": 48}
     assert needed.grpc_connections == 16 * 2
     assert needed.databases == {"cart": 1, "customers": 1}
     assert needed.database_nodes == 6
@@ -92,7 +92,7 @@ def test_limits_come_in_order_and_end_where_a_part_is_used_up():
     assert found["processors of the cart service's database"] == pytest.approx(32 / 100e-6)
     assert found["processors of the customers service's database"] == pytest.approx(32 / 20e-6)
     assert found["connections of the cart service's database"] == pytest.approx(
-        5_000 / (80e-6 / 0.5 * 4))
+        5_000 / (80e-6 / 0.5 * 6))
     assert found["network of the cart service's database"] == pytest.approx(25e9 / 10_000)
     assert capacity.plan(COSTS, found["ids of items, for a year"]).id_seconds == pytest.approx(
         capacity.YEAR)
