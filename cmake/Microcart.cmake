@@ -31,7 +31,9 @@ option(MICROCART_COVERAGE "Instrument for source-based coverage" OFF)
 include(GoogleTest)
 
 # The sanitizers have allocators of their own.
-set(MICROCART_ALLOCATOR $<$<NOT:$<BOOL:${MICROCART_SANITIZE}>>:PkgConfig::jemalloc>)
+if(NOT MICROCART_SANITIZE)
+  set(MICROCART_ALLOCATOR PkgConfig::jemalloc)
+endif()
 
 # Compile options of every target of the project.
 add_library(microcart_options INTERFACE)
