@@ -186,7 +186,8 @@ def sweep(stage: Stage, pace: Pace, progress: Progress) -> list[dict]:
             load.measure(stage, pace.warm_up)
         for number in range(1, min(pace.rounds, SWEEP_ROUNDS) + 1):
             progress.step(f"GET cart with {clients} clients: round {number}",
-                          2 * pace.seconds + yardstick.connect_seconds())
+                          (3 if clients in FEW_CLIENTS_RATIOS else 2) * pace.seconds
+                          + yardstick.connect_seconds())
             rounds.append(alternate(number, lambda: yardstick.measure(stage, pace.seconds),
                                     lambda: load.measure(stage, pace.seconds)))
             if clients in FEW_CLIENTS_RATIOS:
